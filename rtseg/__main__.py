@@ -1,0 +1,5 @@
+"""`python -m rtseg` is `rtseg`."""
+
+from rtseg.cli import main
+
+main()

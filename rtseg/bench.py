@@ -1,0 +1,145 @@
+"""`rtseg bench`: whole-frame speed of the same Pipeline that `cam` runs, on real frames, stage by stage."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from rtseg.background import DEFAULT_BLUR, cover
+from rtseg.errors import RtsegError
+from rtseg.pipeline import Pipeline
+from rtseg.sources import open_source
+
+U8 = NDArray[np.uint8]
+SIZES = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
+EFFECTS: dict[str, dict[str, Any]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": DEFAULT_BLUR}}
+ROUNDS = 5  # every configuration has its turn in each round, so that a noisy moment hits all alike
+CLIP_FRAMES = 24  # different frames of the clip, in order, used again and again
+PACKAGES = ("rtseg", "numpy", "opencv-python", "onnxruntime-gpu", "onnxruntime", "numba")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One configuration: milliseconds per frame, whole and by stage."""
+
+    size: str
+    effect: str
+    threads: int
+    total: list[float]
+    stages: dict[str, list[float]]
+
+
+def demo_frames(size: tuple[int, int], count: int = CLIP_FRAMES) -> list[U8]:
+    """Consecutive frames of the demo clip, cover-cropped to size; uint8 HxWx3 BGR."""
+    frames = []
+    with open_source("demo") as source:
+        for frame in source:
+            frames.append(cover(frame.image, *size))
+            if len(frames) == count:
+                break
+    return frames
+
+
+def measure(sizes: Iterable[str], frames: int, threads: Iterable[int | None], **options: Any) -> list[Measured]:
+    """Time `frames` frames of every size x effect x threads, after warm-up. options: of Pipeline.
+
+    Decoding and display are not part of it. OpenCV is held to the same number of threads as the network.
+    """
+    pipelines: dict[tuple[str, str, int | None], Pipeline] = {}
+    for size in sizes:
+        if size not in SIZES:
+            raise RtsegError(f"unknown size {size!r}; choose from {', '.join(SIZES)}")
+        for effect, choice in EFFECTS.items():
+            for count in threads:
+                pipelines[size, effect, count] = Pipeline(**choice, threads=count, **options)
+    clips = {size: demo_frames(SIZES[size]) for size, _, _ in pipelines}
+    results = {key: Measured(key[0], key[1], p.model.threads, [], {}) for key, p in pipelines.items()}
+    opencv_threads = cv2.getNumThreads()
+    try:
+        for _ in range(ROUNDS):
+            for key, pipeline in pipelines.items():
+                cv2.setNumThreads(pipeline.model.threads)
+                run_once(pipeline, clips[key[0]], max(1, frames // ROUNDS), results[key])
+    finally:
+        cv2.setNumThreads(opencv_threads)
+    return list(results.values())
+
+
+def run_once(pipeline: Pipeline, clip: list[U8], frames: int, into: Measured) -> None:
+    """Warm up, then time."""
+    pipeline.warm_up(clip[0].shape[1], clip[0].shape[0])
+    for index in range(frames):
+        frame = clip[index % len(clip)]
+        start = time.perf_counter()
+        pipeline(frame)
+        into.total.append(1e3 * (time.perf_counter() - start))
+        for stage, spent in pipeline.timings.items():
+            into.stages.setdefault(stage, []).append(spent)
+
+
+def middle_and_p95(milliseconds: list[float]) -> tuple[float, float]:
+    """(median, 95th percentile)."""
+    return float(np.median(milliseconds)), float(np.percentile(milliseconds, 95))
+
+
+def table(results: list[Measured]) -> Table:
+    """For the screen: milliseconds, median (p95)."""
+    stages = list(results[0].stages)
+    shown = Table(title="ms per frame: median (p95); decoding and display not included")
+    for column in ("size", "effect", "threads", "whole frame", "fps", *stages):
+        shown.add_column(column, justify="left" if column in ("size", "effect") else "right")
+    for r in results:
+        cells = ["{:.2f} ({:.2f})".format(*middle_and_p95(v)) for v in (r.total, *(r.stages[s] for s in stages))]
+        fps = f"{1e3 / middle_and_p95(r.total)[0]:.0f}"
+        shown.add_row(r.size, r.effect, str(r.threads), cells[0], fps, *cells[1:])
+    return shown
+
+
+def report(results: list[Measured], pipeline: Pipeline) -> dict[str, Any]:
+    """For --json: figures, model, machine and versions."""
+
+    def figures(values: list[float]) -> dict[str, float]:
+        middle, high = middle_and_p95(values)
+        return {"median_ms": round(middle, 4), "p95_ms": round(high, 4)}
+
+    info = pipeline.model.info
+    return {
+        "model": {"name": info.name, "version": info.version, "precision": info.precision, "area": pipeline.area},
+        "provider": pipeline.model.provider,
+        "machine": {"cpu": cpu_name(), "system": platform.platform(), "python": platform.python_version()},
+        "versions": {name: found for name in PACKAGES if (found := installed(name))},
+        "results": [
+            {"size": r.size, "effect": r.effect, "threads": r.threads, "frames": len(r.total), **figures(r.total)}
+            | {"stages": {stage: figures(values) for stage, values in r.stages.items()}}
+            for r in results
+        ],
+    }
+
+
+def installed(package: str) -> str | None:
+    """The version of an installed distribution, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def cpu_name() -> str:
+    """As the system calls it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            for line in f:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return platform.machine()

@@ -1,0 +1,36 @@
+"""A frame and what the capture loop expects of anything that gives frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a source: uint8 HxWx3 BGR, seconds (monotonic if live, else presentation time), number."""
+
+    image: NDArray[np.uint8]
+    time: float
+    index: int
+
+
+class Source(Protocol):
+    """What the capture loop needs of a source. Iterating raises SourceError when it breaks."""
+
+    name: str
+    live: bool  # only the newest frame matters
+    width: int
+    height: int
+    fps: float
+    count: int | None  # frames in all, where that is known
+
+    def __iter__(self) -> Iterator[Frame]: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None: ...

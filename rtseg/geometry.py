@@ -1,0 +1,33 @@
+"""Sizes: the network's size for a frame, and the crop that fills a frame with a picture without stretching it."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+STRIDE = 32  # the network halves its input five times
+
+
+@lru_cache(maxsize=64)
+def network_size(width: int, height: int, area: int) -> tuple[int, int]:
+    """The (width, height), multiples of 32, that fits a frame's shape best at about `area` pixels.
+
+    A wrong shape costs twice as much as a wrong area: 16:10 gives 256x160 for 40,960, 3:4 gives 192x256.
+    """
+    aspect = width / height
+    wide = math.sqrt(area * aspect) / STRIDE
+    tall = math.sqrt(area / aspect) / STRIDE
+    best, best_cost = (STRIDE, STRIDE), math.inf
+    for w in {max(1, math.floor(wide)), math.ceil(wide)}:
+        for h in {max(1, math.floor(tall)), math.ceil(tall)}:
+            cost = abs(math.log(w / h / aspect)) + 0.5 * abs(math.log(w * h * STRIDE**2 / area))
+            if cost < best_cost:
+                best, best_cost = (w * STRIDE, h * STRIDE), cost
+    return best
+
+
+def cover_crop(width: int, height: int, to_width: int, to_height: int) -> tuple[int, int, int, int]:
+    """The centred (x, y, w, h) inside a width x height picture that has the target's aspect ratio."""
+    w = min(width, max(1, round(height * to_width / to_height)))
+    h = min(height, max(1, round(width * to_height / to_width)))
+    return (width - w) // 2, (height - h) // 2, w, h

@@ -1,0 +1,161 @@
+"""An rtseg model file (.onnx): what it says of itself, the provider it really runs on, and running it.
+
+The file describes itself. Inputs: `frame_bgr` uint8 1xHxWx3 at network size and `previous_alpha` float32
+1x1xHxW; output: `alpha` float32 1x1xHxW. Normalisation is inside. `metadata_props` holds the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from rtseg.errors import ModelError, ProviderError
+from rtseg.providers import cuda_problem, prepare_cuda
+
+ASSETS = Path(__file__).parent / "assets"
+TIERS = ("balanced",)  # models that ship with rtseg, by name
+FORMAT = "1"  # of the metadata; a file with another one is from a newer or older rtseg
+INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
+PROVIDERS = ("auto", "cuda", "cpu")
+# A size of 4 GPixel would be a broken file, not a setting.
+AREA_LIMITS = (32 * 32, 4096 * 4096)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model file says of itself."""
+
+    name: str
+    version: str
+    area: int  # pixels at network size that it prefers
+    precision: str  # fp32 or fp16
+    training_data: str
+    terms: str  # of the training data
+    scores: Mapping[str, Any]  # group -> figure -> value
+    revision: str  # of the source it was exported from
+
+    def metadata(self) -> dict[str, str]:
+        """As metadata_props of an ONNX file."""
+        values = {"format": FORMAT, **vars(self), "area": str(self.area), "scores": json.dumps(self.scores)}
+        return {f"rtseg.{key}": value for key, value in values.items()}
+
+    @classmethod
+    def read(cls, properties: Mapping[str, str], path: Path) -> ModelInfo:
+        """From metadata_props; raises ModelError that says what is missing or wrong."""
+        values = {k.removeprefix("rtseg."): v for k, v in properties.items() if k.startswith("rtseg.")}
+        fields = ("name", "version", "area", "precision", "training_data", "terms", "scores", "revision")
+        missing = [f"rtseg.{f}" for f in ("format", *fields) if f not in values]
+        if missing:
+            raise ModelError(
+                f"{path} is not an rtseg model: its metadata lacks {', '.join(missing)}. "
+                "Make one with `rtseg export CHECKPOINT`"
+            )
+        if values["format"] != FORMAT:
+            raise ModelError(f"{path} has model format {values['format']}, this rtseg reads {FORMAT}; export it again")
+        try:
+            area, scores = int(values["area"]), json.loads(values["scores"])
+            if not AREA_LIMITS[0] <= area <= AREA_LIMITS[1] or not isinstance(scores, dict):
+                raise ValueError(f"area {area}")
+        except ValueError as e:
+            raise ModelError(f"{path} has damaged metadata ({e}); export it again") from e
+        return cls(**{f: values[f] for f in fields if f not in ("area", "scores")}, area=area, scores=scores)
+
+
+def find_model(name: str | Path) -> Path:
+    """The file of a tier name or a path; raises ModelError when there is none."""
+    if str(name) in TIERS:
+        return ASSETS / f"{name}.onnx"
+    path = Path(name)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise ModelError(f"model {name}: {what}. Give an .onnx file or one of: {', '.join(TIERS)}")
+    return path
+
+
+def default_threads() -> int:
+    """Half the cores this process may use, at most 4: the call and the browser need the others."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, cores // 2))
+
+
+class Model:
+    """A loaded model.
+
+    Args:
+        path: an .onnx file, or the name of a tier that ships with rtseg.
+        provider: `cuda` or `cpu`, or `auto` for CUDA where it works.
+        threads: of the CPU provider; None for `default_threads()`.
+
+    Raises:
+        ModelError: the file can't be read or is not ours.
+        ProviderError: `cuda` was asked for and does not work here.
+    """
+
+    def __init__(self, path: str | Path = "balanced", *, provider: str = "auto", threads: int | None = None) -> None:
+        if provider not in PROVIDERS:
+            raise ProviderError(f"unknown provider {provider!r}; choose from {', '.join(PROVIDERS)}")
+        if threads is not None and not 1 <= threads <= 256:
+            raise ModelError(f"threads is {threads}; give 1 to 256, or leave it out for {default_threads()}")
+        self.path = find_model(path)
+        self.threads = threads or default_threads()
+        self.fallback_reason: str | None = None  # why `auto` did not take CUDA
+        self._session = self._open(provider)
+        self.provider = "cuda" if "CUDAExecutionProvider" in self._session.get_providers() else "cpu"
+        self.info = ModelInfo.read(self._session.get_modelmeta().custom_metadata_map, self.path)
+        inputs = {i.name: i.type for i in self._session.get_inputs()}
+        outputs = [o.name for o in self._session.get_outputs()]
+        if inputs != INPUTS or outputs != ["alpha"]:
+            raise ModelError(f"{self.path} takes {inputs} and gives {outputs}; an rtseg model takes {INPUTS}")
+
+    def _open(self, provider: str) -> ort.InferenceSession:
+        if provider != "cpu":
+            self.fallback_reason = cuda_problem()
+            if self.fallback_reason is None:
+                prepare_cuda()
+                session = self._session_on(["CUDAExecutionProvider", "CPUExecutionProvider"])
+                # onnxruntime falls back without an exception: only the session knows what it got.
+                if "CUDAExecutionProvider" in session.get_providers():
+                    return session
+                self.fallback_reason = "onnxruntime could not start CUDA on this machine"
+            if provider == "cuda":
+                raise ProviderError(f"--provider cuda: {self.fallback_reason}")
+        return self._session_on(["CPUExecutionProvider"])
+
+    def _session_on(self, providers: list[str]) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # we raise; onnxruntime need not print as well
+        # Spinning threads slow OpenCV and everybody else's program between two frames.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            return ort.InferenceSession(str(self.path), options, providers=providers)
+        except Exception as e:  # onnxruntime's exceptions have no common base
+            reason = str(e).strip().splitlines()[0]
+            raise ModelError(f"{self.path} is not a readable ONNX model: {reason}") from e
+
+    def run(self, frame_bgr: NDArray[np.uint8], previous_alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+        """alpha float32 HxW of a frame uint8 HxWx3 and the alpha before it, both at network size.
+
+        Raises ModelError when inference fails or gives anything but an alpha.
+        """
+        h, w = previous_alpha.shape
+        feed = {"frame_bgr": frame_bgr[None], "previous_alpha": previous_alpha[None, None]}
+        try:
+            (alpha,) = self._session.run(["alpha"], feed)
+        except Exception as e:
+            raise ModelError(f"inference failed on {self.provider}: {str(e).strip().splitlines()[0]}") from e
+        if alpha.shape != (1, 1, h, w):
+            raise ModelError(f"{self.path} gave alpha of shape {alpha.shape}, expected {(1, 1, h, w)}")
+        low, high = float(alpha.min()), float(alpha.max())
+        if not (low >= -1e-3 and high <= 1 + 1e-3):  # false for NaN too
+            raise ModelError(f"{self.path} gave alpha outside 0..1 or not finite ({low:.3g}..{high:.3g})")
+        return alpha[0, 0]  # type: ignore[no-any-return]

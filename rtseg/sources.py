@@ -1,0 +1,175 @@
+"""Where frames come from: camera, video file, named pipe, stream or the demo clip, as an iterator of Frame."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import IO, Any, Self
+
+import av
+import av.error
+import av.logging
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.camera import Camera, camera_nodes
+from rtseg.errors import SourceError
+from rtseg.frames import Frame, Source
+from rtseg.model import ASSETS
+
+DEMO_CLIP = ASSETS / "demo.mp4"
+OPEN_TIMEOUT = 10.0  # seconds for a stream or pipe to give its first bytes
+READ_TIMEOUT = 10.0  # seconds without data after which a stream counts as lost
+av.logging.set_level(av.logging.PANIC)  # FFmpeg's remarks; what matters is raised
+
+
+def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | None = None) -> Source:
+    """Open what `--source` names: `demo`, a camera's index or /dev path, a file, a named pipe or a URL.
+
+    Size and fps are asked of cameras only. Raises SourceError.
+    """
+    if text == "demo":
+        return Video(str(DEMO_CLIP), name="demo")
+    if re.fullmatch(r"\d{1,3}", text):
+        return Camera(int(text), size=size, fps=fps)
+    if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
+        return Video(text, name=text)
+    try:
+        mode = os.stat(text).st_mode
+    except (OSError, ValueError) as e:
+        reason = e.strerror if isinstance(e, OSError) else e
+        raise SourceError(
+            f"source {text}: {reason}. Give a camera's number, a file, a pipe, a URL, or `demo` for the bundled clip"
+        ) from e
+    if stat.S_ISCHR(mode):
+        return Camera(text, size=size, fps=fps)
+    if stat.S_ISDIR(mode):
+        raise SourceError(f"source {text} is a folder; use `rtseg apply {text} --out DIR` for folders")
+    return Video(text, name=Path(text).name, pipe=stat.S_ISFIFO(mode))
+
+
+def default_camera() -> str | None:
+    """The source to try when none was asked for: the first camera, or None where there is none."""
+    nodes = camera_nodes()
+    return str(nodes[0]) if nodes else None
+
+
+class Video:
+    """A file, pipe or stream decoded by FFmpeg. Streams without an end are live, files and pipes are not."""
+
+    def __init__(self, url: str, *, name: str, pipe: bool = False) -> None:
+        self.name, self._index, self.damaged = name, 0, 0
+        self._file: IO[bytes] | None = open_pipe(url) if pipe else None
+        remote = "://" in url
+        timeout = (OPEN_TIMEOUT, READ_TIMEOUT) if remote else None
+        target: Any = self._file or url
+        try:
+            self.container = av.open(target, timeout=timeout)
+        except (av.error.FFmpegError, OSError, ValueError) as e:
+            self.close()
+            raise SourceError(f"source {name} can't be opened as a video: {reason(e)}") from e
+        if not self.container.streams.video:
+            self.close()
+            raise SourceError(f"source {name} has no video in it")
+        self.stream = self.container.streams.video[0]
+        self.stream.thread_type = "AUTO"
+        context = self.stream.codec_context
+        self.width, self.height = context.width, context.height
+        self.fps = float(self.stream.average_rate or self.stream.guessed_rate or 30)
+        self.live = remote and self.container.duration is None
+        seconds = self.container.duration / av.time_base if self.container.duration else None
+        known = self.stream.frames or (round(seconds * self.fps) if seconds else 0)
+        self.count: int | None = known or None
+        self.start = (self.container.start_time or 0) / av.time_base
+        self.first = self._first_frame()
+
+    def _first_frame(self) -> Frame:
+        """Decode one frame at once: the size may be known only now, and an empty video is found out."""
+        self._frames = self._decode()
+        try:
+            first = next(self._frames)
+        except StopIteration:
+            self.close()
+            raise SourceError(f"source {self.name} is a video without a single readable frame") from None
+        except SourceError:
+            self.close()
+            raise
+        self.height, self.width = first.image.shape[:2]
+        return first
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield self.first
+        yield from self._frames
+
+    def packets(self) -> Iterator[Any]:
+        """The container's packets, all streams; raises SourceError when reading breaks off."""
+        try:
+            yield from self.container.demux()
+        except (av.error.FFmpegError, OSError) as e:
+            raise SourceError(f"source {self.name} broke off after {self._index} frames: {reason(e)}") from e
+
+    def _decode(self) -> Iterator[Frame]:
+        for packet in self.packets():
+            yield from self.decode(packet)
+
+    def decode(self, packet: Any) -> Iterator[Frame]:
+        """The frames of one packet; a damaged one is counted and left out, packets of other streams too."""
+        if packet.stream != self.stream:
+            return
+        try:
+            pictures = packet.decode()
+        except av.error.InvalidDataError:
+            self.damaged += 1
+            return
+        for picture in pictures:
+            image = upright(picture.to_ndarray(format="bgr24"), picture.rotation)
+            yield Frame(image, self._time(picture.time), self._index)
+            self._index += 1
+
+    def _time(self, presentation: float | None) -> float:
+        if self.live:
+            return monotonic()
+        return presentation - self.start if presentation is not None else self._index / self.fps
+
+    def close(self) -> None:
+        if hasattr(self, "container"):
+            self.container.close()
+        if self._file:
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def open_pipe(path: str) -> IO[bytes]:
+    """A named pipe opened for reading once somebody writes to it; SourceError when nobody does."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    if not poll.poll(OPEN_TIMEOUT * 1000):
+        os.close(fd)
+        raise SourceError(f"source {path}: nobody wrote to the pipe within {OPEN_TIMEOUT:g} s; start the writer first")
+    os.set_blocking(fd, True)
+    return os.fdopen(fd, "rb")
+
+
+def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
+    """Turned as the container asks (degrees, counter-clockwise, as phones record)."""
+    turns = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+    code = turns.get(rotation % 360)
+    return image if code is None else cv2.rotate(image, code).astype(np.uint8, copy=False)
+
+
+def reason(e: BaseException) -> str:
+    """FFmpeg's or the system's own words, without the path again."""
+    return getattr(e, "strerror", None) or str(e)

@@ -1,0 +1,114 @@
+"""Checkpoints: safetensors for every tensor, JSON for the rest; written whole or not at all, never pickled."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rtseg.errors import DataError
+from rtseg_train.unet import UNet
+
+
+@dataclass
+class TrainState:
+    """What a run needs to go on as if it had never stopped."""
+
+    net: UNet
+    ema: UNet
+    optimiser: torch.optim.Optimizer
+    step: int = 0  # optimiser steps done
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path in the same folder that becomes `path` at the end, and vanishes on any exception.
+
+    Synced first, so that a power cut leaves the old file or the new one.
+    """
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as f:
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def save_weights(net: UNet, path: Path, info: dict[str, object]) -> None:
+    """Weights to `path` (safetensors) and `info` to the .json beside it."""
+    tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
+    with whole_file(path) as weights, whole_file(path.with_suffix(".json")) as notes:
+        save_file(tensors, weights)
+        notes.write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
+
+
+def read_notes(path: Path) -> dict[str, object]:
+    """The JSON beside the weights `path`; raises DataError when it is missing or not from save_weights."""
+    notes = path.with_suffix(".json")
+    try:
+        info = json.loads(notes.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise DataError(f"cannot read {notes}, which belongs beside {path.name}: {e}") from e
+    if not isinstance(info, dict):
+        raise DataError(f"{notes} holds no settings; it is not from `rtseg train`")
+    return info
+
+
+def load_weights(path: Path) -> tuple[UNet, dict[str, object]]:
+    """The net and the JSON that `save_weights` wrote; raises DataError for anything else."""
+    info = read_notes(path)
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as e:
+        raise DataError(f"cannot read the checkpoint {path}; it is cut off or not safetensors: {e}") from e
+    net = UNet()
+    try:
+        net.load_state_dict(tensors)
+    except RuntimeError as e:
+        raise DataError(f"{path} holds another net: {' '.join(str(e).split())[:200]}") from e
+    return net.eval(), info
+
+
+def save_state(state: TrainState, path: Path) -> None:
+    """Everything needed to resume, in one safetensors file."""
+    tensors: dict[str, Tensor] = {"step": torch.tensor(state.step)}
+    for prefix, net in (("net", state.net), ("ema", state.ema)):
+        tensors |= {f"{prefix}.{name}": value.contiguous() for name, value in net.state_dict().items()}
+    for index, slots in state.optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{slot}": value.contiguous() for slot, value in slots.items()}
+    with whole_file(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load_state(state: TrainState, path: Path) -> None:
+    """Fill `state` from what save_state wrote; raises DataError when it does not fit."""
+    try:
+        tensors = load_file(path)
+        state.step = int(tensors.pop("step"))
+        parts: dict[str, dict[str, Tensor]] = {"net": {}, "ema": {}, "adam": {}}
+        for name, value in tensors.items():
+            prefix, _, rest = name.partition(".")
+            if prefix not in parts:
+                continue
+            parts[prefix][rest] = value
+        state.net.load_state_dict(parts["net"])
+        state.ema.load_state_dict(parts["ema"])
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as e:
+        raise DataError(f"cannot resume from {path}: {e}") from e
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, value in parts["adam"].items():
+        index, slot = name.split(".")
+        slots.setdefault(int(index), {})[slot] = value
+    groups = state.optimiser.state_dict()["param_groups"]
+    state.optimiser.load_state_dict({"state": slots, "param_groups": groups})

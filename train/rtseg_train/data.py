@@ -1,0 +1,172 @@
+"""Lists of (image, mask) pairs and the endless, seeded stream of training batches made from them."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from rtseg.errors import DataError
+from rtseg.geometry import network_size
+from rtseg_train.augment import Picture, make_sample
+from rtseg_train.config import TrainConfig
+
+U8 = NDArray[np.uint8]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # frame_bgr NxHxWx3 u8, previous_alpha, alpha Nx1xHxW
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+MAX_SIDE = 512  # pixels; pictures are kept no larger than this in memory
+# Shapes that batches take: webcams are landscape, phone photos portrait.
+ASPECTS = (16 / 9, 16 / 10, 4 / 3, 1.0, 3 / 4, 2 / 3)
+ASPECT_WEIGHTS = (0.16, 0.16, 0.2, 0.06, 0.3, 0.12)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One labelled picture."""
+
+    source: str
+    image: Path
+    mask: Path
+
+
+def read_list(path: Path) -> list[Pair]:
+    """Read a CSV with the columns image,mask[,source]; raises DataError for what is not one."""
+    try:
+        with path.open(newline="", encoding="utf-8") as f:
+            rows = list(csv.DictReader(f))
+    except (OSError, UnicodeDecodeError, csv.Error) as e:
+        raise DataError(f"cannot read the list {path}: {e}") from e
+    if not rows or not {"image", "mask"} <= set(rows[0]):
+        raise DataError(f"{path} needs a header with the columns image,mask and at least one row")
+    pairs = []
+    for number, row in enumerate(rows, start=2):
+        if not row["image"] or not row["mask"]:
+            raise DataError(f"{path}, line {number}: image or mask is empty")
+        image, mask = path.parent / row["image"], path.parent / row["mask"]
+        pairs.append(Pair(row.get("source") or "all", image, mask))
+    return pairs
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, sorted by name."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def read_image(path: Path) -> U8:
+    """uint8 HxWx3 BGR; raises DataError when it can't be decoded."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DataError(f"cannot read the picture {path}" + ("" if path.exists() else ": no such file"))
+    return image.astype(np.uint8, copy=False)
+
+
+def read_pair(pair: Pair) -> tuple[U8, U8]:
+    """(uint8 HxWx3 BGR, uint8 HxW alpha 0..255); raises DataError when unreadable or of unequal size."""
+    image, mask = read_image(pair.image), cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise DataError(f"cannot read the mask {pair.mask}")
+    if mask.shape != image.shape[:2]:
+        raise DataError(f"{pair.mask} is {mask.shape[::-1]}, its picture {image.shape[1::-1]}")
+    return image, mask.astype(np.uint8, copy=False)
+
+
+class TrainBatches(Dataset[Batch]):
+    """Batch number `step`, always the same for the same seed: resuming needs no other state."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
+        self.config = config
+        self.pairs = read_list(Path(config.train))
+        self.rooms: list[Path] = []
+        if config.backgrounds:
+            folder = Path(config.backgrounds)
+            if not folder.is_dir():
+                raise DataError(f"backgrounds: {folder} is not a folder")
+            self.rooms = list_images(folder)
+        self.cache: dict[int, Picture] = {}
+        self.people: list[int] = []  # indices of pictures with somebody in them
+        self.empties: list[int] = []  # indices of pictures and rooms with nobody
+
+    def preload(self) -> Iterator[int]:
+        """Read every picture once, keep what fits in memory, sort people from empty ones; yields the count."""
+        budget = self.config.cache_mib * 2**20
+        for index in range(len(self.pairs) + len(self.rooms)):
+            picture = self._read(index)
+            (self.people if picture.alpha.any() else self.empties).append(index)
+            budget -= picture.image.nbytes + picture.alpha.nbytes
+            if budget > 0:
+                self.cache[index] = picture
+            yield index + 1
+        if not self.people:
+            raise DataError(f"no mask in {self.config.train} has anybody in it")
+
+    def _read(self, index: int) -> Picture:
+        if index < len(self.pairs):
+            image, alpha = read_pair(self.pairs[index])
+        else:
+            image = read_image(self.rooms[index - len(self.pairs)])
+            alpha = np.zeros(image.shape[:2], np.uint8)
+        scale = MAX_SIDE / max(image.shape)
+        if scale < 1:
+            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            alpha = cv2.resize(alpha, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return Picture(image.astype(np.uint8, copy=False), alpha.astype(np.uint8, copy=False))
+
+    def picture(self, index: int) -> Picture:
+        """Picture number `index`, from memory when it is there."""
+        return self.cache.get(index) or self._read(index)
+
+    def __len__(self) -> int:
+        return self.config.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        cfg = self.config
+        rng = np.random.default_rng((cfg.seed, step))
+        weights = np.array(ASPECT_WEIGHTS)
+        aspect = float(rng.choice(ASPECTS, p=weights / weights.sum()))
+        # Log-uniform: small network sizes are the common case, large ones teach small people.
+        area = math.exp(rng.uniform(math.log(0.9 * cfg.area), math.log(cfg.max_area)))
+        size = network_size(round(aspect * 1000), 1000, int(area))
+        samples = [self._sample(rng, size) for _ in range(cfg.batch)]
+        frames, previous, alphas = (np.stack(part) for part in zip(*samples, strict=True))
+        return torch.from_numpy(frames), torch.from_numpy(previous)[:, None], torch.from_numpy(alphas)[:, None]
+
+    def _sample(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[U8, NDArray[np.float32], NDArray[np.float32]]:
+        def draw(indices: list[int]) -> Picture:
+            return self.picture(indices[int(rng.integers(len(indices)))])
+
+        kind = rng.random()
+        cfg = self.config
+        other = draw(self.people)
+        if self.empties and kind < cfg.empty:
+            return make_sample(rng, draw(self.empties), size, other=other)
+        # A landscape window inside a portrait shows little but a chin; on a room there is space around.
+        composite = cfg.composite if size[0] > size[1] else cfg.composite / 2
+        if self.empties and kind < cfg.empty + composite:
+            return make_sample(rng, draw(self.people), size, room=draw(self.empties), other=other)
+        return make_sample(rng, draw(self.people), size, other=other)
+
+
+def batches(dataset: TrainBatches, first_step: int) -> DataLoader[Batch]:
+    """Batches first_step, first_step + 1, ... of the run, in order."""
+    workers = dataset.config.workers
+    return DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=range(first_step, dataset.config.steps),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_one_thread,
+    )
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)

@@ -1,0 +1,195 @@
+"""The training loop: `fit` runs two phases (decoder first, then everything), logs, evaluates, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import time
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from rtseg.errors import DataError
+from rtseg_train.checkpoint import TrainState, load_state, save_state, save_weights
+from rtseg_train.config import TrainConfig
+from rtseg_train.data import Pair, TrainBatches, batches, read_list
+from rtseg_train.evaluate import evaluate, torch_predictor
+from rtseg_train.losses import segmentation_loss
+from rtseg_train.metrics import summary
+from rtseg_train.report import draw_curves, draw_sheet
+from rtseg_train.unet import UNet
+
+LOG_COLUMNS = [
+    *("step", "loss", "lr", "pictures_per_second", "waited"),
+    *("portrait_iou", "portrait_boundary_iou", "all_iou", "all_boundary_iou", "false_alarm"),
+]
+LOG_EVERY = 20  # steps
+SHEET_PICTURES = 24
+
+
+def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
+    """Train into `folder` and return the checkpoint of the averaged weights, `model.safetensors`.
+
+    Raises DataError for bad data, for a folder that holds another run, and when the loss is not finite.
+    """
+    state_file, config_file = folder / "state.safetensors", folder / "config.json"
+    if state_file.exists() and not resume:
+        raise DataError(f"{folder} holds a run already; continue it with --resume or give another --out")
+    if resume and not state_file.exists():
+        raise DataError(f"nothing to resume in {folder}: no {state_file.name}")
+    folder.mkdir(parents=True, exist_ok=True)
+    config.save(config_file)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    state = initial_state(config, device)
+    if resume:
+        load_state(state, state_file)
+    data, val = TrainBatches(config), read_list(Path(config.val)) if config.val else []
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    ) as progress:
+        reading = progress.add_task("reading pictures", total=len(data.pairs) + len(data.rooms))
+        for count in data.preload():
+            progress.update(reading, completed=count)
+        run_steps(config, folder, state, data, val, progress)
+    return folder / "model.safetensors"
+
+
+def initial_state(config: TrainConfig, device: torch.device) -> TrainState:
+    """A fresh net (with the pretrained encoder when given), its average and its optimiser."""
+    net = UNet()
+    if config.encoder:
+        net.encoder.load_pretrained(Path(config.encoder))
+    net = net.to(device, memory_format=torch.channels_last)
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
+    optimiser = torch.optim.AdamW(
+        {"params": params, "encoder": encoder, "weight_decay": config.weight_decay if decays else 0.0}
+        for (encoder, decays), params in groups.items()
+    )
+    return TrainState(net, copy.deepcopy(net).eval(), optimiser)
+
+
+def learning_rates(config: TrainConfig, step: int) -> tuple[float, float]:
+    """(decoder, encoder) rates of a step: warm-up in each phase, then cosine to 1 % in the second."""
+    if step < config.frozen_steps:
+        return config.frozen_lr * min(1, (step + 1) / config.warmup), 0.0
+    done = step - config.frozen_steps
+    progress = done / max(1, config.steps - config.frozen_steps)
+    factor = min(1, (done + 1) / config.warmup) * (0.505 + 0.495 * math.cos(math.pi * progress))
+    return config.lr * factor, config.encoder_lr * factor
+
+
+def train_step(config: TrainConfig, state: TrainState, batch: tuple[Tensor, Tensor, Tensor]) -> float:
+    """One optimiser step; returns the loss."""
+    net, optimiser = state.net, state.optimiser
+    device = net.head.weight.device
+    frame, previous, alpha = (t.to(device, non_blocking=True) for t in batch)
+    decoder_lr, encoder_lr = learning_rates(config, state.step)
+    for group in optimiser.param_groups:
+        group["lr"] = encoder_lr if group["encoder"] else decoder_lr
+    net.train()
+    net.encoder.eval()  # its BatchNorm keeps ImageNet's statistics: small batches would spoil them
+    frozen = state.step < config.frozen_steps
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
+        x = net.normalise(frame, previous).contiguous(memory_format=torch.channels_last)
+        with torch.set_grad_enabled(not frozen):
+            features = net.encoder(x)
+        logits = net.decode(features)
+    loss = segmentation_loss(logits.float(), alpha)
+    if not torch.isfinite(loss):
+        raise DataError(f"the loss is {loss.item()} at step {state.step}; lower the learning rate or look at the data")
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
+    optimiser.step()
+    state.step += 1
+    update_average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
+    return loss.item()
+
+
+@torch.no_grad()
+def update_average(state: TrainState, decay: float) -> None:
+    """Move the averaged weights towards the current ones; BatchNorm statistics are averaged too."""
+    for average, current in zip(state.ema.state_dict().values(), state.net.state_dict().values(), strict=True):
+        if average.dtype.is_floating_point:
+            average.lerp_(current, 1 - decay)
+        else:
+            average.copy_(current)
+
+
+def run_steps(
+    config: TrainConfig, folder: Path, state: TrainState, data: TrainBatches, val: list[Pair], progress: Progress
+) -> None:
+    """All remaining steps, with their log, evaluations, pictures and checkpoints."""
+    task = progress.add_task("training", total=config.steps, completed=state.step)
+    log = folder / "log.csv"
+    keep_rows(log, state.step)
+    losses: list[float] = []
+    waited, seen, clock = 0.0, 0, time.perf_counter()
+    start = time.perf_counter()
+    for batch in batches(data, state.step):
+        waited += time.perf_counter() - clock
+        losses.append(train_step(config, state, batch))
+        seen += len(batch[0])
+        last = state.step == config.steps
+        if state.step % config.eval_every == 0 or last:
+            row = evaluation(config, folder, state, val)
+        else:
+            row = {}
+        if state.step % LOG_EVERY == 0 or row or last:
+            spent = time.perf_counter() - start
+            row |= {
+                "step": state.step,
+                "loss": round(sum(losses) / len(losses), 5),
+                "lr": round(learning_rates(config, state.step - 1)[0], 7),
+                "pictures_per_second": round(seen / spent, 2),
+                "waited": round(waited / spent, 3),
+            }
+            with log.open("a", newline="", encoding="utf-8") as f:
+                csv.DictWriter(f, LOG_COLUMNS).writerow(row)
+            progress.update(task, description=f"loss {row['loss']:.4f}  {row['pictures_per_second']} pictures/s")
+            losses, waited, seen, start = [], 0.0, 0, time.perf_counter()
+        if state.step % config.checkpoint_every == 0 or last:
+            save_state(state, folder / "state.safetensors")
+        progress.update(task, completed=state.step)
+        clock = time.perf_counter()
+    if log.stat().st_size > len(",".join(LOG_COLUMNS)) + 2:
+        draw_curves(log, folder / "curves.png")
+
+
+def keep_rows(log: Path, step: int) -> None:
+    """Start the log, or on resume drop the rows after the checkpoint, which will be written again."""
+    rows: list[dict[str, str]] = []
+    if log.exists() and step:
+        with log.open(newline="", encoding="utf-8") as f:
+            rows = [r for r in csv.DictReader(f) if int(r["step"]) <= step]
+    with log.open("w", newline="", encoding="utf-8") as f:
+        writer = csv.DictWriter(f, LOG_COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def evaluation(config: TrainConfig, folder: Path, state: TrainState, val: list[Pair]) -> dict[str, float]:
+    """Save the averaged weights; with a validation list score them and draw the contact sheet."""
+    row: dict[str, float] = {}
+    scores: dict[str, dict[str, float]] = {}
+    if val:
+        predict = torch_predictor(copy.deepcopy(state.ema).cpu().float(), config.area)
+        scores = summary(evaluate(predict, val))
+        for group in ("PORTRAIT", "ALL"):
+            if group in scores:
+                row[f"{group.lower()}_iou"] = round(scores[group]["iou"], 3)
+                row[f"{group.lower()}_boundary_iou"] = round(scores[group]["boundary_iou"], 3)
+        if "EMPTY" in scores:
+            row["false_alarm"] = round(scores["EMPTY"]["false_alarm"], 4)
+        draw_sheet(predict, val[:: max(1, len(val) // SHEET_PICTURES)][:SHEET_PICTURES], folder / "sheet.png")
+    info: dict[str, object] = {"name": config.name, "area": config.area, "step": state.step, "scores": scores}
+    save_weights(state.ema, folder / "model.safetensors", info)
+    return row

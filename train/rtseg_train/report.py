@@ -1,0 +1,70 @@
+"""Pictures of a run: loss and IoU curves, and a contact sheet of what the net says of real pictures."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.errors import DataError
+from rtseg_train.data import Pair, read_pair
+from rtseg_train.evaluate import Predictor
+
+TILE_HEIGHT = 192  # pixels
+
+
+def draw_curves(log: Path, target: Path) -> None:
+    """Plot the columns of log.csv over steps into a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    with log.open(newline="", encoding="utf-8") as f:
+        rows = list(csv.DictReader(f))
+    if not rows:
+        raise DataError(f"{log} is empty; there is nothing to draw yet")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    steps = [int(r["step"]) for r in rows]
+    left.plot(steps, [float(r["loss"]) for r in rows], lw=1)
+    left.set(xlabel="step", ylabel="training loss", yscale="log")
+    for column, label in (
+        ("portrait_iou", "IoU, portraits"),
+        ("portrait_boundary_iou", "boundary IoU, portraits"),
+        ("all_iou", "IoU, all"),
+        ("all_boundary_iou", "boundary IoU, all"),
+    ):
+        points = [(int(r["step"]), float(r[column])) for r in rows if r[column]]
+        if points:
+            right.plot(*zip(*points, strict=True), marker=".", label=f"{label}: {points[-1][1]:.1f}")
+    right.set(xlabel="step", ylabel="validation, %")
+    if right.lines:
+        right.legend(loc="lower right")
+    figure.savefig(target, dpi=110)
+    plt.close(figure)
+
+
+def tile(image: NDArray[np.uint8], label: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Picture, label, prediction and the person on green, side by side; uint8 BGR."""
+    grey = [cv2.cvtColor(x, cv2.COLOR_GRAY2BGR) for x in (label, np.rint(alpha * 255).astype(np.uint8))]
+    cut = image * alpha[..., None] + np.array([0, 200, 0]) * (1 - alpha[..., None])
+    row = np.hstack([image, *grey, cut.astype(np.uint8)])
+    width = round(row.shape[1] * TILE_HEIGHT / row.shape[0])
+    return cv2.resize(row, (width, TILE_HEIGHT), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def draw_sheet(predict: Predictor, pairs: list[Pair], target: Path, columns: int = 3) -> None:
+    """A contact sheet PNG of the given pairs: picture, label, alpha, cut-out."""
+    tiles = []
+    for pair in pairs:
+        image, label = read_pair(pair)
+        tiles.append(tile(image, label, predict(image)))
+    width = max(t.shape[1] for t in tiles)
+    blank = np.full((TILE_HEIGHT, width, 3), 32, np.uint8)
+    cells = [np.hstack([t, blank[:, t.shape[1] :]]) for t in tiles]
+    cells += [blank] * (-len(cells) % columns)
+    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
+    cv2.imwrite(str(target), np.vstack(rows))

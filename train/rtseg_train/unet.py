@@ -1,0 +1,165 @@
+"""The segmentation nets: a UNet on an EfficientNet-Lite0 encoder that takes camera frames as they are.
+
+Input is what the camera gives (uint8 BGR, channels last) plus the previous frame's alpha; channel order
+and normalisation live inside the net, so that training, export and runtime can't disagree about them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from rtseg.errors import DataError
+
+# EfficientNet-Lite0 (Tan & Le 2019; Lite: Google, tensorflow/tpu): kernel, stride, expand, out channels, repeats.
+LITE0_STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+)  # the seventh stage (320 channels) served the classifier and is left out
+SKIP_STAGES = (0, 1, 2, 4)  # outputs at 1/2, 1/4, 1/8, 1/16 of the input
+BN_EPS, BN_MOMENTUM = 1e-3, 0.01  # what the pretrained weights were made with
+
+
+class ConvBN(nn.Module):
+    """Convolution with TensorFlow SAME padding, batch norm and (unless linear) ReLU6."""
+
+    def __init__(
+        self, cin: int, cout: int, kernel: int, stride: int = 1, groups: int = 1, linear: bool = False
+    ) -> None:
+        super().__init__()
+        # For stride 2 and an even size TensorFlow pads one pixel more at the bottom and right.
+        low = (kernel - stride) // 2
+        self.pad = (low, kernel - stride - low) if stride > 1 else None
+        padding = 0 if self.pad else kernel // 2
+        self.conv = nn.Conv2d(cin, cout, kernel, stride, padding, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(cout, eps=BN_EPS, momentum=BN_MOMENTUM)
+        self.linear = linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.pad:
+            x = F.pad(x, (*self.pad, *self.pad))
+        x = self.bn(self.conv(x))
+        return x if self.linear else F.relu6(x)
+
+
+class MBConv(nn.Module):
+    """Inverted residual block (Sandler et al. 2018), no squeeze-excite."""
+
+    def __init__(self, cin: int, cout: int, kernel: int, stride: int, expand: int) -> None:
+        super().__init__()
+        mid = cin * expand
+        if expand > 1:
+            self.expand = ConvBN(cin, mid, 1)
+        self.has_expand = expand > 1
+        self.dw = ConvBN(mid, mid, kernel, stride, groups=mid)
+        self.project = ConvBN(mid, cout, 1, linear=True)
+        self.residual = stride == 1 and cin == cout
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.expand(x) if self.has_expand else x
+        y = self.project(self.dw(y))
+        return x + y if self.residual else y
+
+
+class Lite0Encoder(nn.Module):
+    """EfficientNet-Lite0 without its head; gives features at 1/2, 1/4, 1/8, 1/16 and 1/32."""
+
+    def __init__(self, in_channels: int = 4) -> None:
+        super().__init__()
+        self.stem = ConvBN(in_channels, 32, 3, stride=2)
+        stages, cin = [], 32
+        for kernel, stride, expand, cout, repeats in LITE0_STAGES:
+            blocks = []
+            for i in range(repeats):
+                blocks.append(MBConv(cin, cout, kernel, stride if i == 0 else 1, expand))
+                cin = cout
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = self.stem(x)
+        features = []
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in SKIP_STAGES:
+                features.append(x)
+        return [*features, x]
+
+    def load_pretrained(self, path: Path) -> None:
+        """Load ImageNet weights (RGB stem of 3 channels); the previous-alpha channel starts at zero.
+
+        Raises DataError when a tensor is missing or has another shape.
+        """
+        try:
+            state = load_file(path)
+        except Exception as e:
+            raise DataError(f"cannot read encoder weights {path}: {e}") from e
+        state = {name: value.float() for name, value in state.items()}
+        stem = state.get("stem.conv.weight")
+        if stem is None or stem.shape[1] != 3:
+            raise DataError(f"{path} is not a Lite0 encoder: no 3-channel stem.conv.weight in it")
+        wide = torch.zeros_like(self.stem.conv.weight)
+        wide[:, :3] = stem.flip(1)  # the weights expect RGB, our frames are BGR
+        state["stem.conv.weight"] = wide
+        state = {k: v for k, v in state.items() if not k.startswith(f"stages.{len(LITE0_STAGES)}.")}
+        missing, unexpected = self.load_state_dict(state, strict=False)
+        missing = [m for m in missing if not m.endswith("num_batches_tracked")]
+        if missing or unexpected:
+            raise DataError(f"{path} does not fit: missing {missing[:3]}, unexpected {unexpected[:3]}")
+
+
+class UpBlock(nn.Module):
+    """Upsample by two, concatenate the skip, mix with 3x3 convolutions."""
+
+    def __init__(self, cin: int, skip: int, cout: int, depth: int = 1) -> None:
+        super().__init__()
+        convs = [ConvBN(cin + skip, cout, 3)] + [ConvBN(cout, cout, 3) for _ in range(depth - 1)]
+        self.convs = nn.Sequential(*convs)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.convs(torch.cat([x, skip], dim=1))
+
+
+class UNet(nn.Module):
+    """The `balanced` net: (frame_bgr uint8 NxHxWx3, previous_alpha float Nx1xHxW) -> logits Nx1xHxW.
+
+    H and W are multiples of 32. Widths are the decoder's channels at 1/32, 1/16, 1/8, 1/4 and 1/2. The
+    last level works at half size, and its four output channels unfold into the
+    full-size logits (sub-pixel convolution, Shi et al. 2016): a full-size level costs four times as much.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (96, 64, 32, 32, 16)) -> None:
+        super().__init__()
+        self.encoder = Lite0Encoder(in_channels=4)
+        w = widths
+        skips = (112, 40, 24, 16)
+        self.bridge = ConvBN(LITE0_STAGES[-1][3], w[0], 1)
+        self.ups = nn.ModuleList(UpBlock(w[i], skips[i], w[i + 1]) for i in range(4))
+        self.head = nn.Conv2d(w[4], 4, 3, padding=1)
+
+    @staticmethod
+    def normalise(frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
+        """uint8 NxHxWx3 and alpha Nx1xHxW to Nx4xHxW in about -1..1, float32."""
+        x = frame_bgr.permute(0, 3, 1, 2).float() * (1 / 128) - (127 / 128)
+        return torch.cat([x, previous_alpha], dim=1)
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """The encoder's five features (1/2 .. 1/32) to logits Nx1xHxW."""
+        *skips, deepest = features
+        y = self.bridge(deepest)
+        for up, skip in zip(self.ups, reversed(skips), strict=True):
+            y = up(y, skip)
+        return F.pixel_shuffle(self.head(y), 2)
+
+    def forward(self, frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
+        x = self.normalise(frame_bgr, previous_alpha).to(self.head.weight.dtype)
+        return self.decode(self.encoder(x)).float()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,9 @@ def run(source: Path, out: Path, pipeline: Pipeline, emit: str, console: Console
                 progress.update(part, completed=done, total=total, visible=True)
 
             try:
-                process(job, pipeline, emit, progressed)
+                remark = process(job, pipeline, emit, progressed)
+                if remark:
+                    console.print(f"note: {remark}")
             except RtsegError as e:
                 if len(jobs) == 1:
                     raise
@@ -125,12 +127,12 @@ def check_suffix(source: Path, out: Path, emit: str) -> None:
         raise OutputError(f"output {out}: {suffix} has no transparency; use .png")
 
 
-def process(job: Job, pipeline: Pipeline, emit: str, progressed: Progressed) -> None:
-    """Do one job. Raises RtsegError and leaves nothing half-written."""
+def process(job: Job, pipeline: Pipeline, emit: str, progressed: Progressed) -> str | None:
+    """Do one job; a remark on its source or None. Raises RtsegError and leaves nothing half-written."""
     if is_video(job.source):
-        process_video(job, pipeline, emit, progressed)
-    else:
-        write_picture(job.target, render(pipeline, read_picture(job.source), emit, still=True))
+        return process_video(job, pipeline, emit, progressed)
+    write_picture(job.target, render(pipeline, read_picture(job.source), emit, still=True))
+    return None
 
 
 def read_picture(path: Path) -> U8:
@@ -170,24 +172,16 @@ def write_picture(path: Path, picture: U8) -> None:
         raise OutputError(f"output {path} can't be written: {e.strerror or e}") from e
 
 
-def process_video(job: Job, pipeline: Pipeline, emit: str, progressed: Progressed) -> None:
+def process_video(job: Job, pipeline: Pipeline, emit: str, progressed: Progressed) -> str | None:
     """Every frame, with its own time, and the sound as it is."""
     pipeline.reset()
     with Video(str(job.source), name=job.source.name) as video:
-        target = job.target
-        with VideoFile(target, fps=video.fps, sound=video) as sink:
-            for frame_bgr, time in with_sound(video, sink):
-                picture = render(pipeline, frame_bgr, emit, still=False)
+        with VideoFile(job.target, size=(video.width, video.height), fps=video.fps, sound=video) as sink:
+            video.forward_others(sink.copy)
+            for frame in video:
+                picture = render(pipeline, frame.image, emit, still=False)
                 if picture.ndim == 2:
                     picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
-                sink.write(picture, time)
+                sink.write(picture, frame.time)
                 progressed(sink.frames, video.count)
-
-
-def with_sound(video: Video, sink: VideoFile) -> Iterator[tuple[U8, float]]:
-    """The video's frames with their times, its sound going straight to the sink on the way."""
-    yield video.first.image, video.first.time
-    for packet in video.packets():
-        sink.copy(packet)
-        for frame in video.decode(packet):
-            yield frame.image, frame.time
+        return video.remark

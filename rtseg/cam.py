@@ -67,15 +67,28 @@ def run(options: CamOptions, console: Console) -> None:
             check_target(out, options.source)
         describe(source, pipeline, out, problem, options, console)
         fps = min(source.fps, options.fps or source.fps) if source.live else source.fps
-        sink = stack.enter_context(VideoFile(out, fps=fps)) if out else None
+        size = (source.width, source.height)
+        sink = stack.enter_context(VideoFile(out, size=size, fps=fps)) if out else None
         window = None
         if not problem:
-            window = stack.enter_context(Window(source.width, source.height, mirror=options.mirror))
+            window = stack.enter_context(Window(*size, mirror=options.mirror))
         engine = Engine(source, pipeline)
         stack.callback(engine.stop)
         loop = Loop(source, pipeline, engine, sink, window, options.fps if source.live else None)
-        loop.run(console)
+        broken: SourceError | None = None
+        try:
+            loop.run(console)
+        except SourceError as e:
+            if not source.live:
+                raise
+            broken = e  # what was recorded of a camera can't be recorded again: keep it
+    if source.remark:
+        console.print(f"note: {source.remark}")
+    if broken and not loop.frames:
+        raise broken
     console.print(loop.summary(out))
+    if broken:
+        raise broken
 
 
 def choose_source(options: CamOptions, console: Console) -> Source:

@@ -43,6 +43,7 @@ class Camera:
 
     live = True
     count: int | None = None
+    remark: str | None = None
 
     def __init__(self, device: int | str, *, size: tuple[int, int] | None = None, fps: float | None = None) -> None:
         self.name = f"camera {device}"

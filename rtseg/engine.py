@@ -146,9 +146,9 @@ class Engine:
 
     @property
     def ended(self) -> bool:
-        """Nothing more will come."""
+        """Nothing more will come, no error either: that has to be got first."""
         with self._change:
-            return self._ended and not self._done
+            return self._ended and not self._done and not self._error
 
     def stop(self) -> None:
         """End the thread; waits a moment for the frame in work."""

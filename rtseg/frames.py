@@ -30,6 +30,10 @@ class Source(Protocol):
     fps: float
     count: int | None  # frames in all, where that is known
 
+    @property
+    def remark(self) -> str | None:
+        """What the user should know once all is read: damage, an early end."""
+
     def __iter__(self) -> Iterator[Frame]: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...

@@ -77,6 +77,8 @@ def find_model(name: str | Path) -> Path:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise ModelError(f"model {name}: {what}. Give an .onnx file or one of: {', '.join(TIERS)}")
+    if not path.stat().st_size:
+        raise ModelError(f"model {name} is an empty file")
     return path
 
 
@@ -84,6 +86,11 @@ def default_threads() -> int:
     """Half the cores this process may use, at most 4: the call and the browser need the others."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(4, cores // 2))
+
+
+def plain(e: Exception) -> str:
+    """onnxruntime's message without its code in front: `[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : text`."""
+    return str(e).strip().splitlines()[0].split(" : ")[-1]
 
 
 class Model:
@@ -139,8 +146,7 @@ class Model:
         try:
             return ort.InferenceSession(str(self.path), options, providers=providers)
         except Exception as e:  # onnxruntime's exceptions have no common base
-            reason = str(e).strip().splitlines()[0]
-            raise ModelError(f"{self.path} is not a readable ONNX model: {reason}") from e
+            raise ModelError(f"{self.path} is not a readable ONNX model: {plain(e)}") from e
 
     def run(self, frame_bgr: NDArray[np.uint8], previous_alpha: NDArray[np.float32]) -> NDArray[np.float32]:
         """alpha float32 HxW of a frame uint8 HxWx3 and the alpha before it, both at network size.
@@ -152,7 +158,7 @@ class Model:
         try:
             (alpha,) = self._session.run(["alpha"], feed)
         except Exception as e:
-            raise ModelError(f"inference failed on {self.provider}: {str(e).strip().splitlines()[0]}") from e
+            raise ModelError(f"inference failed on {self.provider}: {plain(e)}") from e
         if alpha.shape != (1, 1, h, w):
             raise ModelError(f"{self.path} gave alpha of shape {alpha.shape}, expected {(1, 1, h, w)}")
         low, high = float(alpha.min()), float(alpha.max())

@@ -52,6 +52,7 @@ class VideoFile:
 
     Args:
         path: .mp4, .mov or .mkv.
+        size: (width, height) of the frames to come; odd sides grow by one pixel.
         fps: what players are told; the real times are those of the frames.
         sound: a source whose sound is copied, by packets given to `copy`.
 
@@ -59,7 +60,7 @@ class VideoFile:
         OutputError: at once for a name, folder or sound that won't do; later when the disk is full.
     """
 
-    def __init__(self, path: Path, *, fps: float, sound: Video | None = None) -> None:
+    def __init__(self, path: Path, *, size: tuple[int, int], fps: float, sound: Video | None = None) -> None:
         check_target(path)
         if path.suffix.lower() not in FORMATS:
             raise OutputError(f"output {path}: {path.suffix or 'no suffix'} can't be written; use {', '.join(FORMATS)}")
@@ -71,6 +72,8 @@ class VideoFile:
         except (av.error.FFmpegError, OSError) as e:
             raise OutputError(f"output {path} can't be created: {reason(e)}") from e
         self._video = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        self._odd = (size[1] % 2, size[0] % 2)  # H.264 with 4:2:0 colour needs even sides
+        self._video.width, self._video.height = size[0] + self._odd[1], size[1] + self._odd[0]
         self._video.pix_fmt = "yuv420p"
         self._video.options = {"crf": CRF, "preset": "veryfast"}
         self._video.codec_context.time_base = TIME_BASE
@@ -86,12 +89,8 @@ class VideoFile:
 
     def write(self, frame_bgr: NDArray[np.uint8], time: float) -> None:
         """Add a frame (uint8 HxWx3 BGR) shown at `time` seconds. Frames out of order are put right after the last."""
-        if not self.frames:
-            height, width = frame_bgr.shape[:2]
-            self._even = (height % 2, width % 2)
-            self._video.width, self._video.height = width + self._even[1], height + self._even[0]
-        if any(self._even):  # H.264 with 4:2:0 colour needs even sides
-            frame_bgr = cv2.copyMakeBorder(frame_bgr, 0, self._even[0], 0, self._even[1], cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+        if any(self._odd):
+            frame_bgr = cv2.copyMakeBorder(frame_bgr, 0, self._odd[0], 0, self._odd[1], cv2.BORDER_REPLICATE)  # type: ignore[assignment]
         picture = av.VideoFrame.from_ndarray(frame_bgr, format="bgr24")
         picture.time_base = TIME_BASE
         picture.pts = self._last = max(round(time / TIME_BASE), self._last + 1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import select
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -52,6 +53,8 @@ def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | 
         return Camera(text, size=size, fps=fps)
     if stat.S_ISDIR(mode):
         raise SourceError(f"source {text} is a folder; use `rtseg apply {text} --out DIR` for folders")
+    if stat.S_ISREG(mode) and not os.path.getsize(text):
+        raise SourceError(f"source {text} is an empty file")
     return Video(text, name=Path(text).name, pipe=stat.S_ISFIFO(mode))
 
 
@@ -66,6 +69,7 @@ class Video:
 
     def __init__(self, url: str, *, name: str, pipe: bool = False) -> None:
         self.name, self._index, self.damaged = name, 0, 0
+        self._ending: str | None = None
         self._file: IO[bytes] | None = open_pipe(url) if pipe else None
         remote = "://" in url
         timeout = (OPEN_TIMEOUT, READ_TIMEOUT) if remote else None
@@ -92,6 +96,8 @@ class Video:
 
     def _first_frame(self) -> Frame:
         """Decode one frame at once: the size may be known only now, and an empty video is found out."""
+        self._early: list[Any] = []
+        self._take_other: Callable[[Any], None] = self._early.append
         self._frames = self._decode()
         try:
             first = next(self._frames)
@@ -102,27 +108,36 @@ class Video:
             self.close()
             raise
         self.height, self.width = first.image.shape[:2]
+        self._take_other = lambda packet: None
         return first
 
     def __iter__(self) -> Iterator[Frame]:
         yield self.first
         yield from self._frames
 
-    def packets(self) -> Iterator[Any]:
-        """The container's packets, all streams; raises SourceError when reading breaks off."""
-        try:
-            yield from self.container.demux()
-        except (av.error.FFmpegError, OSError) as e:
-            raise SourceError(f"source {self.name} broke off after {self._index} frames: {reason(e)}") from e
+    def forward_others(self, take: Callable[[Any], None]) -> None:
+        """Give packets of other streams (sound) to `take`, in the order in which they lie in the file."""
+        self._take_other = take
+        for packet in self._early:
+            take(packet)
+        self._early.clear()
 
     def _decode(self) -> Iterator[Frame]:
-        for packet in self.packets():
-            yield from self.decode(packet)
+        try:
+            for packet in self.container.demux():
+                if packet.stream == self.stream:
+                    yield from self._frames_of(packet)
+                else:
+                    self._take_other(packet)
+        except (av.error.FFmpegError, OSError) as e:
+            # FFmpeg can't tell a server that has finished its stream from one that is gone.
+            if self.live and self._index and e.errno == errno.EIO:
+                self._ending = f"the stream {self.name} was closed after {self._index} frames"
+                return
+            raise SourceError(f"source {self.name} broke off after {self._index} frames: {reason(e)}") from e
 
-    def decode(self, packet: Any) -> Iterator[Frame]:
-        """The frames of one packet; a damaged one is counted and left out, packets of other streams too."""
-        if packet.stream != self.stream:
-            return
+    def _frames_of(self, packet: Any) -> Iterator[Frame]:
+        """The frames of one packet; a damaged one is counted and left out."""
         try:
             pictures = packet.decode()
         except av.error.InvalidDataError:
@@ -132,6 +147,13 @@ class Video:
             image = upright(picture.to_ndarray(format="bgr24"), picture.rotation)
             yield Frame(image, self._time(picture.time), self._index)
             self._index += 1
+
+    @property
+    def remark(self) -> str | None:
+        """What the user should know once it has been read, or None."""
+        if self.damaged:
+            return f"{self.damaged} damaged packets of {self.name} were left out"
+        return self._ending
 
     def _time(self, presentation: float | None) -> float:
         if self.live:

@@ -50,7 +50,7 @@ class Window:
     def show(self, frame_bgr: NDArray[np.uint8], overlay: str) -> bool:
         """Draw a frame (uint8 HxWx3 BGR) with a line of text; False once the user wants to quit."""
         shown = cv2.flip(frame_bgr, 1) if self.mirror else frame_bgr.copy()
-        scale = max(0.5, shown.shape[0] / 900)
+        scale = max(0.8, shown.shape[0] / 720)
         for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
             place = (round(12 * scale), round(28 * scale))
             cv2.putText(shown, overlay, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7 * scale, colour, thickness, cv2.LINE_AA)

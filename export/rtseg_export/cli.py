@@ -15,6 +15,8 @@ import typer
 from rtseg.errors import DataError, ExportError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from rtseg_export.export import Exported
     from rtseg_export.parity import Parity
 
@@ -42,7 +44,8 @@ def export_command(
         Path | None, typer.Option(help="Folder of pictures for the parity check; else the bundled demo clip.")
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(min=0.0, help="Largest error of a pixel's alpha; else 0.001 for fp32, 0.1 for fp16.")
+        float | None,
+        typer.Option(min=0.0, help="Largest error of a pixel's alpha; else 0.001 for fp32, 0.15 for fp16."),
     ] = None,
     data_note: Annotated[str | None, typer.Option(help="What it was trained on, for the file's metadata.")] = None,
     terms_note: Annotated[str | None, typer.Option(help="The terms of the training data, likewise.")] = None,
@@ -61,11 +64,7 @@ def export_command(
     if tolerance is not None:
         limits = dataclasses.replace(limits, max_error=tolerance)
     pictures = folder_frames(frames) if frames else demo_frames()
-    report(
-        export(
-            weights, target, precision, pictures, tolerance=limits, training_data=data_note, terms=terms_note
-        )
-    )
+    report(export(weights, target, precision, pictures, tolerance=limits, training_data=data_note, terms=terms_note))
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -93,11 +92,12 @@ def report(made: Exported) -> None:
     console = Console()
     console.print(parity_table(made.parity))
     megabytes = made.path.stat().st_size / 1e6
-    console.print(f"{made.path}: {megabytes:.1f} MB, {made.info.precision}, area {made.info.area} pixels", highlight=False)
+    what = f"{megabytes:.1f} MB, {made.info.precision}, area {made.info.area} pixels"
+    console.print(f"{made.path}: {what}", highlight=False, soft_wrap=True)
     console.print(f"try it: rtseg cam --model {made.path}", highlight=False, soft_wrap=True)
 
 
-def parity_table(parity: Parity):  # type: ignore[no-untyped-def]
+def parity_table(parity: Parity) -> Table:
     """A rich table, one row per runner and size."""
     from rich.table import Table
 

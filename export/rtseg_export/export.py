@@ -17,8 +17,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from rtseg_train.checkpoint import load_weights, whole_file
-from rtseg_train.unet import ConvBN, UNet
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -26,6 +24,8 @@ from rtseg.errors import DataError, ExportError
 from rtseg.geometry import STRIDE
 from rtseg.model import AREA_LIMITS, ModelInfo
 from rtseg_export.parity import TOLERANCES, Parity, Tolerance, check, check_half
+from rtseg_train.checkpoint import load_weights, whole_file
+from rtseg_train.unet import ConvBN, UNet
 
 U8 = NDArray[np.uint8]
 OPSET = 18  # older CUDA providers lack Resize-19 and would run it on the CPU
@@ -86,9 +86,10 @@ def export(
     folded = fold(net)
     early = []
     if precision == "fp16":
-        half = check_half(folded.half(), net, frames, tolerance, info.area)
+        half = check_half(folded, net, frames, tolerance, info.area)
         half.require(f"{checkpoint} in fp16")
         early = half.differences
+        folded = folded.half()
     try:
         with whole_file(target) as temporary:
             write_onnx(folded, info, temporary)

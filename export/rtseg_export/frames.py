@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rtseg_train.data import list_images, read_image
 
 from rtseg.errors import DataError, ExportError
 from rtseg.model import ASSETS
+from rtseg_train.data import list_images, read_image
 
 U8 = NDArray[np.uint8]
 DEMO = ASSETS / "demo.mp4"

@@ -5,6 +5,8 @@ The previous alpha is fed back on both sides independently, so errors that build
 
 from __future__ import annotations
 
+import contextlib
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +15,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rtseg_train.unet import UNet
+from torch import Tensor, nn
 
 from rtseg.errors import ExportError, ModelError
 from rtseg.geometry import cover_crop, network_size
 from rtseg.model import Model
 from rtseg.providers import cuda_problem
+from rtseg_train.unet import ConvBN, MBConv, UNet
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -41,7 +44,10 @@ class Tolerance:
         return f"max {self.max_error:g}, mean {self.mean_error:g}, IoU {self.iou:g}"
 
 
-TOLERANCES = {"fp32": Tolerance(1e-3, 1e-4, 0.999), "fp16": Tolerance(0.05, 2e-3, 0.99)}
+# Measured on the demo clip: fp32 max 3e-5, mean 4e-7; fp16 max 0.02, mean 2e-4, IoU 0.9993 for a net in mid
+# training, and max 0.1, mean 1.6e-3, IoU 0.992 for one of 80 steps that is sure of nothing. Single pixels of
+# doubt move much in fp16; the mean and the IoU are what shows.
+TOLERANCES = {"fp32": Tolerance(1e-3, 1e-4, 0.999), "fp16": Tolerance(0.15, 2e-3, 0.99)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,14 @@ class Parity:
 
     @property
     def failures(self) -> list[Difference]:
-        return [d for d in self.differences if not d.within(self.tolerance)]
+        return [d for d in self.differences if not d.within(self.tolerance_on(d.runner))]
+
+    def tolerance_on(self, runner: str) -> Tolerance:
+        """CUDA computes fp32 files in TF32, which has the mantissa of fp16, and is held to fp16's at least."""
+        if runner != "cuda":
+            return self.tolerance
+        a, b = self.tolerance, TOLERANCES["fp16"]
+        return Tolerance(max(a.max_error, b.max_error), max(a.mean_error, b.mean_error), min(a.iou, b.iou))
 
     def worst(self) -> list[Difference]:
         """The worst of each figure by runner and size; `frame` is the one with the largest error."""
@@ -122,12 +135,28 @@ def check(
     return compare(runners, net, frames, tolerance, area)
 
 
-def check_half(half: UNet, net: UNet, frames: Sequence[U8], tolerance: Tolerance, area: int) -> Parity:
-    """The same for an fp16 net in torch, where every layer's result is rounded to fp16.
+def check_half(net: UNet, reference: UNet, frames: Sequence[U8], tolerance: Tolerance, area: int) -> Parity:
+    """The same for `net` (fp32, to become fp16) in torch, every layer's result rounded to fp16.
 
     onnxruntime's CPU provider computes fp16 models in fp32: it hides the overflows that CUDA would show.
     """
-    return compare({"torch fp16": torch_runner(half)}, net, frames, tolerance, area)
+    return compare({"torch fp16": torch_runner(rounded(net))}, reference, frames, tolerance, area)
+
+
+def rounded(net: UNet) -> UNet:
+    """A copy that computes in fp32, as GPUs sum, but keeps weights and every result as fp16 would.
+
+    torch's own fp16 convolutions on a CPU are a hundred times slower.
+    """
+
+    def round_result(_module: nn.Module, _inputs: tuple[Tensor, ...], result: Tensor) -> Tensor:
+        return result.half().float()
+
+    net = copy.deepcopy(net).half().float()  # weights as fp16 has them
+    for module in net.modules():
+        if isinstance(module, (nn.Conv2d, ConvBN, MBConv)):
+            module.register_forward_hook(round_result)
+    return net
 
 
 def compare(
@@ -187,15 +216,26 @@ def feed_back(runner: Runner, sequence: Sequence[U8]) -> Iterator[F32]:
 
 def torch_runner(net: UNet) -> Runner:
     """The torch net as a runner."""
-    net = net.eval()
+    net = copy.deepcopy(net).eval().to(memory_format=torch.channels_last)
 
     def run(frame_bgr: U8, previous_alpha: F32) -> F32:
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             logits = net(torch.from_numpy(frame_bgr)[None], torch.from_numpy(previous_alpha)[None, None])
             alpha: F32 = torch.sigmoid(logits)[0, 0].numpy()
         return alpha
 
     return run
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: for nets this small, several are slower on a busy machine, by far."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def fit(frame_bgr: U8, size: tuple[int, int]) -> U8:

@@ -39,7 +39,7 @@ def make_sample(
     else:
         frame, _ = warp(room, crop_window(rng, room, size), size)
         if rng.random() < 0.3:  # a lens out of focus behind the person
-            frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.5, 4))
+            frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.5, 4)).astype(np.uint8, copy=False)
         alpha = np.zeros(frame.shape[:2], np.float32)
         people = [other, picture] if other is not None and rng.random() < 0.2 else [picture]
         for person in people:
@@ -99,7 +99,7 @@ def window_matrix(
     matrix = turn @ matrix
     if flip:
         matrix = np.array([[-1, 0, w - 1], [0, 1, 0], [0, 0, 1]]) @ matrix
-    return matrix[:2].astype(np.float32)
+    return np.asarray(matrix[:2], np.float32)
 
 
 def warp(picture: Picture, matrix: F32, size: tuple[int, int], outside: int = cv2.BORDER_REFLECT_101) -> tuple[U8, F32]:
@@ -107,10 +107,11 @@ def warp(picture: Picture, matrix: F32, size: tuple[int, int], outside: int = cv
     image, alpha = picture.image, picture.alpha
     shrink = 1 / max(1e-6, abs(np.linalg.det(matrix[:, :2])) ** 0.5)
     if shrink > 1.6:  # linear sampling alone would alias
-        image, alpha = (cv2.blur(x, (round(shrink), round(shrink))) for x in (image, alpha))
+        k = (round(shrink), round(shrink))
+        image, alpha = (cv2.blur(x, k).astype(np.uint8, copy=False) for x in (image, alpha))
     frame = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     warped = cv2.warpAffine(alpha, matrix, size, flags=cv2.INTER_LINEAR, borderMode=outside)
-    return frame.astype(np.uint8, copy=False), warped.astype(np.float32) / 255
+    return frame.astype(np.uint8, copy=False), warped.astype(np.float32) / np.float32(255)
 
 
 def paste(rng: Rng, person: Picture, frame: U8, alpha: F32) -> tuple[U8, F32]:
@@ -118,8 +119,8 @@ def paste(rng: Rng, person: Picture, frame: U8, alpha: F32) -> tuple[U8, F32]:
     size = (frame.shape[1], frame.shape[0])
     image, cut = warp(person, person_window(rng, person, size), size, outside=cv2.BORDER_CONSTANT)
     if rng.random() < 0.5:  # drop the rim of the old background
-        cut = cv2.erode(cut, np.ones((3, 3), np.uint8))
-    cut = cv2.GaussianBlur(cut, (0, 0), rng.uniform(0.4, 0.9))
+        cut = cv2.erode(cut, np.ones((3, 3), np.uint8)).astype(np.float32, copy=False)
+    cut = cv2.GaussianBlur(cut, (0, 0), rng.uniform(0.4, 0.9)).astype(np.float32, copy=False)
     inside = cut > 0.5
     shade = image.astype(np.float32)
     if inside.any():
@@ -127,6 +128,7 @@ def paste(rng: Rng, person: Picture, frame: U8, alpha: F32) -> tuple[U8, F32]:
         gain = ((frame.mean((0, 1)) + 10) / (image[inside].mean(0) + 10)) ** strength
         shade *= np.clip(gain, 0.5, 1.8).astype(np.float32)
     mix = frame + cut[..., None] * (shade - frame)
+    cut = np.minimum(cut, 1)  # blurring may round to a little more
     return np.clip(mix, 0, 255).astype(np.uint8), 1 - (1 - alpha) * (1 - cut)
 
 
@@ -169,12 +171,12 @@ def camera(rng: Rng, frame: U8) -> U8:
         sigma = rng.uniform(1, 12) if rng.random() < 0.8 else rng.uniform(12, 25)
         noise = np.empty(frame.shape, np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(noise, 0, float(sigma))
+        cv2.randn(noise, 0, float(sigma))  # type: ignore[call-overload]  # scalars are fine
         frame = cv2.add(frame, noise, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
     if rng.random() < 0.35:
         quality = int(rng.integers(25, 90))
         _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        frame = cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
+        frame = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return frame
 
 
@@ -188,9 +190,9 @@ def previous_alpha(rng: Rng, alpha: F32, other: Picture | None) -> F32:
     if kind < 0.5:
         return np.zeros_like(alpha)
     if kind < 0.58 and other is not None:
-        return cv2.resize(other.alpha, (w, h)).astype(np.float32) / 255
+        return cv2.resize(other.alpha, (w, h)).astype(np.float32) / np.float32(255)
     turn = cv2.getRotationMatrix2D((w / 2, h / 2), rng.normal(0, 1.5), 1 + rng.normal(0, 0.015))
-    turn[:, 2] += rng.normal(0, 0.012 * w, 2)
+    turn[:, 2] = turn[:, 2] + rng.normal(0, 0.012 * w, 2)
     previous = cv2.warpAffine(alpha, turn, (w, h), borderMode=cv2.BORDER_REPLICATE)
     if rng.random() < 0.5:
         previous = cv2.GaussianBlur(previous, (0, 0), rng.uniform(0.3, 2.0))
@@ -198,4 +200,4 @@ def previous_alpha(rng: Rng, alpha: F32, other: Picture | None) -> F32:
         centre = (int(rng.integers(w)), int(rng.integers(h)))
         axes = (int(rng.integers(4, w // 4)), int(rng.integers(4, h // 4)))
         cv2.ellipse(previous, centre, axes, 0, 0, 360, float(rng.random() < 0.5), -1)
-    return previous.astype(np.float32, copy=False)
+    return np.clip(previous, 0, 1).astype(np.float32, copy=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ class TrainConfig:
 
     train: str  # CSV with the columns image,mask[,source]; paths relative to the CSV
     val: str | None = None  # the same for validation; never trained on
-    encoder: str | None = None  # safetensors with ImageNet weights; None: from scratch
+    encoder: str | None = None  # safetensors with ImageNet weights; without it from scratch
     backgrounds: str | None = None  # folder of pictures without people, to composite on
     name: str = "balanced"  # goes into the model file
     steps: int = 6000  # optimiser steps in all
@@ -40,17 +42,34 @@ class TrainConfig:
     cache_mib: int = 3000  # decoded pictures kept in memory
     eval_every: int = 500  # steps
     checkpoint_every: int = 100  # steps
-    seed: int = 2026
+    seed: int = 2026  # of weights, samples and their order
 
     def __post_init__(self) -> None:
-        for field in ("steps", "batch", "area", "eval_every", "checkpoint_every"):
-            if getattr(self, field) < 1:
-                raise DataError(f"{field} is {getattr(self, field)}; give at least 1")
+        lowest = {"steps": 1, "batch": 1, "area": 1024, "warmup": 1, "eval_every": 1, "checkpoint_every": 1}
+        lowest |= {"frozen_steps": 0, "workers": 0, "threads": 0, "cache_mib": 0, "composite": 0, "empty": 0, "ema": 0}
+        for field, least in lowest.items():
+            if not getattr(self, field) >= least:
+                raise DataError(f"{field} is {getattr(self, field)}; give at least {least}")
+        for field in ("lr", "frozen_lr", "encoder_lr", "clip"):
+            if not 0 < getattr(self, field) < float("inf"):
+                raise DataError(f"{field} is {getattr(self, field)}; give a number above 0")
+        if self.ema >= 1 or self.composite + self.empty > 1:
+            shares = f"composite {self.composite} + empty {self.empty}"
+            raise DataError(f"ema {self.ema} must be below 1 and {shares} at most 1")
         if self.max_area < self.area:
             raise DataError(f"max_area {self.max_area} is below area {self.area}")
 
+    @classmethod
+    def option_types(cls) -> dict[str, type]:
+        """Every field but `train` with its plain type: what the command line offers."""
+        plain = {"str": str, "str | None": str, "int": int, "float": float, "bool": bool}
+        return {f.name: plain[str(f.type)] for f in dataclasses.fields(cls) if f.name != "train"}
+
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+        """Write as JSON; `load` reads it."""
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> TrainConfig:
@@ -60,3 +79,13 @@ class TrainConfig:
             return cls(**values)
         except (OSError, ValueError, TypeError) as e:
             raise DataError(f"{path} is not a training config: {e}") from e
+
+
+def field_help() -> dict[str, str]:
+    """Each field's comment above, with its default: the one place where a knob is explained."""
+    notes = dict(re.findall(r"^    (\w+): .*?(?:  # (.*))?$", inspect.getsource(TrainConfig), re.MULTILINE))
+    texts = {}
+    for field in dataclasses.fields(TrainConfig):
+        default = "" if field.default in (None, dataclasses.MISSING) else f"(default {field.default})"
+        texts[field.name] = " ".join(filter(None, (notes.get(field.name, ""), default)))
+    return texts

@@ -20,6 +20,7 @@ from rtseg_train.augment import Picture, make_sample
 from rtseg_train.config import TrainConfig
 
 U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # frame_bgr NxHxWx3 u8, previous_alpha, alpha Nx1xHxW
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 MAX_SIDE = 512  # pixels; pictures are kept no larger than this in memory
@@ -52,7 +53,16 @@ def read_list(path: Path) -> list[Pair]:
             raise DataError(f"{path}, line {number}: image or mask is empty")
         image, mask = path.parent / row["image"], path.parent / row["mask"]
         pairs.append(Pair(row.get("source") or "all", image, mask))
+    missing = [str(p) for pair in pairs for p in (pair.image, pair.mask) if not p.is_file()]
+    if missing:
+        raise DataError(f"{path} names files that are not there (paths are relative to the list): {several(missing)}")
     return pairs
+
+
+def several(problems: list[str], shown: int = 4) -> str:
+    """The first few of many problems, one a line, for an error message."""
+    more = [f"... and {len(problems) - shown} more"] if len(problems) > shown else []
+    return "".join(f"\n  {line}" for line in problems[:shown] + more)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -60,22 +70,37 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def read_image(path: Path) -> U8:
-    """uint8 HxWx3 BGR; raises DataError when it can't be decoded."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+def read_image(path: Path, flags: int = cv2.IMREAD_COLOR) -> U8:
+    """uint8 HxWx3 BGR, or HxW with IMREAD_GRAYSCALE; raises DataError when it can't be decoded."""
+    try:
+        image = cv2.imread(str(path), flags)
+    except cv2.error as e:  # a header that claims more pixels than OpenCV will open
+        raise DataError(f"cannot read the picture {path}: {e.err}") from e
     if image is None:
-        raise DataError(f"cannot read the picture {path}" + ("" if path.exists() else ": no such file"))
+        raise DataError(f"cannot read the picture {path}: " + ("not a picture" if path.exists() else "no such file"))
     return image.astype(np.uint8, copy=False)
 
 
 def read_pair(pair: Pair) -> tuple[U8, U8]:
     """(uint8 HxWx3 BGR, uint8 HxW alpha 0..255); raises DataError when unreadable or of unequal size."""
-    image, mask = read_image(pair.image), cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE)
-    if mask is None:
-        raise DataError(f"cannot read the mask {pair.mask}")
+    image, mask = read_image(pair.image), read_image(pair.mask, cv2.IMREAD_GRAYSCALE)
     if mask.shape != image.shape[:2]:
-        raise DataError(f"{pair.mask} is {mask.shape[::-1]}, its picture {image.shape[1::-1]}")
-    return image, mask.astype(np.uint8, copy=False)
+        (mh, mw), (h, w) = mask.shape, image.shape[:2]
+        raise DataError(f"{pair.mask} is {mw}x{mh}, its picture {pair.image} is {w}x{h}")
+    return image, mask
+
+
+def check_pairs(pairs: list[Pair]) -> Iterator[int]:
+    """Read every pair once and yield the count; at the end raises one DataError that names the bad ones."""
+    problems = []
+    for count, pair in enumerate(pairs, start=1):
+        try:
+            read_pair(pair)
+        except DataError as e:
+            problems.append(str(e))
+        yield count
+    if problems:
+        raise DataError(f"{len(problems)} of {len(pairs)} labelled pictures can't be used:{several(problems)}")
 
 
 class TrainBatches(Dataset[Batch]):
@@ -96,15 +121,24 @@ class TrainBatches(Dataset[Batch]):
         self.empties: list[int] = []  # indices of pictures and rooms with nobody
 
     def preload(self) -> Iterator[int]:
-        """Read every picture once, keep what fits in memory, sort people from empty ones; yields the count."""
-        budget = self.config.cache_mib * 2**20
+        """Read every picture once, keep what fits in memory, sort people from empty ones; yields the count.
+
+        At the end raises one DataError that names the pictures that can't be used.
+        """
+        budget, problems = self.config.cache_mib * 2**20, []
         for index in range(len(self.pairs) + len(self.rooms)):
-            picture = self._read(index)
+            try:
+                picture = self._read(index)
+            except DataError as e:
+                problems.append(str(e))
+                continue
             (self.people if picture.alpha.any() else self.empties).append(index)
             budget -= picture.image.nbytes + picture.alpha.nbytes
             if budget > 0:
                 self.cache[index] = picture
             yield index + 1
+        if problems:
+            raise DataError(f"{len(problems)} training pictures can't be used:{several(problems)}")
         if not self.people:
             raise DataError(f"no mask in {self.config.train} has anybody in it")
 
@@ -114,11 +148,13 @@ class TrainBatches(Dataset[Batch]):
         else:
             image = read_image(self.rooms[index - len(self.pairs)])
             alpha = np.zeros(image.shape[:2], np.uint8)
-        scale = MAX_SIDE / max(image.shape)
+        height, width = alpha.shape
+        scale = MAX_SIDE / max(height, width)
         if scale < 1:
-            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            alpha = cv2.resize(alpha, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return Picture(image.astype(np.uint8, copy=False), alpha.astype(np.uint8, copy=False))
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+            alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return Picture(image, alpha)
 
     def picture(self, index: int) -> Picture:
         """Picture number `index`, from memory when it is there."""
@@ -139,7 +175,7 @@ class TrainBatches(Dataset[Batch]):
         frames, previous, alphas = (np.stack(part) for part in zip(*samples, strict=True))
         return torch.from_numpy(frames), torch.from_numpy(previous)[:, None], torch.from_numpy(alphas)[:, None]
 
-    def _sample(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[U8, NDArray[np.float32], NDArray[np.float32]]:
+    def _sample(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[U8, F32, F32]:
         def draw(indices: list[int]) -> Picture:
             return self.picture(indices[int(rng.integers(len(indices)))])
 

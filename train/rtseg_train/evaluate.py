@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rtseg.errors import DataError
 from rtseg.geometry import network_size
+from rtseg.model import AREA_LIMITS
+from rtseg_train.checkpoint import load_weights
 from rtseg_train.data import Pair, read_pair
 from rtseg_train.metrics import Score, score
 from rtseg_train.unet import UNet
@@ -28,9 +32,37 @@ def torch_predictor(net: UNet, area: int) -> Predictor:
         with torch.inference_mode():
             logits = net(torch.from_numpy(small)[None], torch.zeros(1, 1, size[1], size[0]))
         alpha = torch.sigmoid(logits)[0, 0].numpy()
-        return cv2.resize(alpha, (w, h), interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(alpha, (w, h), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
     return predict
+
+
+def pipeline_predictor(path: Path, area: int | None, provider: str) -> Predictor:
+    """A model file as a user runs it, edge filter and all, each picture as a first frame."""
+    from rtseg.pipeline import Pipeline
+
+    pipe = Pipeline(model=path, provider=provider, area=area)
+
+    def predict(frame_bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pipe.reset()
+        pipe(frame_bgr)
+        return pipe.alpha
+
+    return predict
+
+
+def load_predictor(path: Path, area: int | None, provider: str) -> Predictor:
+    """For an .onnx, a .safetensors or a run's folder; raises ModelError or DataError for anything else."""
+    if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
+        raise DataError(f"area is {area}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
+    weights = path / "model.safetensors" if path.is_dir() else path
+    if weights.suffix != ".safetensors":
+        return pipeline_predictor(path, area, provider)
+    net, notes = load_weights(weights)
+    preferred = notes.get("area")
+    if area is None and not isinstance(preferred, int):
+        raise DataError(f"{weights.with_suffix('.json')} has no area; give --area")
+    return torch_predictor(net, area or int(str(preferred)))
 
 
 def evaluate(predict: Predictor, pairs: list[Pair]) -> Iterator[Score]:
@@ -38,5 +70,3 @@ def evaluate(predict: Predictor, pairs: list[Pair]) -> Iterator[Score]:
     for pair in pairs:
         image, label = read_pair(pair)
         yield score(pair.source, predict(image), label)
-
-

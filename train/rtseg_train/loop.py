@@ -6,6 +6,7 @@ import copy
 import csv
 import math
 import time
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from rtseg.errors import DataError
 from rtseg_train.checkpoint import TrainState, load_state, save_state, save_weights
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import Pair, TrainBatches, batches, read_list
+from rtseg_train.data import Pair, TrainBatches, batches, check_pairs, read_list
 from rtseg_train.evaluate import evaluate, torch_predictor
 from rtseg_train.losses import segmentation_loss
 from rtseg_train.metrics import summary
@@ -40,8 +41,12 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
         raise DataError(f"{folder} holds a run already; continue it with --resume or give another --out")
     if resume and not state_file.exists():
         raise DataError(f"nothing to resume in {folder}: no {state_file.name}")
-    folder.mkdir(parents=True, exist_ok=True)
-    config.save(config_file)
+    data, val = TrainBatches(config), read_list(Path(config.val)) if config.val else []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save(config_file)
+    except OSError as e:
+        raise DataError(f"cannot write the run's folder {folder}: {e}") from e
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -49,13 +54,12 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     state = initial_state(config, device)
     if resume:
         load_state(state, state_file)
-    data, val = TrainBatches(config), read_list(Path(config.val)) if config.val else []
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     ) as progress:
-        reading = progress.add_task("reading pictures", total=len(data.pairs) + len(data.rooms))
-        for count in data.preload():
-            progress.update(reading, completed=count)
+        reading = progress.add_task("reading pictures", total=len(val) + len(data.pairs) + len(data.rooms))
+        for _ in chain(check_pairs(val), data.preload()):
+            progress.advance(reading)
         run_steps(config, folder, state, data, val, progress)
     return folder / "model.safetensors"
 
@@ -65,7 +69,7 @@ def initial_state(config: TrainConfig, device: torch.device) -> TrainState:
     net = UNet()
     if config.encoder:
         net.encoder.load_pretrained(Path(config.encoder))
-    net = net.to(device, memory_format=torch.channels_last)
+    net = net.to(device).to(memory_format=torch.channels_last)
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
         groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
@@ -106,7 +110,7 @@ def train_step(config: TrainConfig, state: TrainState, batch: tuple[Tensor, Tens
     if not torch.isfinite(loss):
         raise DataError(f"the loss is {loss.item()} at step {state.step}; lower the learning rate or look at the data")
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
     optimiser.step()
     state.step += 1
@@ -139,11 +143,9 @@ def run_steps(
         losses.append(train_step(config, state, batch))
         seen += len(batch[0])
         last = state.step == config.steps
-        if state.step % config.eval_every == 0 or last:
-            row = evaluation(config, folder, state, val)
-        else:
-            row = {}
-        if state.step % LOG_EVERY == 0 or row or last:
+        due = state.step % config.eval_every == 0 or last
+        row = evaluation(config, folder, state, val) if due else {}
+        if state.step % LOG_EVERY == 0 or due:
             spent = time.perf_counter() - start
             row |= {
                 "step": state.step,
@@ -156,12 +158,12 @@ def run_steps(
                 csv.DictWriter(f, LOG_COLUMNS).writerow(row)
             progress.update(task, description=f"loss {row['loss']:.4f}  {row['pictures_per_second']} pictures/s")
             losses, waited, seen, start = [], 0.0, 0, time.perf_counter()
+        if due:
+            draw_curves(log, folder / "curves.png")
         if state.step % config.checkpoint_every == 0 or last:
             save_state(state, folder / "state.safetensors")
         progress.update(task, completed=state.step)
         clock = time.perf_counter()
-    if log.stat().st_size > len(",".join(LOG_COLUMNS)) + 2:
-        draw_curves(log, folder / "curves.png")
 
 
 def keep_rows(log: Path, step: int) -> None:

@@ -26,7 +26,8 @@ def boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     d = max(1, round(BOUNDARY_RATIO * float(np.hypot(h, w))))
     padded = np.pad(mask.astype(np.uint8), 1)
     inner = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=d)[1:-1, 1:-1]
-    return mask & (inner == 0)
+    edge: NDArray[np.bool_] = mask & (inner == 0)
+    return edge
 
 
 def boundary_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import DataError
+from rtseg_train.checkpoint import whole_file
 from rtseg_train.data import Pair, read_pair
 from rtseg_train.evaluate import Predictor
 
@@ -43,7 +44,8 @@ def draw_curves(log: Path, target: Path) -> None:
     right.set(xlabel="step", ylabel="validation, %")
     if right.lines:
         right.legend(loc="lower right")
-    figure.savefig(target, dpi=110)
+    with whole_file(target) as temporary:
+        figure.savefig(temporary, dpi=110)
     plt.close(figure)
 
 
@@ -67,4 +69,6 @@ def draw_sheet(predict: Predictor, pairs: list[Pair], target: Path, columns: int
     cells = [np.hstack([t, blank[:, t.shape[1] :]]) for t in tiles]
     cells += [blank] * (-len(cells) % columns)
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
-    cv2.imwrite(str(target), np.vstack(rows))
+    _, png = cv2.imencode(".png", np.vstack(rows))
+    with whole_file(target) as temporary:
+        temporary.write_bytes(png.tobytes())

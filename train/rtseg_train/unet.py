@@ -64,7 +64,7 @@ class MBConv(nn.Module):
         self.residual = stride == 1 and cin == cout
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.expand(x) if self.has_expand else x
+        y: Tensor = self.expand(x) if self.has_expand else x
         y = self.project(self.dw(y))
         return x + y if self.residual else y
 
@@ -126,7 +126,8 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return self.convs(torch.cat([x, skip], dim=1))
+        y: Tensor = self.convs(torch.cat([x, skip], dim=1))
+        return y
 
 
 class UNet(nn.Module):

@@ -1,0 +1,115 @@
+"""What the tests share: short clips, tiny models that are right or wrong on purpose, a quiet console."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rich.console import Console
+
+from rtseg.model import ModelInfo
+from rtseg.sources import open_source
+
+U8 = NDArray[np.uint8]
+WIDTH, HEIGHT, COUNT = 320, 180, 12
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Every test in an empty folder, without a display."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    yield
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200, soft_wrap=True)
+
+
+@pytest.fixture(scope="session")
+def demo_frames() -> list[U8]:
+    """A few frames of the bundled clip, uint8 360x640x3 BGR, a quarter of a second apart."""
+    with open_source("demo") as source:
+        return [f.image for f in source if f.index % 8 == 0][:COUNT]
+
+
+@pytest.fixture(scope="session")
+def small_frames(demo_frames: list[U8]) -> list[U8]:
+    return [np.ascontiguousarray(cv2.resize(f, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)) for f in demo_frames]
+
+
+def write_clip(path: Path, frames: list[U8], times: list[float], sound: bool = False) -> Path:
+    """A video with the given frame times in seconds, and a tone as long as it."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=30)
+        video.width, video.height, video.pix_fmt = frames[0].shape[1], frames[0].shape[0], "yuv420p"
+        video.options = {"preset": "ultrafast", "crf": "12"}
+        video.codec_context.time_base = Fraction(1, 90_000)
+        if sound:
+            tone = container.add_stream("aac", rate=44_100)
+            tone.layout = "mono"
+            samples = np.sin(np.arange(round(44_100 * (times[-1] + 0.1))) * 0.06).astype(np.float32)[None]
+            for start in range(0, samples.shape[1], 1024):
+                chunk = av.AudioFrame.from_ndarray(samples[:, start : start + 1024].copy(), "fltp", "mono")
+                chunk.sample_rate, chunk.pts = 44_100, start
+                container.mux(tone.encode(chunk))
+            container.mux(tone.encode(None))
+        for frame, time in zip(frames, times, strict=True):
+            picture = av.VideoFrame.from_ndarray(frame, format="bgr24")
+            picture.time_base, picture.pts = Fraction(1, 90_000), round(time * 90_000)
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+    return path
+
+
+def read_clip(path: Path) -> tuple[list[U8], list[float]]:
+    """Frames and their times."""
+    with av.open(str(path)) as container:
+        pairs = [(f.to_ndarray(format="bgr24"), float(f.time)) for f in container.decode(video=0)]
+    return [f for f, _ in pairs], [t for _, t in pairs]
+
+
+@pytest.fixture
+def clip(tmp_path: Path, small_frames: list[U8]) -> Path:
+    return write_clip(tmp_path / "clip.mp4", small_frames, [i / 30 for i in range(COUNT)])
+
+
+INFO = ModelInfo("tiny", "0", 32 * 32 * 4, "fp32", "none", "none", {}, "test")
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Build a model file. kind: `half` says everything is half a person, `nan` nonsense, `left` the left half."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    def make(kind: str = "half", metadata: dict[str, str] | None = None) -> Path:
+        nodes = [helper.make_node("Mul", ["previous_alpha", "zero"], ["nothing"])]
+        constants = {"zero": 0.0, "value": {"half": 0.5, "nan": float("nan"), "two": 2.0, "one": 1.0}.get(kind, 0.0)}
+        nodes.append(helper.make_node("Add", ["nothing", "value"], ["alpha"]))
+        graph = helper.make_graph(
+            nodes,
+            "tiny",
+            [
+                helper.make_tensor_value_info("frame_bgr", TensorProto.UINT8, [1, "h", "w", 3]),
+                helper.make_tensor_value_info("previous_alpha", TensorProto.FLOAT, [1, 1, "h", "w"]),
+            ],
+            [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, [1, 1, "h", "w"])],
+            [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in constants.items()],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+        helper.set_model_props(model, INFO.metadata() if metadata is None else metadata)
+        path = tmp_path_factory.mktemp("model") / f"{kind}.onnx"
+        onnx.save(model, path)
+        return path
+
+    return make

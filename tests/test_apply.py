@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console
+
+from conftest import COUNT, read_clip, write_clip
+from rtseg.apply import run
+from rtseg.errors import OutputError, SourceError
+from rtseg.pipeline import Pipeline
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return Pipeline(background="#00ff00", provider="cpu", threads=1)
+
+
+@pytest.fixture
+def photo(tmp_path: Path, demo_frames: list[np.ndarray]) -> Path:
+    cv2.imwrite(str(tmp_path / "photo.png"), demo_frames[0])
+    return tmp_path / "photo.png"
+
+
+def test_cutout_carries_the_colours_and_the_alpha(
+    tmp_path: Path, photo: Path, pipeline: Pipeline, console: Console, demo_frames: list[np.ndarray]
+) -> None:
+    run(photo, tmp_path / "cut.png", pipeline, "cutout", console)
+    cut = cv2.imread(str(tmp_path / "cut.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(cut[..., :3], demo_frames[0])
+    run(photo, tmp_path / "alpha.png", pipeline, "alpha", console)
+    np.testing.assert_array_equal(cut[..., 3], cv2.imread(str(tmp_path / "alpha.png"), cv2.IMREAD_UNCHANGED))
+
+
+def test_pictures_do_not_depend_on_their_neighbours(
+    tmp_path: Path, pipeline: Pipeline, console: Console, demo_frames: list[np.ndarray]
+) -> None:
+    (tmp_path / "in").mkdir()
+    for i, index in enumerate((0, 5, 0)):
+        cv2.imwrite(str(tmp_path / "in" / f"{i}.png"), demo_frames[index])
+    run(tmp_path / "in", tmp_path / "out", pipeline, "alpha", console)
+    first, other, again = ((tmp_path / "out" / f"{i}.png").read_bytes() for i in range(3))
+    assert first == again != other
+
+
+def test_video_keeps_times_and_stem(
+    tmp_path: Path, pipeline: Pipeline, console: Console, small_frames: list[np.ndarray]
+) -> None:
+    (tmp_path / "in").mkdir()
+    times = [0.1 * i + 0.03 * (i % 3) for i in range(COUNT)]
+    write_clip(tmp_path / "in" / "talk.mp4", small_frames, times, sound=True)
+    run(tmp_path / "in", tmp_path / "out", pipeline, "composite", console)
+    frames, got = read_clip(tmp_path / "out" / "talk.mp4")
+    np.testing.assert_allclose(got, times, atol=1e-3)
+    assert (np.abs(frames[0][:40, :60].astype(int) - (0, 255, 0)).mean()) < 12
+
+
+def test_alpha_video_is_grey(tmp_path: Path, pipeline: Pipeline, console: Console, clip: Path) -> None:
+    run(clip, tmp_path / "alpha.mp4", pipeline, "alpha", console)
+    frame = read_clip(tmp_path / "alpha.mp4")[0][-1].astype(int)
+    assert np.abs(frame[..., 0] - frame[..., 2]).max() <= 2
+    assert frame[115, 150, 0] > 240 and frame[15, 15, 0] < 15
+
+
+def test_a_bad_file_does_not_stop_the_others(tmp_path: Path, pipeline: Pipeline, console: Console, photo: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad.jpg").write_text("hello")
+    (tmp_path / "in" / "good.png").write_bytes(photo.read_bytes())
+    with pytest.raises(SourceError, match=r"1 of 2 files failed:\n.*bad\.jpg"):
+        run(tmp_path / "in", tmp_path / "out", pipeline, "alpha", console)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.png"]
+
+
+def test_two_files_never_share_a_target(tmp_path: Path, pipeline: Pipeline, console: Console, photo: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "a.webp"):
+        (tmp_path / "in" / name).write_bytes(photo.read_bytes())
+    with pytest.raises(OutputError, match=r"a\.png and a\.webp"):
+        run(tmp_path / "in", tmp_path / "out", pipeline, "alpha", console)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "emit", "words"),
+    [
+        ("photo.png", "alpha", "source itself"),
+        ("x.mp4", "alpha", "a picture needs"),
+        ("x.jpg", "cutout", "no transparency"),
+        ("no/x.png", "alpha", "does not exist"),
+        ("x.png", "matte", "composite, alpha, cutout"),
+    ],
+)
+def test_bad_targets(
+    tmp_path: Path, photo: Path, pipeline: Pipeline, console: Console, out: str, emit: str, words: str
+) -> None:
+    before = photo.read_bytes()
+    with pytest.raises(OutputError, match=words):
+        run(photo, tmp_path / out, pipeline, emit, console)
+    assert [p.name for p in tmp_path.iterdir()] == ["photo.png"] and photo.read_bytes() == before
+
+
+def test_a_folder_is_not_written_into_itself(tmp_path: Path, photo: Path, pipeline: Pipeline, console: Console) -> None:
+    with pytest.raises(OutputError, match="the folder that is read"):
+        run(tmp_path, tmp_path, pipeline, "alpha", console)
+
+
+def test_an_empty_folder_is_named(tmp_path: Path, pipeline: Pipeline, console: Console) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(SourceError, match="no picture or video"):
+        run(tmp_path / "in", tmp_path / "out", pipeline, "alpha", console)

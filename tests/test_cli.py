@@ -1,0 +1,232 @@
+"""The tool from outside, as a process: what it prints, how it exits, what it leaves behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from conftest import COUNT, read_clip, write_clip
+from rtseg.background import cover, load_background
+from rtseg.model import ASSETS
+from servers import feed_pipe, mjpeg_server
+
+ROOT = Path(__file__).parent.parent
+
+
+def environment(**more: str) -> dict[str, str]:
+    keep = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    paths = os.pathsep.join(str(ROOT / p) for p in (".", "train", "export"))
+    return keep | {"PYTHONPATH": paths, "COLUMNS": "200"} | more
+
+
+def rtseg(*arguments: str, code: int = 0) -> str:
+    """Run the tool in the working directory; its output (both streams)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rtseg", *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def no_cameras() -> bool:
+    return not list(Path("/dev").glob("video*"))
+
+
+@pytest.mark.parametrize("command", [[], ["cam"], ["apply"], ["bench"], ["train"], ["eval"], ["export"]])
+def test_help(command: list[str]) -> None:
+    assert "Usage: rtseg" in rtseg(*command, "--help").replace("python -m rtseg", "rtseg")
+
+
+def test_version() -> None:
+    assert re.fullmatch(r"rtseg \d+\.\d+\.\d+\S*\n", rtseg("--version"))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["--help"],
+        ["cam", "--source", "demo", "--bg", "#00ff00", "--out", "x.mp4"],
+        ["bench", "--sizes", "480p", "--frames", "5"],
+    ],
+)
+def test_the_runtime_never_imports_torch(call: list[str]) -> None:
+    program = "import sys; sys.argv[1:] = {!r}\nfrom rtseg.cli import main\ntry:\n    main()\nexcept SystemExit as e:\n"
+    program += "    assert not e.code, e.code\nassert not {{'torch', 'onnx', 'matplotlib'}} & set(sys.modules)"
+    subprocess.run(
+        [sys.executable, "-c", program.format(call)], env=environment(), check=True, capture_output=True, timeout=300
+    )
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; sys.argv[1:] = ['--help']\nfrom rtseg.cli import main\ntry:\n    main()\nexcept SystemExit:\n"
+    )
+    program += "    print(sorted({'numpy', 'cv2', 'onnxruntime', 'numba', 'av'} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), check=True, capture_output=True, text=True
+    )
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.skipif(not no_cameras(), reason="this machine has a camera, which plain `rtseg cam` would take")
+def test_main_job_without_camera_and_display() -> None:
+    said = rtseg("cam", "--bg", "beach.jpg")
+    assert "no camera found" in said and "no display" in said and "rtseg-demo.mp4" in said and "CPU" in said
+    frames, times = read_clip(Path("rtseg-demo.mp4"))
+    assert len(frames) == 242
+    assert times[-1] == pytest.approx(241 / 30, abs=0.01)
+    beach = cover(load_background("beach.jpg"), 640, 360).astype(int)
+    room, _ = read_clip(ASSETS / "demo.mp4")
+    for index, frame in enumerate(frames):  # from the first frame on: the beach, not the room
+        corner = (slice(0, 120), slice(0, 140))
+        to_beach, to_room = (
+            np.abs(frame[corner].astype(int) - x[corner]).mean() for x in (beach, room[index].astype(int))
+        )
+        assert to_beach < 6 < 30 < to_room, index
+        assert np.abs(frame[210:250, 290:320].astype(int) - room[index][210:250, 290:320]).mean() < 12, index
+
+
+def test_file_in_file_out_keeps_every_frame(clip: Path) -> None:
+    said = rtseg("cam", "--source", "clip.mp4", "--bg", "#00ff00", "--out", "out.mkv", "--no-window")
+    assert f"{COUNT} frames" in said and "out.mkv" in said
+    assert len(read_clip(Path("out.mkv"))[0]) == COUNT
+
+
+def test_named_pipe(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
+    data = write_clip(tmp_path / "clip.mkv", small_frames, [i / 30 for i in range(COUNT)]).read_bytes()
+    os.mkfifo("pipe")
+    feed_pipe(Path("pipe"), data)
+    rtseg("cam", "--source", "pipe", "--bg", "#00ff00", "--out", "out.mp4")
+    assert len(read_clip(Path("out.mp4"))[0]) == COUNT
+
+
+def test_stream_that_ends_is_recorded(small_frames: list[np.ndarray]) -> None:
+    with mjpeg_server(small_frames, count=90) as url:
+        said = rtseg("cam", "--source", url, "--bg", "#00ff00", "--out", "out.mp4")
+    assert "latency" in said
+    frames, _ = read_clip(Path("out.mp4"))
+    assert len(frames) >= 2
+    for frame in frames:  # no frame of the room, not even the first
+        assert np.abs(frame[:40, :60].astype(int) - (0, 255, 0)).mean() < 12
+
+
+def test_ctrl_c_finishes_the_recording(small_frames: list[np.ndarray]) -> None:
+    with mjpeg_server(small_frames) as url:
+        command = [sys.executable, "-m", "rtseg", "cam", "--source", url, "--bg", "#00ff00", "--out", "out.mp4"]
+        process = subprocess.Popen(
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        deadline = time.monotonic() + 60
+        while not (list(Path().glob(".out.mp4.part")) and Path(".out.mp4.part").stat().st_size):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert len(read_clip(Path("out.mp4"))[0]) > 2
+    assert list(Path().glob(".*.part")) == []
+
+
+WRONG: list[tuple[list[str], str]] = [
+    (["cam", "--source", "demo", "--bg", "missing.jpg"], "missing.jpg"),
+    (["cam", "--source", "demo", "--bg", "text.jpg"], "not a picture"),
+    (["cam", "--source", "empty.mp4"], "empty"),
+    (["cam", "--source", "text.jpg"], "text.jpg"),
+    (["cam", "--source", "nothere.mp4"], "No such file"),
+    (["cam", "--source", "97"], "camera 97 is not there"),
+    (["cam", "--source", "http://127.0.0.1:9/stream"], "refused"),
+    (["cam", "--source", "demo", "--model", "text.jpg"], "not a readable ONNX"),
+    (["cam", "--source", "demo", "--model", "foreign.onnx"], "not an rtseg model"),
+    (["cam", "--source", "demo", "--model", "huge"], "no such file"),
+    (["cam", "--source", "demo", "--provider", "tpu"], "auto, cuda, cpu"),
+    (["cam", "--source", "demo", "--size", "big"], "WIDTHxHEIGHT"),
+    (["cam", "--source", "demo", "--out", "no/out.mp4"], "does not exist"),
+    (["cam", "--source", "demo", "--blur", "0"], "1 to 100"),
+    (["cam", "--source", "nan.mp4", "--model", "nan.onnx"], "No such file"),
+    (["cam", "--source", "demo", "--model", "nan.onnx"], "not finite"),
+    (["apply", "nothere", "--out", "x.png"], "no such file"),
+    (["apply", "text.jpg", "--out", "x.png"], "not a picture"),
+    (["bench", "--sizes", "9p"], "9p"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG)
+def test_wrong_input_is_one_clear_message(
+    tmp_path: Path, make_model: Callable[..., Path], arguments: list[str], words: str
+) -> None:
+    (tmp_path / "text.jpg").write_text("hello")
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "foreign.onnx").write_bytes(make_model(metadata={}).read_bytes())
+    (tmp_path / "nan.onnx").write_bytes(make_model("nan").read_bytes())
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    said = rtseg(*arguments, code=1)
+    lines = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and words in lines[0], said
+    assert "Traceback" not in said
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_cuda_without_gpu_is_refused() -> None:
+    from rtseg.providers import cuda_problem
+
+    if cuda_problem() is None:
+        pytest.skip("CUDA works on this machine")
+    assert "error: --provider cuda: " in rtseg("cam", "--source", "demo", "--provider", "cuda", code=1)
+
+
+def test_usage_errors_exit_with_2() -> None:
+    rtseg("cam", "--nonsense", code=2)
+    rtseg("cam", "--bg", "beach.jpg", "--blur", "5", code=2)
+    rtseg("nonsense", code=2)
+
+
+def test_traceback_only_with_debug() -> None:
+    assert "Traceback" in rtseg("cam", "--source", "nothere.mp4", "--debug", code=1)
+
+
+def test_missing_extra_is_named() -> None:
+    program = "import sys; sys.modules['torch'] = None; sys.argv[1:] = ['train', 'list.csv']\n"
+    program += "from rtseg.cli import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and "pip install 'rtseg[train]'" in done.stderr
+
+
+def test_bench_writes_json() -> None:
+    said = rtseg("bench", "--sizes", "480p", "--frames", "5", "--json", "bench.json")
+    assert "whole frame" in said
+    report = json.loads(Path("bench.json").read_text())
+    assert {(r["size"], r["effect"]) for r in report["results"]} == {("480p", "picture"), ("480p", "blur")}
+    for result in report["results"]:
+        assert 0 < result["median_ms"] <= result["p95_ms"]
+        assert set(result["stages"]) == {"resize", "infer", "matte", "background", "blend"}
+    assert (
+        report["provider"] in ("cpu", "cuda") and report["versions"]["numpy"] and report["model"]["name"] == "balanced"
+    )
+
+
+def test_apply_a_folder_of_pictures(tmp_path: Path, demo_frames: list[np.ndarray]) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("one.png", "two.jpg"):
+        cv2.imwrite(str(tmp_path / "in" / name), demo_frames[0])
+    rtseg("apply", "in", "--out", "out", "--emit", "alpha")
+    for name in ("one.png", "two.png"):
+        alpha = cv2.imread(str(tmp_path / "out" / name), cv2.IMREAD_UNCHANGED)
+        assert alpha.shape == (360, 640) and alpha.dtype == np.uint8
+        assert alpha[230, 300] == 255 and alpha[30, 30] == 0

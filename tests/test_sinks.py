@@ -1,0 +1,138 @@
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from conftest import read_clip, write_clip
+from rtseg.errors import OutputError
+from rtseg.sinks import VideoFile, check_target, write_json
+from rtseg.sources import Video
+
+SIZE = (320, 180)
+
+
+def noise(height: int = 180, width: int = 320) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def test_times_survive(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
+    times = [0, 0.04, 0.05, 0.2, 0.3, 0.31, 0.5, 0.6, 0.8, 0.9, 1.5, 1.6]
+    with VideoFile(tmp_path / "out.mp4", size=SIZE, fps=30) as sink:
+        for frame, time in zip(small_frames, times, strict=True):
+            sink.write(frame, time)
+    frames, got = read_clip(tmp_path / "out.mp4")
+    np.testing.assert_allclose(got, times, atol=1e-3)
+    assert np.abs(frames[5].astype(int) - small_frames[5]).mean() < 6
+
+
+def test_odd_sizes_are_padded_not_refused(tmp_path: Path) -> None:
+    with VideoFile(tmp_path / "odd.mp4", size=(161, 91), fps=30) as sink:
+        sink.write(noise(91, 161), 0)
+    assert read_clip(tmp_path / "odd.mp4")[0][0].shape == (92, 162, 3)
+
+
+def test_no_name_before_it_is_complete(tmp_path: Path) -> None:
+    with VideoFile(tmp_path / "out.mp4", size=SIZE, fps=30) as sink:
+        sink.write(noise(), 0)
+        assert not (tmp_path / "out.mp4").exists()
+    assert (tmp_path / "out.mp4").exists()
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "out.mp4").write_text("precious")
+    with pytest.raises(RuntimeError), VideoFile(tmp_path / "out.mp4", size=SIZE, fps=30) as sink:
+        sink.write(noise(), 0)
+        raise RuntimeError
+    assert (tmp_path / "out.mp4").read_text() == "precious"
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_stopping_by_hand_keeps_what_was_recorded(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), VideoFile(tmp_path / "out.mp4", size=SIZE, fps=30) as sink:
+        sink.write(noise(), 0)
+        raise KeyboardInterrupt
+    assert len(read_clip(tmp_path / "out.mp4")[0]) == 1
+
+
+def test_without_frames_there_is_no_file(tmp_path: Path) -> None:
+    with VideoFile(tmp_path / "out.mp4", size=SIZE, fps=30):
+        assert True
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("out.avi", "can't be written"), ("out", "no suffix"), ("no/out.mp4", "does not exist"), (".", "folder")],
+)
+def test_bad_names(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(OutputError, match=words):
+        VideoFile(tmp_path / name, size=SIZE, fps=30)
+
+
+def test_source_is_never_the_target(tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "link.mp4").symlink_to(clip)
+    with pytest.raises(OutputError, match="source itself"):
+        check_target(tmp_path / "link.mp4", clip)
+
+
+def test_sound_is_copied_bit_for_bit(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
+    source = write_clip(tmp_path / "in.mp4", small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
+    with (
+        Video(str(source), name="in") as video,
+        VideoFile(tmp_path / "out.mp4", size=SIZE, fps=30, sound=video) as sink,
+    ):
+        video.forward_others(sink.copy)
+        for frame in video:
+            sink.write(frame.image, frame.time)
+
+    def packets(path: Path) -> list[tuple[bytes, float]]:
+        with av.open(str(path)) as container:
+            return [(bytes(p), float(p.pts * p.time_base)) for p in container.demux(audio=0) if p.size]
+
+    assert packets(tmp_path / "out.mp4") == packets(source) != []
+
+
+def test_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    """A limit on file size stands for a full disk: writes fail in the same way."""
+    program = """
+import resource, signal, sys
+import numpy as np
+from pathlib import Path
+from rtseg.errors import OutputError
+from rtseg.sinks import VideoFile
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+rng = np.random.default_rng(0)
+try:
+    with VideoFile(Path("out.mp4"), size=(320, 180), fps=30) as sink:
+        for i in range(60):
+            sink.write(rng.integers(0, 256, (180, 320, 3), np.uint8), i / 30)
+except OutputError as e:
+    print(e)
+    sys.exit(7)
+"""
+    assert resource.RLIMIT_FSIZE is not None
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 7, done.stderr
+    assert "out.mp4 can't be" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_written_whole(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"a": 1})
+    assert (tmp_path / "x.json").read_text() == '{\n  "a": 1\n}\n'
+    with pytest.raises(OutputError, match="can't be written"):
+        write_json(tmp_path / "no" / "x.json", {})

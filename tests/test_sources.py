@@ -1,0 +1,123 @@
+import os
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from conftest import COUNT, read_clip, write_clip
+from rtseg import sources
+from rtseg.errors import SourceError
+from rtseg.sources import Video, open_source, upright
+from servers import feed_pipe, mjpeg_server
+
+
+def test_file_gives_every_frame_with_its_own_time(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
+    times = [0, 0.04, 0.05, 0.2, 0.3, 0.31, 0.5, 0.6, 0.8, 0.9, 1.5, 1.6]
+    with open_source(str(write_clip(tmp_path / "uneven.mkv", small_frames, times))) as source:
+        frames = list(source)
+    assert [f.index for f in frames] == list(range(COUNT))
+    np.testing.assert_allclose([f.time for f in frames], times, atol=0.0011)  # Matroska counts milliseconds
+    assert np.abs(frames[3].image.astype(int) - small_frames[3]).mean() < 6
+    assert not source.live and (source.width, source.height) == (320, 180)
+
+
+def test_demo_is_whole() -> None:
+    with open_source("demo") as source:
+        assert source.count == 242 == sum(1 for _ in source)
+
+
+def test_named_pipe_loses_nothing(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", small_frames, [i / 30 for i in range(COUNT)])
+    os.mkfifo(tmp_path / "pipe")
+    feed_pipe(tmp_path / "pipe", clip.read_bytes())
+    with open_source("pipe") as source:
+        assert len(list(source)) == COUNT
+
+
+def test_pipe_without_writer_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "OPEN_TIMEOUT", 0.2)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="nobody wrote to the pipe"):
+        open_source("pipe")
+
+
+def test_http_stream_is_live(small_frames: list[np.ndarray]) -> None:
+    with mjpeg_server(small_frames) as url, open_source(url) as source:
+        assert source.live and source.count is None
+        before = time.monotonic()
+        frame = next(iter(source))
+        assert frame.image.shape == (180, 320, 3) and before - 60 < frame.time <= time.monotonic()
+
+
+def test_http_errors_are_named() -> None:
+    with mjpeg_server([np.zeros((32, 32, 3), np.uint8)]) as url, pytest.raises(SourceError, match=r"404|Not Found"):
+        open_source(url.replace("stream", "other"))
+    with pytest.raises(SourceError, match=r"[Cc]onnection refused"):
+        open_source(url)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("nothere.mp4", None, "No such file"),
+        ("empty.mp4", b"", "empty"),
+        ("text.mp4", b"hello " * 400, "can't be opened as a video"),
+        ("\0.mp4", None, "null"),
+        (".", None, "folder"),
+    ],
+)
+def test_bad_files_are_named(tmp_path: Path, name: str, content: bytes | None, words: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=words):
+        open_source(name)
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "tone.m4a"), "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=44_100)
+        stream.layout = "mono"
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.sample_rate, silence.pts = 44_100, 0
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode(None))
+    with pytest.raises(SourceError, match="no video"):
+        open_source("tone.m4a")
+
+
+def test_truncated_file_gives_what_there_is(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
+    whole = write_clip(tmp_path / "whole.mkv", small_frames, [i / 30 for i in range(COUNT)]).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) * 2 // 3])
+    with open_source("cut.mkv") as source:
+        assert 1 <= len(list(source)) < COUNT
+
+
+def test_index_at_the_end_missing(tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "cut.mp4").write_bytes(clip.read_bytes()[:-400])
+    with pytest.raises(SourceError, match=r"cut\.mp4"):
+        open_source("cut.mp4")
+
+
+def test_missing_camera_is_named() -> None:
+    with pytest.raises(SourceError, match="camera 97 is not there"):
+        open_source("97")
+
+
+def test_phones_turn_is_undone() -> None:
+    image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    np.testing.assert_array_equal(upright(image, 90), np.rot90(image))
+    np.testing.assert_array_equal(upright(image, -90), np.rot90(image, -1))
+    assert upright(image, 0) is image
+
+
+def test_closing_twice_is_harmless(clip: Path) -> None:
+    video = Video(str(clip), name="clip")
+    video.close()
+    video.close()
+
+
+def test_clip_helpers_agree(clip: Path) -> None:
+    frames, times = read_clip(clip)
+    assert len(frames) == COUNT and times[1] == pytest.approx(1 / 30)

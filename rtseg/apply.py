@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rtseg.errors import OutputError, RtsegError, SourceError
+from rtseg.files import whole_file
 from rtseg.pipeline import Pipeline
 from rtseg.sinks import FORMATS, VideoFile, check_target
 from rtseg.sources import Video
@@ -23,6 +23,8 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
 EMITS = ("composite", "alpha", "cutout")
 JPEG_QUALITY = 95
+# Of the model's preferred area, for a picture by itself: there is time, and small people are found better.
+STILL_AREAS = 2
 Progressed = Callable[[int, int | None], None]  # done, total
 
 
@@ -129,8 +131,11 @@ def check_suffix(source: Path, out: Path, emit: str) -> None:
 
 def process(job: Job, pipeline: Pipeline, emit: str, progressed: Progressed) -> str | None:
     """Do one job; a remark on its source or None. Raises RtsegError and leaves nothing half-written."""
+    preferred = pipeline.model.info.area
     if is_video(job.source):
+        pipeline.area = preferred
         return process_video(job, pipeline, emit, progressed)
+    pipeline.area = STILL_AREAS * preferred
     write_picture(job.target, render(pipeline, read_picture(job.source), emit, still=True))
     return None
 
@@ -163,12 +168,10 @@ def write_picture(path: Path, picture: U8) -> None:
     ok, data = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not ok:
         raise OutputError(f"output {path}: can't encode {picture.shape} as {path.suffix}")
-    partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_bytes(data.tobytes())
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            partial.write_bytes(data.tobytes())
     except OSError as e:
-        partial.unlink(missing_ok=True)
         raise OutputError(f"output {path} can't be written: {e.strerror or e}") from e
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.table import Table
 
 from rtseg.background import DEFAULT_BLUR, cover
@@ -91,17 +92,32 @@ def middle_and_p95(milliseconds: list[float]) -> tuple[float, float]:
     return float(np.median(milliseconds)), float(np.percentile(milliseconds, 95))
 
 
-def table(results: list[Measured]) -> Table:
-    """For the screen: milliseconds, median (p95)."""
-    stages = list(results[0].stages)
-    shown = Table(title="ms per frame: median (p95); decoding and display not included")
-    for column in ("size", "effect", "threads", "whole frame", "fps", *stages):
-        shown.add_column(column, justify="left" if column in ("size", "effect") else "right")
-    for r in results:
-        cells = ["{:.2f} ({:.2f})".format(*middle_and_p95(v)) for v in (r.total, *(r.stages[s] for s in stages))]
+def table(results: list[Measured], threads: int) -> Table:
+    """For the screen: the results of one number of threads, milliseconds as median/p95, in 80 columns."""
+
+    def cell(milliseconds: list[float]) -> str:
+        return "/".join(f"{v:.2f}" if v < 10 else f"{v:.1f}" for v in middle_and_p95(milliseconds))
+
+    chosen = [r for r in results if r.threads == threads]
+    shown = Table(title=f"ms per frame, median/p95, CPU threads: {threads}", box=None, padding=(0, 1, 0, 0))
+    shown.add_column("", no_wrap=True)
+    for column in ("whole", "fps", *chosen[0].stages):
+        shown.add_column(column, justify="right", no_wrap=True)
+    for r in chosen:
         fps = f"{1e3 / middle_and_p95(r.total)[0]:.0f}"
-        shown.add_row(r.size, r.effect, str(r.threads), cells[0], fps, *cells[1:])
+        shown.add_row(f"{r.size} {r.effect}", cell(r.total), fps, *(cell(v) for v in r.stages.values()))
     return shown
+
+
+def show(results: list[Measured], pipeline: Pipeline, console: Console) -> None:
+    """All tables, and what they were measured with."""
+    for threads in dict.fromkeys(r.threads for r in results):
+        console.print(table(results, threads))
+    model = pipeline.model
+    console.print(
+        f"model {model.info.name} {model.info.precision} at {pipeline.area} pixels, on {model.provider.upper()}"
+    )
+    console.print("decoding and display are not included")
 
 
 def report(results: list[Measured], pipeline: Pipeline) -> dict[str, Any]:

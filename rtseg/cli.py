@@ -100,7 +100,7 @@ def bench(
     threads: Threads = None,
 ) -> None:
     """Measure milliseconds per frame on the demo clip, by size, effect and stage."""
-    from rtseg.bench import measure, report, table
+    from rtseg.bench import measure, report, show
     from rtseg.pipeline import Pipeline
     from rtseg.sinks import check_target, write_json
 
@@ -108,9 +108,7 @@ def bench(
         check_target(json_file)
     results = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
     pipeline = Pipeline(model=model, provider=provider, threads=threads)
-    console().print(table(results))
-    model_used = pipeline.model
-    console().print(f"model {model_used.info.name} {model_used.info.precision}, on {model_used.provider.upper()}")
+    show(results, pipeline, console())
     if json_file:
         write_json(json_file, report(results, pipeline))
 
@@ -174,4 +172,5 @@ def main() -> None:
         typer.echo(f"error: {what}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
         sys.exit(130)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import cv2
@@ -14,6 +15,14 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 # Rec. 601 luma of B, G, R; the same weights that cv2.COLOR_BGR2GRAY uses.
 LUMA_B, LUMA_G, LUMA_R = (np.float32(c / 255) for c in (0.114, 0.587, 0.299))
+
+
+def compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Compiled by numba at the first call, kept on disk for the next start where there is a place for it."""
+    try:
+        return numba.njit(cache=True, nogil=True, fastmath=True)(function)
+    except (RuntimeError, OSError):  # neither the package's folder nor the user's cache can be written
+        return numba.njit(nogil=True, fastmath=True)(function)
 
 
 @lru_cache(maxsize=16)
@@ -30,7 +39,7 @@ def widen(coefficients: F32, width: int, out: F32 | None = None) -> F32:
     return cv2.resize(coefficients, size, dst=out, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled
 def _alpha_row(frame: U8, a0: F32, a1: F32, b0: F32, b1: F32, weight: np.float32, grey: F32, alpha: F32) -> None:
     """One row of clip(a * grey(frame) + b), a and b between two rows. frame: 3W bytes; grey: scratch, W."""
     upper = np.float32(1) - weight
@@ -42,7 +51,7 @@ def _alpha_row(frame: U8, a0: F32, a1: F32, b0: F32, b1: F32, weight: np.float32
         alpha[x] = min(max(value, np.float32(0)), np.float32(1))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled
 def blend(frame: U8, background: U8, a: F32, b: F32, first: I32, weight: F32, out: U8) -> None:
     """out = background + alpha * (frame - background), alpha = clip(a * grey(frame) + b).
 
@@ -64,7 +73,7 @@ def blend(frame: U8, background: U8, a: F32, b: F32, first: I32, weight: F32, ou
             target[i] = np.uint8((base * 256 + np.int32(share[i]) * (np.int32(near[i]) - base) + 128) >> 8)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@compiled
 def full_alpha(frame: U8, a: F32, b: F32, first: I32, weight: F32, out: F32) -> None:
     """The alpha that `blend` uses, written to out, float32 HxW."""
     height, width = frame.shape[:2]

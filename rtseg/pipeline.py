@@ -22,7 +22,7 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 HIDDEN = "#262626"  # stands for a blurred room until there is an alpha to blur by
 CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
-STAGES = ("resize", "infer", "matte", "background", "blend")
+STAGES = ("resize", "infer", "matte", "room", "blend")
 MAX_SIDE = 16384  # pixels
 
 

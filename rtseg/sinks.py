@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import OutputError
+from rtseg.files import complete, partial_path, whole_file
 from rtseg.sources import Video, reason
 
 TIME_BASE = Fraction(1, 90_000)  # seconds; fine enough for any camera
@@ -38,12 +39,10 @@ def check_target(path: Path, source: str | Path | None = None) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON whole or not at all. Raises OutputError."""
-    partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
     except OSError as e:
-        partial.unlink(missing_ok=True)
         raise OutputError(f"output {path} can't be written: {e.strerror or e}") from e
 
 
@@ -65,7 +64,7 @@ class VideoFile:
         if path.suffix.lower() not in FORMATS:
             raise OutputError(f"output {path}: {path.suffix or 'no suffix'} can't be written; use {', '.join(FORMATS)}")
         self.path, self.frames = path, 0
-        self._partial = path.with_name(f".{path.name}.part")
+        self._partial = partial_path(path)
         self._last = -1
         try:
             self._container = av.open(str(self._partial), "w", format=FORMATS[path.suffix.lower()])
@@ -121,7 +120,7 @@ class VideoFile:
         self._mux(self._video.encode, None)
         try:
             self._container.close()
-            os.replace(self._partial, self.path)
+            complete(self._partial, self.path)
         except (av.error.FFmpegError, OSError) as e:
             self.discard()
             raise OutputError(f"output {self.path} can't be completed: {reason(e)}") from e
@@ -136,7 +135,7 @@ class VideoFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        if kind is None or issubclass(kind, KeyboardInterrupt):
+        if kind is None:
             self.finish()
         else:
             self.discard()

@@ -51,9 +51,9 @@ class Window:
         """Draw a frame (uint8 HxWx3 BGR) with a line of text; False once the user wants to quit."""
         shown = cv2.flip(frame_bgr, 1) if self.mirror else frame_bgr.copy()
         scale = max(0.8, shown.shape[0] / 720)
-        for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-            place = (round(12 * scale), round(28 * scale))
-            cv2.putText(shown, overlay, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7 * scale, colour, thickness, cv2.LINE_AA)
+        for shift, colour in ((2, (0, 0, 0)), (0, (255, 255, 255))):  # a shadow keeps it readable on white
+            place = (round(12 * scale) + shift, round(28 * scale) + shift)
+            cv2.putText(shown, overlay, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7 * scale, colour, 2, cv2.LINE_AA)
         cv2.imshow(TITLE, shown)
         return self.poll()
 

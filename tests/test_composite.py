@@ -1,5 +1,9 @@
 """The compiled blend and the edge filter against plain numpy and known pictures."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -66,3 +70,11 @@ def test_edge_filter_moves_a_soft_edge_onto_the_pictures_edge() -> None:
     plain = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     assert np.abs(alpha - truth).mean() < 0.35 * np.abs(plain - truth).mean()
     np.testing.assert_array_equal(alpha[128] > 0.5, truth > 0.5)
+
+
+def test_works_where_nothing_can_be_cached(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    program = "import numpy as np\nfrom rtseg.composite import blend, row_weights\nx = np.zeros((4, 4, 3), np.uint8)\n"
+    program += "a = np.zeros((2, 4), np.float32)\nblend(x, x + 9, a, a, *row_weights(4, 2), x)\nassert (x == 9).all()"
+    paths = {"PYTHONPATH": str(Path(__file__).parent.parent), "NUMBA_CACHE_DIR": str(tmp_path / "file" / "no")}
+    subprocess.run([sys.executable, "-c", program], env=paths, check=True, timeout=120)

@@ -31,7 +31,7 @@ def test_person_stays_and_room_goes(demo_frames: list[np.ndarray]) -> None:
 def test_timings_name_every_stage(demo_frames: list[np.ndarray]) -> None:
     pipe = Pipeline(background=GREEN, provider="cpu")
     pipe(demo_frames[0])
-    assert list(pipe.timings) == ["resize", "infer", "matte", "background", "blend"]
+    assert list(pipe.timings) == ["resize", "infer", "matte", "room", "blend"]
     assert all(v >= 0 for v in pipe.timings.values()) and pipe.timings["infer"] > 0
 
 

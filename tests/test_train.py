@@ -13,8 +13,9 @@ import typer
 from safetensors.torch import load_file, save_file
 
 from rtseg.errors import DataError, RtsegError
+from rtseg.files import whole_file
 from rtseg_train import loop
-from rtseg_train.checkpoint import load_weights, save_weights, whole_file
+from rtseg_train.checkpoint import load_weights, save_weights
 from rtseg_train.cli import app
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import read_list
@@ -55,6 +56,7 @@ def tiny(pictures: Path, **settings: object) -> TrainConfig:
         "eval_every": 6,
         "checkpoint_every": 3,
         "val": str(pictures),
+        "init": "scratch",
         **settings,
     }
     return TrainConfig(train=str(pictures), **values)  # type: ignore[arg-type]
@@ -124,7 +126,11 @@ def test_resume_is_exact(pictures: Path, finished: Path, tmp_path: Path, monkeyp
         with pytest.raises(KeyboardInterrupt):
             fit(tiny(pictures), folder)
     assert int(load_file(folder / "state.safetensors")["step"]) == 3
+    steps = []
+    real = loop.train_step
+    monkeypatch.setattr(loop, "train_step", lambda *args: steps.append(args[1].step) or real(*args))
     fit(tiny(pictures), folder, resume=True)
+    assert steps == [3, 4, 5]
     for name in ("state.safetensors", "model.safetensors"):
         whole, resumed = load_file(finished / name), load_file(folder / name)
         assert whole.keys() == resumed.keys()
@@ -145,6 +151,8 @@ def test_two_phases(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         moved = {name.split(".")[0] for name, p in state.net.named_parameters() if not torch.equal(p, start[name])}
         changed.append("encoder" in moved)
         assert "head" in moved
+        # in the first phase nothing is even computed for the encoder
+        assert (state.net.encoder.stem.conv.weight.grad is None) == (state.step <= config.frozen_steps)
         return loss
 
     monkeypatch.setattr(loop, "train_step", step)
@@ -212,6 +220,12 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise KeyboardInterrupt
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_normalisation_is_the_encoders() -> None:
+    frame = torch.tensor([[[[255, 127, 0]]]], dtype=torch.uint8)
+    x = UNet.normalise(frame, torch.full((1, 1, 1, 1), 0.5))
+    assert x.flatten().tolist() == [1.0, 0.0, -127 / 128, 0.5]
 
 
 def test_encoder_weights_fill_all_but_the_previous_alpha(tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from rtseg.errors import DataError, ExportError
+from rtseg.files import whole_file
 from rtseg.geometry import STRIDE
 from rtseg.model import AREA_LIMITS, ModelInfo
 from rtseg_export.parity import TOLERANCES, Parity, Tolerance, check, check_half
-from rtseg_train.checkpoint import load_weights, whole_file
+from rtseg_train.checkpoint import load_weights
 from rtseg_train.unet import ConvBN, UNet
 
 U8 = NDArray[np.uint8]

@@ -159,9 +159,7 @@ def rounded(net: UNet) -> UNet:
     return net
 
 
-def compare(
-    runners: dict[str, Runner], net: UNet, frames: Sequence[U8], tolerance: Tolerance, area: int
-) -> Parity:
+def compare(runners: dict[str, Runner], net: UNet, frames: Sequence[U8], tolerance: Tolerance, area: int) -> Parity:
     """Every runner against the fp32 torch net on every sequence; raises ExportError without frames."""
     if not frames:
         raise ExportError("parity check: there are no frames; give a folder of pictures with --frames")

@@ -88,9 +88,7 @@ def person_window(rng: Rng, picture: Picture, size: tuple[int, int]) -> F32:
     return window_matrix(x, y, cw, ch, size, 0.0, rng.random() < 0.5)
 
 
-def window_matrix(
-    x: float, y: float, cw: float, ch: float, size: tuple[int, int], angle: float, flip: bool
-) -> F32:
+def window_matrix(x: float, y: float, cw: float, ch: float, size: tuple[int, int], angle: float, flip: bool) -> F32:
     """2x3 affine from the window (x, y, cw, ch), turned by `angle` degrees, to the whole sample."""
     w, h = size
     sx, sy = w / cw, h / ch

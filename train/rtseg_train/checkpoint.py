@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rtseg.errors import DataError
+from rtseg.files import whole_file
 from rtseg_train.unet import UNet
 
 
@@ -26,23 +24,6 @@ class TrainState:
     ema: UNet
     optimiser: torch.optim.Optimizer
     step: int = 0  # optimiser steps done
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder that becomes `path` at the end, and vanishes on any exception.
-
-    Synced first, so that a power cut leaves the old file or the new one.
-    """
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as f:
-            os.fsync(f.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def save_weights(net: UNet, path: Path, info: dict[str, object]) -> None:

@@ -122,7 +122,7 @@ def eval_command(
     from rich.console import Console
     from rich.progress import track
 
-    from rtseg_train.checkpoint import whole_file
+    from rtseg.files import whole_file
     from rtseg_train.data import read_list
     from rtseg_train.evaluate import evaluate, load_predictor
     from rtseg_train.metrics import summary

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rtseg.errors import DataError
+from rtseg.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class TrainConfig:
 
     train: str  # CSV with the columns image,mask[,source]; paths relative to the CSV
     val: str | None = None  # the same for validation; never trained on
-    encoder: str | None = None  # safetensors with ImageNet weights; without it from scratch
+    init: str | None = None  # start from a model.safetensors, from balanced (ships, the default) or from scratch
+    encoder: str | None = None  # instead: safetensors with ImageNet weights for the encoder alone
     backgrounds: str | None = None  # folder of pictures without people, to composite on
     name: str = "balanced"  # goes into the model file
     steps: int = 6000  # optimiser steps in all
@@ -56,6 +58,8 @@ class TrainConfig:
         if self.ema >= 1 or self.composite + self.empty > 1:
             shares = f"composite {self.composite} + empty {self.empty}"
             raise DataError(f"ema {self.ema} must be below 1 and {shares} at most 1")
+        if self.init and self.encoder:
+            raise DataError("give --init or --encoder, not both")
         if self.max_area < self.area:
             raise DataError(f"max_area {self.max_area} is below area {self.area}")
 
@@ -67,9 +71,8 @@ class TrainConfig:
 
     def save(self, path: Path) -> None:
         """Write as JSON; `load` reads it."""
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> TrainConfig:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from rtseg.errors import DataError
-from rtseg_train.checkpoint import TrainState, load_state, save_state, save_weights
+from rtseg_train.checkpoint import TrainState, load_state, load_weights, save_state, save_weights
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import Pair, TrainBatches, batches, check_pairs, read_list
 from rtseg_train.evaluate import evaluate, torch_predictor
@@ -28,6 +28,7 @@ LOG_COLUMNS = [
     *("portrait_iou", "portrait_boundary_iou", "all_iou", "all_boundary_iou", "false_alarm"),
 ]
 LOG_EVERY = 20  # steps
+SHIPPED = Path(__file__).parent / "balanced.safetensors"  # what the shipped balanced.onnx was exported from
 SHEET_PICTURES = 24
 
 
@@ -65,11 +66,8 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
 
 
 def initial_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """A fresh net (with the pretrained encoder when given), its average and its optimiser."""
-    net = UNet()
-    if config.encoder:
-        net.encoder.load_pretrained(Path(config.encoder))
-    net = net.to(device).to(memory_format=torch.channels_last)
+    """The net to start from, its average and its optimiser."""
+    net = starting_net(config).to(device).to(memory_format=torch.channels_last)
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
         groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
@@ -78,6 +76,19 @@ def initial_state(config: TrainConfig, device: torch.device) -> TrainState:
         for (encoder, decays), params in groups.items()
     )
     return TrainState(net, copy.deepcopy(net).eval(), optimiser)
+
+
+def starting_net(config: TrainConfig) -> UNet:
+    """What the config says to start from: another run, the shipped model, an ImageNet encoder, or nothing."""
+    if config.encoder:
+        net = UNet()
+        net.encoder.load_pretrained(Path(config.encoder))
+        return net
+    if config.init == "scratch":
+        return UNet()
+    shipped = config.init in (None, "balanced")
+    net, _ = load_weights(SHIPPED if shipped else Path(str(config.init)))
+    return net
 
 
 def learning_rates(config: TrainConfig, step: int) -> tuple[float, float]:

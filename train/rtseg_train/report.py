@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import DataError
-from rtseg_train.checkpoint import whole_file
+from rtseg.files import whole_file
 from rtseg_train.data import Pair, read_pair
 from rtseg_train.evaluate import Predictor
 
-TILE_HEIGHT = 192  # pixels
+TILE_HEIGHT, SHEET_WIDTH, GAP = 192, 1900, 6  # pixels
 
 
 def draw_curves(log: Path, target: Path) -> None:
@@ -58,17 +58,21 @@ def tile(image: NDArray[np.uint8], label: NDArray[np.uint8], alpha: NDArray[np.f
     return cv2.resize(row, (width, TILE_HEIGHT), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def draw_sheet(predict: Predictor, pairs: list[Pair], target: Path, columns: int = 3) -> None:
-    """A contact sheet PNG of the given pairs: picture, label, alpha, cut-out."""
-    tiles = []
+def draw_sheet(predict: Predictor, pairs: list[Pair], target: Path) -> None:
+    """A contact sheet PNG of the given pairs, as many `tile`s to a row as fit."""
+    rows: list[list[NDArray[np.uint8]]] = [[]]
     for pair in pairs:
         image, label = read_pair(pair)
-        tiles.append(tile(image, label, predict(image)))
-    width = max(t.shape[1] for t in tiles)
-    blank = np.full((TILE_HEIGHT, width, 3), 32, np.uint8)
-    cells = [np.hstack([t, blank[:, t.shape[1] :]]) for t in tiles]
-    cells += [blank] * (-len(cells) % columns)
-    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
-    _, png = cv2.imencode(".png", np.vstack(rows))
+        made = tile(image, label, predict(image))[:, :SHEET_WIDTH]
+        if sum(t.shape[1] + GAP for t in rows[-1]) + made.shape[1] > SHEET_WIDTH:
+            rows.append([])
+        rows[-1].append(made)
+    sheet = np.full((len(rows) * (TILE_HEIGHT + GAP), SHEET_WIDTH, 3), 32, np.uint8)
+    for y, row in enumerate(rows):
+        x, top = 0, y * (TILE_HEIGHT + GAP)
+        for made in row:
+            sheet[top : top + TILE_HEIGHT, x : x + made.shape[1]] = made
+            x += made.shape[1] + GAP
+    _, png = cv2.imencode(".png", sheet)
     with whole_file(target) as temporary:
         temporary.write_bytes(png.tobytes())

@@ -28,7 +28,10 @@ from rtseg.model import ASSETS
 DEMO_CLIP = ASSETS / "demo.mp4"
 OPEN_TIMEOUT = 10.0  # seconds for a stream or pipe to give its first bytes
 READ_TIMEOUT = 10.0  # seconds without data after which a stream counts as lost
-av.logging.set_level(av.logging.PANIC)  # FFmpeg's remarks; what matters is raised
+# FFmpeg's remarks are left out: what matters is raised. Its own logger, not PyAV's: that one needs the GIL in
+# decoder threads, which PyAV holds while it waits for them, and closing a video hung in about 1 of 100 cases.
+av.logging.restore_default_callback()
+av.logging.set_libav_level(-8)  # AV_LOG_QUIET
 
 
 def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | None = None) -> Source:

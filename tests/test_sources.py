@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -116,6 +118,13 @@ def test_closing_twice_is_harmless(clip: Path) -> None:
     video = Video(str(clip), name="clip")
     video.close()
     video.close()
+
+
+def test_closing_early_never_hangs() -> None:
+    """Decoder threads and PyAV's logger could wait for each other for ever."""
+    program = "from rtseg.sources import open_source\nfor _ in range(150):\n    open_source('demo').close()"
+    root = str(Path(__file__).parent.parent)
+    subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": root}, check=True, timeout=180)
 
 
 def test_clip_helpers_agree(clip: Path) -> None:

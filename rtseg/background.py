@@ -20,6 +20,7 @@ BLUR_LIMITS = (1.0, 100.0)
 DEFAULT_BLUR = 20.0
 # Blur strength is the Gaussian's sigma in pixels of a frame 720 pixels high, whatever the real height.
 BLUR_HEIGHT = 720
+SMALLEST_SIGMA = 2.0  # pixels; below this, halving the picture instead of blurring it would show
 
 
 def load_background(value: str | Path | U8) -> U8:
@@ -87,15 +88,19 @@ def check_blur(strength: float) -> float:
 
 
 def blurred_room(small_bgr: U8, alpha: F32, strength: float) -> U8:
-    """The room without the person, blurred, at network size: normalised convolution (Knutsson & Westin 1993).
+    """The room without the person, blurred: normalised convolution (Knutsson & Westin 1993).
 
     Each pixel counts by 1 - alpha, so that the person's colours don't glow around them. small_bgr: uint8
-    hxwx3, alpha: float32 hxw.
+    hxwx3, alpha: float32 hxw, both at network size. The result is uint8 BGR of that size or, since a strong
+    blur needs no more, of a half or a quarter of it.
     """
     sigma = max(0.8, strength * alpha.shape[0] / BLUR_HEIGHT)
     # The person's soft edge holds their colour too: what is a little person counts as all person.
     weight = np.clip(1 - 4 * cv2.dilate(alpha, np.ones((3, 3), np.uint8)), 0, 1)
     parts = cv2.merge([*cv2.split(small_bgr * weight[..., None]), weight])
+    while sigma >= 2 * SMALLEST_SIGMA:
+        parts = cv2.resize(parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        sigma /= 2
     room = cv2.GaussianBlur(parts, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     # Where nothing of the room is near, a much wider blur of all that is seen of it.
     seen = parts.mean((0, 1))

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from threading import Thread
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +18,7 @@ from rtseg.errors import SourceError
 from rtseg.frames import Frame
 
 FIRST_FRAME_TIMEOUT = 5.0  # seconds
+CLOSE_TIMEOUT = 1.0  # seconds that closing waits for a read that is under way
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 BACKENDS = {"linux": cv2.CAP_V4L2, "darwin": cv2.CAP_AVFOUNDATION, "win32": cv2.CAP_DSHOW}
 
@@ -51,6 +52,7 @@ class Camera:
         quiet_opencv()
         asked = (*(size or DEFAULT_SIZE), fps or DEFAULT_FPS)
         self._error: BaseException | None = None
+        self._reading, self._closed = Lock(), False
         # Opening and the first read can block for many seconds on a device that nobody feeds.
         opener = Thread(target=self._open, args=(device, asked), name="camera", daemon=True)
         opener.start()
@@ -97,14 +99,21 @@ class Camera:
     def __iter__(self) -> Iterator[Frame]:
         index = 0
         while True:
-            ok, image = self._capture.read()
+            with self._reading:
+                if self._closed:
+                    return
+                ok, image = self._capture.read()
             if not ok:
                 raise SourceError(f"{self.name} stopped giving frames after {index}; was it unplugged?")
             yield Frame(image, time.monotonic(), index)  # type: ignore[arg-type]
             index += 1
 
     def close(self) -> None:
-        self._capture.release()
+        """Let go of it; a read that hangs in another thread keeps it until the process ends."""
+        self._closed = True
+        if self._reading.acquire(timeout=CLOSE_TIMEOUT):
+            self._capture.release()
+            self._reading.release()
 
     def __enter__(self) -> Self:
         return self

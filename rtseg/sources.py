@@ -9,6 +9,7 @@ import select
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from types import TracebackType
 from typing import IO, Any, Self
@@ -27,6 +28,7 @@ from rtseg.model import ASSETS
 
 DEMO_CLIP = ASSETS / "demo.mp4"
 OPEN_TIMEOUT = 10.0  # seconds for a stream or pipe to give its first bytes
+CLOSE_TIMEOUT = 1.0  # seconds that closing waits for a thread that is reading
 READ_TIMEOUT = 10.0  # seconds without data after which a stream counts as lost
 # FFmpeg's remarks are left out: what matters is raised. Its own logger, not PyAV's: that one needs the GIL in
 # decoder threads while PyAV holds it and waits for them (PyAV issues 751, 909); closing early hung in 400 tries.
@@ -73,6 +75,7 @@ class Video:
     def __init__(self, url: str, *, name: str, pipe: bool = False) -> None:
         self.name, self._index, self.damaged = name, 0, 0
         self._ending: str | None = None
+        self._reading, self._closed = Lock(), False
         self._file: IO[bytes] | None = open_pipe(url) if pipe else None
         remote = "://" in url
         timeout = (OPEN_TIMEOUT, READ_TIMEOUT) if remote else None
@@ -126,12 +129,17 @@ class Video:
         self._early.clear()
 
     def _decode(self) -> Iterator[Frame]:
+        packets = self.container.demux()
         try:
-            for packet in self.container.demux():
-                if packet.stream == self.stream:
-                    yield from self._frames_of(packet)
-                else:
+            while True:
+                with self._reading:
+                    packet = None if self._closed else next(packets, None)
+                    frames = [] if packet is None or packet.stream != self.stream else list(self._frames_of(packet))
+                if packet is None:
+                    return
+                if packet.stream != self.stream:
                     self._take_other(packet)
+                yield from frames
         except (av.error.FFmpegError, OSError) as e:
             # FFmpeg can't tell a server that has finished its stream from one that is gone.
             if self.live and self._index and e.errno == errno.EIO:
@@ -164,10 +172,15 @@ class Video:
         return presentation - self.start if presentation is not None else self._index / self.fps
 
     def close(self) -> None:
+        """Let go of it. A thread that hangs in reading keeps it until the process ends: freeing it would crash."""
+        self._closed = True
+        if not self._reading.acquire(timeout=CLOSE_TIMEOUT):
+            return
         if hasattr(self, "container"):
             self.container.close()
         if self._file:
             self._file.close()
+        self._reading.release()
 
     def __enter__(self) -> Self:
         return self

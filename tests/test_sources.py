@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -130,3 +131,16 @@ def test_closing_early_never_hangs() -> None:
 def test_clip_helpers_agree(clip: Path) -> None:
     frames, times = read_clip(clip)
     assert len(frames) == COUNT and times[1] == pytest.approx(1 / 30)
+
+
+def test_closing_while_another_thread_reads_is_harmless(small_frames: list[np.ndarray]) -> None:
+    """Freeing what a thread is decoding from would crash the process."""
+    with mjpeg_server(small_frames, fps=100) as url:
+        for _ in range(3):
+            source = open_source(url)
+            reader = threading.Thread(target=lambda s=source: [None for _ in s])  # type: ignore[misc]
+            reader.start()
+            time.sleep(0.1)
+            source.close()
+            reader.join(10)
+            assert not reader.is_alive()

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 RADIUS = 3  # pixels at network size
 EPS = 1e-3  # variance of grey (0..1) below which a patch counts as flat
-# Alphas this near to 0 or 1 become 0 or 1: no faint room behind the background, no holes in the person.
-LOW, HIGH = 0.03, 0.97
+# Alphas below LOW become 0, above HIGH 1, those between are stretched: no faint room behind the background, no holes
+# in the person, and half the width of the rim in which a bright wall would glow around a dark coat.
+LOW, HIGH = 0.15, 0.85
 
 
 def fit_coefficients(grey: F32, alpha: F32, radius: int = RADIUS, eps: float = EPS) -> tuple[F32, F32]:

@@ -56,7 +56,7 @@ def tiny(pictures: Path, **settings: object) -> TrainConfig:
         "eval_every": 6,
         "checkpoint_every": 3,
         "val": str(pictures),
-        "init": "scratch",
+        "init": None if "encoder" in settings else "scratch",
         **settings,
     }
     return TrainConfig(train=str(pictures), **values)  # type: ignore[arg-type]

@@ -67,10 +67,10 @@ def start(display: str, *arguments: str) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def still(tmp_path: Path, demo_frames: list[np.ndarray]) -> str:
-    """Forty seconds of one frame with the person at its left, so that a slow machine has time to look."""
+    """Five minutes of one frame with the person at its left, so that a slow machine has time to look."""
     from conftest import write_clip
 
-    return str(write_clip(tmp_path / "still.mkv", [demo_frames[0][:, 180:].copy()] * 80, [i / 2 for i in range(80)]))
+    return str(write_clip(tmp_path / "still.mkv", [demo_frames[0][:, 180:].copy()] * 300, [float(i) for i in range(300)]))
 
 
 @pytest.mark.parametrize("mirror", [False, True], ids=["plain", "mirror"])

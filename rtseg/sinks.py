@@ -77,6 +77,7 @@ class VideoFile:
         self._video.options = {"crf": CRF, "preset": "veryfast"}
         self._video.codec_context.time_base = TIME_BASE
         self._sound: dict[int, Any] = {}
+        self._start = sound.start if sound else 0.0
         try:
             for stream in sound.container.streams.audio if sound else []:
                 self._sound[stream.index] = self._container.add_stream_from_template(stream)
@@ -99,8 +100,10 @@ class VideoFile:
     def copy(self, packet: Any) -> None:
         """Pass on a packet of the source's sound, untouched; packets of other streams are left out."""
         stream = self._sound.get(packet.stream.index)
-        if stream is None or packet.dts is None:
+        if stream is None or packet.dts is None or packet.pts is None:
             return
+        late = round(self._start / packet.time_base)  # frames' times start at 0, so must the sound's
+        packet.pts, packet.dts = packet.pts - late, packet.dts - late
         packet.stream = stream
         self._mux(lambda p: [p], packet)
 

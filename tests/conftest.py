@@ -47,8 +47,8 @@ def small_frames(demo_frames: list[U8]) -> list[U8]:
     return [np.ascontiguousarray(cv2.resize(f, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)) for f in demo_frames]
 
 
-def write_clip(path: Path, frames: list[U8], times: list[float], sound: bool = False) -> Path:
-    """A video with the given frame times in seconds, and a tone as long as it."""
+def write_clip(path: Path, frames: list[U8], times: list[float], sound: bool = False, late: float = 0.0) -> Path:
+    """A video with the given frame times in seconds, and a tone as long as it; all of it `late` seconds later."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=30)
         video.width, video.height, video.pix_fmt = frames[0].shape[1], frames[0].shape[0], "yuv420p"
@@ -60,12 +60,12 @@ def write_clip(path: Path, frames: list[U8], times: list[float], sound: bool = F
             samples = np.sin(np.arange(round(44_100 * (times[-1] + 0.1))) * 0.06).astype(np.float32)[None]
             for start in range(0, samples.shape[1], 1024):
                 chunk = av.AudioFrame.from_ndarray(samples[:, start : start + 1024].copy(), "fltp", "mono")
-                chunk.sample_rate, chunk.pts = 44_100, start
+                chunk.sample_rate, chunk.pts = 44_100, start + round(44_100 * late)
                 container.mux(tone.encode(chunk))
             container.mux(tone.encode(None))
         for frame, time in zip(frames, times, strict=True):
             picture = av.VideoFrame.from_ndarray(frame, format="bgr24")
-            picture.time_base, picture.pts = Fraction(1, 90_000), round(time * 90_000)
+            picture.time_base, picture.pts = Fraction(1, 90_000), round((time + late) * 90_000)
             container.mux(video.encode(picture))
         container.mux(video.encode(None))
     return path

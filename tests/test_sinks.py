@@ -136,3 +136,26 @@ def test_json_is_written_whole(tmp_path: Path) -> None:
     assert (tmp_path / "x.json").read_text() == '{\n  "a": 1\n}\n'
     with pytest.raises(OutputError, match="can't be written"):
         write_json(tmp_path / "no" / "x.json", {})
+
+
+def test_sound_stays_with_the_picture_when_the_source_starts_late(
+    tmp_path: Path, small_frames: list[np.ndarray]
+) -> None:
+    """As transport streams and cut-out clips do: both are moved to the beginning."""
+    times = [i / 30 for i in range(len(small_frames))]
+    source = write_clip(tmp_path / "in.ts", small_frames, times, sound=True, late=5)
+
+    def starts(path: Path) -> tuple[float, float]:
+        with av.open(str(path)) as container:
+            audio, video = container.streams.audio[0], container.streams.video[0]
+            return float(audio.start_time * audio.time_base), float(video.start_time * video.time_base)
+
+    with Video(str(source), name="in") as video, VideoFile(tmp_path / "o.mkv", size=SIZE, fps=30, sound=video) as sink:
+        video.forward_others(sink.copy)
+        for frame in video:
+            sink.write(frame.image, frame.time)
+    sound_before, picture_before = starts(source)
+    sound_after, picture_after = starts(tmp_path / "o.mkv")
+    assert min(sound_before, picture_before) > 1
+    assert min(sound_after, picture_after) < 0.05
+    assert sound_after - picture_after == pytest.approx(sound_before - picture_before, abs=0.03)

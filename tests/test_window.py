@@ -70,7 +70,9 @@ def still(tmp_path: Path, demo_frames: list[np.ndarray]) -> str:
     """Five minutes of one frame with the person at its left, so that a slow machine has time to look."""
     from conftest import write_clip
 
-    return str(write_clip(tmp_path / "still.mkv", [demo_frames[0][:, 180:].copy()] * 300, [float(i) for i in range(300)]))
+    return str(
+        write_clip(tmp_path / "still.mkv", [demo_frames[0][:, 180:].copy()] * 300, [float(i) for i in range(300)])
+    )
 
 
 @pytest.mark.parametrize("mirror", [False, True], ids=["plain", "mirror"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Iterable
@@ -131,7 +132,12 @@ def report(results: list[Measured], pipeline: Pipeline) -> dict[str, Any]:
     return {
         "model": {"name": info.name, "version": info.version, "precision": info.precision, "area": pipeline.area},
         "provider": pipeline.model.provider,
-        "machine": {"cpu": cpu_name(), "system": platform.platform(), "python": platform.python_version()},
+        "machine": {
+            "cpu": cpu_name(),
+            "cores": os.cpu_count(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+        },
         "versions": {name: found for name in PACKAGES if (found := installed(name))},
         "results": [
             {"size": r.size, "effect": r.effect, "threads": r.threads, "frames": len(r.total), **figures(r.total)}

@@ -210,4 +210,6 @@ def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
 
 def reason(e: BaseException) -> str:
     """FFmpeg's or the system's own words, without the path again."""
+    if isinstance(e, av.error.ExitError):  # what PyAV's own time-out gives
+        return f"no data for {READ_TIMEOUT:g} s"
     return getattr(e, "strerror", None) or str(e)

@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -144,3 +145,9 @@ def test_closing_while_another_thread_reads_is_harmless(small_frames: list[np.nd
             source.close()
             reader.join(10)
             assert not reader.is_alive()
+
+
+def test_silent_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "OPEN_TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(SourceError, match="no data for"):
+        open_source(f"http://127.0.0.1:{server.getsockname()[1]}/stream")

@@ -14,12 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rtseg.errors import OutputError, RtsegError, SourceError
 from rtseg.files import whole_file
+from rtseg.pictures import SUFFIXES, read_picture
 from rtseg.pipeline import Pipeline
 from rtseg.sinks import FORMATS, VideoFile, check_target
 from rtseg.sources import Video
 
 U8 = NDArray[np.uint8]
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
 EMITS = ("composite", "alpha", "cutout")
 JPEG_QUALITY = 95
@@ -79,9 +79,9 @@ def plan(source: Path, out: Path, emit: str) -> list[Job]:
         check_suffix(source, out, emit)
         check_target(out, source)
         return [Job(source, out)]
-    files = sorted(p for p in source.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file())
+    files = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES + VIDEOS and p.is_file())
     if not files:
-        raise SourceError(f"{source} has no picture or video in it (looked for {', '.join(PICTURES + VIDEOS)})")
+        raise SourceError(f"{source} has no picture or video in it (looked for {', '.join(SUFFIXES + VIDEOS)})")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{source} is a folder, so --out must be one too; {out} is a file")
     if out.exists() and out.samefile(source):
@@ -123,8 +123,8 @@ def check_suffix(source: Path, out: Path, emit: str) -> None:
             raise OutputError("--emit cutout is for pictures; for a video use --emit alpha or --bg '#00ff00'")
         if suffix not in FORMATS:
             raise OutputError(f"output {out}: a video needs a name that ends in {', '.join(FORMATS)}")
-    elif suffix not in PICTURES:
-        raise OutputError(f"output {out}: a picture needs a name that ends in {', '.join(PICTURES)}")
+    elif suffix not in SUFFIXES:
+        raise OutputError(f"output {out}: a picture needs a name that ends in {', '.join(SUFFIXES)}")
     elif emit == "cutout" and suffix not in (".png", ".webp", ".tif", ".tiff"):
         raise OutputError(f"output {out}: {suffix} has no transparency; use .png")
 
@@ -136,20 +136,8 @@ def process(job: Job, pipeline: Pipeline, emit: str, progressed: Progressed) -> 
         pipeline.area = preferred
         return process_video(job, pipeline, emit, progressed)
     pipeline.area = STILL_AREAS * preferred
-    write_picture(job.target, render(pipeline, read_picture(job.source), emit, still=True))
+    write_picture(job.target, render(pipeline, read_picture(job.source, SourceError), emit, still=True))
     return None
-
-
-def read_picture(path: Path) -> U8:
-    """uint8 HxWx3 BGR, upright by its EXIF tag. Raises SourceError."""
-    try:
-        data = path.read_bytes()
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except (OSError, cv2.error) as e:
-        raise SourceError(f"{path} can't be read: {getattr(e, 'strerror', None) or e}") from e
-    if picture is None:
-        raise SourceError(f"{path} is {'not a picture that can be decoded' if data else 'an empty file'}")
-    return picture.astype(np.uint8, copy=False)
 
 
 def render(pipeline: Pipeline, frame_bgr: U8, emit: str, *, still: bool) -> U8:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rtseg.errors import BackgroundError
 from rtseg.geometry import cover_crop
 from rtseg.model import ASSETS
+from rtseg.pictures import read_picture
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -42,32 +43,17 @@ def load_background(value: str | Path | U8) -> U8:
     path = Path(text)
     if not path.exists() and path.parent == Path() and (SHIPPED / path.name).is_file():
         path = SHIPPED / path.name
-    return read_picture(path)
+    if not path.exists():
+        names = ", ".join(shipped_backgrounds())
+        raise BackgroundError(
+            f"background {path}: No such file. Give a picture, #rrggbb, blur, or one that ships: {names}"
+        )
+    return read_picture(path, BackgroundError)
 
 
 def shipped_backgrounds() -> list[str]:
     """Names of the pictures that come with rtseg."""
     return sorted(p.name for p in SHIPPED.glob("*.jpg"))
-
-
-def read_picture(path: Path) -> U8:
-    """uint8 HxWx3 BGR, upright by its EXIF tag; transparency becomes white. Raises BackgroundError."""
-    try:
-        data = path.read_bytes()
-    except OSError as e:
-        names = ", ".join(shipped_backgrounds())
-        raise BackgroundError(
-            f"background {path}: {e.strerror or e}. Give a picture, #rrggbb, blur, or one that ships: {names}"
-        ) from e
-    if not data:
-        raise BackgroundError(f"background {path} is an empty file")
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as e:
-        raise BackgroundError(f"background {path} can't be decoded: {e.err}") from e
-    if picture is None:
-        raise BackgroundError(f"background {path} is not a picture that can be decoded (JPEG, PNG, WebP, BMP, TIFF)")
-    return picture.astype(np.uint8, copy=False)
 
 
 def cover(picture: U8, width: int, height: int) -> U8:

@@ -76,7 +76,7 @@ def test_bad_pictures_are_named_together_before_training(tmp_path: Path) -> None
     path = write_list(tmp_path)
     (tmp_path / "1.jpg").write_text("not a picture")
     cv2.imwrite(str(tmp_path / "2.png"), np.zeros((10, 20), np.uint8))
-    expected = r"2 .*can't be used:\n.*1\.jpg: not a picture\n.*2\.png is 20x10, its picture .*2\.jpg is 72x96"
+    expected = r"2 .*can't be used:\n.*1\.jpg: not a picture .*\n.*2\.png is 20x10, its picture .*2\.jpg is 72x96"
     with pytest.raises(DataError, match=expected):
         list(TrainBatches(small(path)).preload())
     with pytest.raises(DataError, match=expected):

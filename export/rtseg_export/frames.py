@@ -4,47 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.errors import DataError, ExportError
-from rtseg.model import ASSETS
-from rtseg_train.data import list_images, read_image
+from rtseg.errors import ExportError
+from rtseg.pictures import read_picture
+from rtseg.sources import open_source
+from rtseg_train.data import list_images
 
 U8 = NDArray[np.uint8]
-DEMO = ASSETS / "demo.mp4"
 COUNT = 12  # frames; a check at three sizes takes a few seconds
 
 
-def demo_frames(clip: Path = DEMO, count: int = COUNT) -> list[U8]:
-    """`count` frames, uint8 HxWx3 BGR, spread over a clip; raises ExportError when it can't be read."""
-    video = cv2.VideoCapture(str(clip))
-    try:
-        frames = []
-        while True:
-            good, frame = video.read()
-            if not good:
-                break
-            frames.append(frame.astype(np.uint8, copy=False))
-    finally:
-        video.release()
-    if not frames:
-        raise ExportError(f"cannot read the clip {clip} for the parity check; give a folder of pictures with --frames")
+def demo_frames(count: int = COUNT) -> list[U8]:
+    """`count` frames, uint8 HxWx3 BGR, spread over the bundled clip."""
+    with open_source("demo") as source:
+        frames = [frame.image for frame in source]
     return [frames[i] for i in spread(len(frames), count)]
 
 
 def folder_frames(folder: Path, count: int = COUNT) -> list[U8]:
-    """Up to `count` pictures, uint8 HxWx3 BGR, spread over a folder; raises ExportError or DataError."""
+    """Up to `count` pictures, uint8 HxWx3 BGR, spread over a folder; raises ExportError."""
     if not folder.is_dir():
         raise ExportError(f"--frames {folder} is not a folder")
     paths = list_images(folder)
     if not paths:
         raise ExportError(f"--frames {folder} has no pictures in it")
-    try:
-        return [read_image(paths[i]) for i in spread(len(paths), count)]
-    except DataError as e:
-        raise ExportError(f"--frames: {e}") from e
+    return [read_picture(paths[i], ExportError) for i in spread(len(paths), count)]
 
 
 def spread(total: int, count: int) -> list[int]:

@@ -16,13 +16,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from rtseg.errors import DataError
 from rtseg.geometry import network_size
+from rtseg.pictures import SUFFIXES, read_picture
 from rtseg_train.augment import Picture, make_sample
 from rtseg_train.config import TrainConfig
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # frame_bgr NxHxWx3 u8, previous_alpha, alpha Nx1xHxW
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 MAX_SIDE = 512  # pixels; pictures are kept no larger than this in memory
 # Shapes that batches take: webcams are landscape, phone photos portrait.
 ASPECTS = (16 / 9, 16 / 10, 4 / 3, 1.0, 3 / 4, 2 / 3)
@@ -67,23 +67,13 @@ def several(problems: list[str], shown: int = 4) -> str:
 
 def list_images(folder: Path) -> list[Path]:
     """The pictures directly in a folder, sorted by name."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-
-
-def read_image(path: Path, flags: int = cv2.IMREAD_COLOR) -> U8:
-    """uint8 HxWx3 BGR, or HxW with IMREAD_GRAYSCALE; raises DataError when it can't be decoded."""
-    try:
-        image = cv2.imread(str(path), flags)
-    except cv2.error as e:  # a header that claims more pixels than OpenCV will open
-        raise DataError(f"cannot read the picture {path}: {e.err}") from e
-    if image is None:
-        raise DataError(f"cannot read the picture {path}: " + ("not a picture" if path.exists() else "no such file"))
-    return image.astype(np.uint8, copy=False)
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
 
 
 def read_pair(pair: Pair) -> tuple[U8, U8]:
     """(uint8 HxWx3 BGR, uint8 HxW alpha 0..255); raises DataError when unreadable or of unequal size."""
-    image, mask = read_image(pair.image), read_image(pair.mask, cv2.IMREAD_GRAYSCALE)
+    image = read_picture(pair.image, DataError)
+    mask = read_picture(pair.mask, DataError, cv2.IMREAD_GRAYSCALE)
     if mask.shape != image.shape[:2]:
         (mh, mw), (h, w) = mask.shape, image.shape[:2]
         raise DataError(f"{pair.mask} is {mw}x{mh}, its picture {pair.image} is {w}x{h}")
@@ -146,7 +136,7 @@ class TrainBatches(Dataset[Batch]):
         if index < len(self.pairs):
             image, alpha = read_pair(self.pairs[index])
         else:
-            image = read_image(self.rooms[index - len(self.pairs)])
+            image = read_picture(self.rooms[index - len(self.pairs)], DataError)
             alpha = np.zeros(image.shape[:2], np.uint8)
         height, width = alpha.shape
         scale = MAX_SIDE / max(height, width)

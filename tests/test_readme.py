@@ -32,8 +32,8 @@ def commands() -> list[str]:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, small_frames: list[np.ndarray]) -> Iterator[str]:
-    """The files that the README's commands name; yields the URL of a stream."""
+def stream_url(tmp_path: Path, small_frames: list[np.ndarray]) -> Iterator[str]:
+    """Makes the files that the README's commands name; yields the URL of a stream."""
     write_clip(tmp_path / "talk.mp4", small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "portrait.jpg"), small_frames[0])
@@ -50,13 +50,13 @@ def workplace(tmp_path: Path, small_frames: list[np.ndarray]) -> Iterator[str]:
         yield url
 
 
-def test_every_command_of_the_readme(workplace: str) -> None:
+def test_every_command_of_the_readme(stream_url: str) -> None:
     for command in commands():
         if command in BY_CI + INSTALLS:
             continue
         for text, shorter in SHORTER.items():
             command = command.replace(text, shorter)
-        words = shlex.split(command.replace("http://127.0.0.1:8080/stream", workplace))
+        words = shlex.split(command.replace("http://127.0.0.1:8080/stream", stream_url))
         assert words[0] == "rtseg", command
         if words[1] == "cam" and "--source" not in words and not no_cameras():
             continue  # would run on this machine's camera until stopped

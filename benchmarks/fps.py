@@ -12,7 +12,6 @@ from pathlib import Path
 from rich.console import Console
 
 from rtseg.bench import SIZES, measure, report, show
-from rtseg.pipeline import Pipeline
 from rtseg.sinks import write_json
 
 
@@ -26,9 +25,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     threads = [int(n) for n in options.threads.split(",")]
-    choice = {"model": options.model, "provider": options.provider}
-    results = measure(options.sizes.split(","), options.frames, threads, **choice)
-    pipeline = Pipeline(**choice)
+    sizes = options.sizes.split(",")
+    results, pipeline = measure(sizes, options.frames, threads, model=options.model, provider=options.provider)
     show(results, pipeline, Console())
     if options.json:
         write_json(options.json, report(results, pipeline))

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rtseg.errors import OutputError, RtsegError, SourceError
 from rtseg.files import whole_file
-from rtseg.pictures import SUFFIXES, read_picture
+from rtseg.pictures import PICTURES, read_picture
 from rtseg.pipeline import Pipeline
+from rtseg.progress import progress_bar
 from rtseg.sinks import FORMATS, VideoFile, check_target
 from rtseg.sources import Video
 
@@ -45,8 +45,7 @@ def run(source: Path, out: Path, pipeline: Pipeline, emit: str, console: Console
         raise OutputError(f"unknown --emit {emit!r}; choose from {', '.join(EMITS)}")
     jobs = plan(source, out, emit)
     failed: list[str] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    with progress_bar(console) as progress:
         whole = progress.add_task("files", total=len(jobs), visible=len(jobs) > 1)
         part = progress.add_task("frames", total=None, visible=False)
         for job in jobs:
@@ -79,9 +78,9 @@ def plan(source: Path, out: Path, emit: str) -> list[Job]:
         check_suffix(source, out, emit)
         check_target(out, source)
         return [Job(source, out)]
-    files = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES + VIDEOS and p.is_file())
+    files = sorted(p for p in source.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file())
     if not files:
-        raise SourceError(f"{source} has no picture or video in it (looked for {', '.join(SUFFIXES + VIDEOS)})")
+        raise SourceError(f"{source} has no picture or video in it (looked for {', '.join(PICTURES + VIDEOS)})")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{source} is a folder, so --out must be one too; {out} is a file")
     if out.exists() and out.samefile(source):
@@ -123,8 +122,8 @@ def check_suffix(source: Path, out: Path, emit: str) -> None:
             raise OutputError("--emit cutout is for pictures; for a video use --emit alpha or --bg '#00ff00'")
         if suffix not in FORMATS:
             raise OutputError(f"output {out}: a video needs a name that ends in {', '.join(FORMATS)}")
-    elif suffix not in SUFFIXES:
-        raise OutputError(f"output {out}: a picture needs a name that ends in {', '.join(SUFFIXES)}")
+    elif suffix not in PICTURES:
+        raise OutputError(f"output {out}: a picture needs a name that ends in {', '.join(PICTURES)}")
     elif emit == "cutout" and suffix not in (".png", ".webp", ".tif", ".tiff"):
         raise OutputError(f"output {out}: {suffix} has no transparency; use .png")
 

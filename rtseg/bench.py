@@ -51,8 +51,12 @@ def demo_frames(size: tuple[int, int], count: int = CLIP_FRAMES) -> list[U8]:
     return frames
 
 
-def measure(sizes: Iterable[str], frames: int, threads: Iterable[int | None], **options: Any) -> list[Measured]:
-    """Time `frames` frames of every size x effect x threads, after warm-up. options: of Pipeline.
+def measure(
+    sizes: Iterable[str], frames: int, threads: Iterable[int | None], **options: Any
+) -> tuple[list[Measured], Pipeline]:
+    """Time `frames` frames of every size x effect x threads, after warm-up; also gives one of the pipelines.
+
+    options: of Pipeline.
 
     Decoding and display are not part of it. OpenCV is held to the same number of threads as the network.
     """
@@ -63,7 +67,7 @@ def measure(sizes: Iterable[str], frames: int, threads: Iterable[int | None], **
         for effect, choice in EFFECTS.items():
             for count in threads:
                 pipelines[size, effect, count] = Pipeline(**choice, threads=count, **options)
-    clips = {size: demo_frames(SIZES[size]) for size, _, _ in pipelines}
+    clips = {size: demo_frames(SIZES[size]) for size in {key[0] for key in pipelines}}
     results = {key: Measured(key[0], key[1], p.model.threads, [], {}) for key, p in pipelines.items()}
     opencv_threads = cv2.getNumThreads()
     try:
@@ -73,7 +77,7 @@ def measure(sizes: Iterable[str], frames: int, threads: Iterable[int | None], **
                 run_once(pipeline, clips[key[0]], max(1, frames // ROUNDS), results[key])
     finally:
         cv2.setNumThreads(opencv_threads)
-    return list(results.values())
+    return list(results.values()), pipeline
 
 
 def run_once(pipeline: Pipeline, clip: list[U8], frames: int, into: Measured) -> None:

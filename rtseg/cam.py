@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from rtseg.engine import Composite, Engine
 from rtseg.errors import OutputError, SourceError
 from rtseg.frames import Source
 from rtseg.pipeline import Pipeline
+from rtseg.progress import progress_bar
 from rtseg.sinks import VideoFile, check_target
 from rtseg.sources import default_camera, open_source
 from rtseg.window import Window, display_problem
@@ -156,8 +157,7 @@ class Loop:
         self._complained = False
 
     def run(self, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, disable=self.window is not None or not self.sink) as progress:
+        with progress_bar(console, disable=self.window is not None or not self.sink) as progress:
             task = progress.add_task("compositing", total=self.source.count)
             self._show(self.hidden, "starting")
             try:

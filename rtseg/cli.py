@@ -101,13 +101,11 @@ def bench(
 ) -> None:
     """Measure milliseconds per frame on the demo clip, by size, effect and stage."""
     from rtseg.bench import measure, report, show
-    from rtseg.pipeline import Pipeline
     from rtseg.sinks import check_target, write_json
 
     if json_file:
         check_target(json_file)
-    results = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
-    pipeline = Pipeline(model=model, provider=provider, threads=threads)
+    results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
     show(results, pipeline, console())
     if json_file:
         write_json(json_file, report(results, pipeline))

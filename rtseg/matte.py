@@ -15,7 +15,7 @@ F32 = NDArray[np.float32]
 RADIUS = 3  # pixels at network size
 EPS = 1e-3  # variance of grey (0..1) below which a patch counts as flat
 # Alphas below LOW become 0, above HIGH 1, those between are stretched: no faint room behind the background, no holes
-# in the person, and half the width of the rim in which a bright wall would glow around a dark coat.
+# in the person, and a rim narrower by a quarter, in which a bright wall would glow around a dark coat.
 LOW, HIGH = 0.15, 0.85
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rtseg.errors import RtsegError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def read_picture(path: Path, error: type[RtsegError], flags: int = cv2.IMREAD_COLOR) -> NDArray[np.uint8]:

@@ -181,7 +181,7 @@ def describe(value: object) -> str:
 
 
 def shrink(frame_bgr: U8, size: tuple[int, int]) -> U8:
-    """The frame at network size: halved while that leaves enough, then linear. 10x faster than INTER_AREA."""
+    """The frame at network size: halved while that leaves enough, then linear: 8x faster than INTER_AREA at 1080p."""
     h, w = frame_bgr.shape[:2]
     while w >= 2 * size[0] and h >= 2 * size[1]:
         w, h = w // 2, h // 2

@@ -1,5 +1,6 @@
 """The compiled blend and the edge filter against plain numpy and known pictures."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from rtseg import composite
 from rtseg.composite import blend, full_alpha, row_weights, widen
 from rtseg.matte import HIGH, LOW, fit_coefficients
 
@@ -73,8 +75,12 @@ def test_edge_filter_moves_a_soft_edge_onto_the_pictures_edge() -> None:
 
 
 def test_works_where_nothing_can_be_cached(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    program = "import numpy as np\nfrom rtseg.composite import blend, row_weights\nx = np.zeros((4, 4, 3), np.uint8)\n"
+    """Neither beside the module nor in the user's cache: as in a read-only container without a home."""
+    shutil.copy(composite.__file__, tmp_path / "alone.py")
+    for taken in ("__pycache__", "home"):  # files where numba would make folders
+        (tmp_path / taken).touch()
+    program = "import numpy as np\nfrom alone import blend, row_weights\nx = np.zeros((4, 4, 3), np.uint8)\n"
     program += "a = np.zeros((2, 4), np.float32)\nblend(x, x + 9, a, a, *row_weights(4, 2), x)\nassert (x == 9).all()"
-    paths = {"PYTHONPATH": str(Path(__file__).parent.parent), "NUMBA_CACHE_DIR": str(tmp_path / "file" / "no")}
+    home = str(tmp_path / "home" / "no")
+    paths = {"PYTHONPATH": str(tmp_path), "HOME": home, "XDG_CACHE_HOME": home}
     subprocess.run([sys.executable, "-c", program], env=paths, check=True, timeout=120)

@@ -1,4 +1,3 @@
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -60,8 +59,7 @@ def test_stopping_by_hand_leaves_no_half_file(tmp_path: Path) -> None:
 
 
 def test_without_frames_there_is_no_file(tmp_path: Path) -> None:
-    with VideoFile(tmp_path / "out.mp4", size=SIZE, fps=30):
-        assert True
+    VideoFile(tmp_path / "out.mp4", size=SIZE, fps=30).finish()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,7 +114,6 @@ except OutputError as e:
     print(e)
     sys.exit(7)
 """
-    assert resource.RLIMIT_FSIZE is not None
     root = Path(__file__).parent.parent
     done = subprocess.run(
         [sys.executable, "-c", program],

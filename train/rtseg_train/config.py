@@ -38,7 +38,7 @@ class TrainConfig:
     ema: float = 0.999  # decay of the averaged weights, which are what is evaluated and exported
     composite: float = 0.6  # share of pictures whose background is replaced, in landscape batches; half in others
     empty: float = 0.08  # share of pictures that are a bare background
-    bf16: bool = False  # autocast; for GPUs. On an AVX512-BF16 CPU depthwise convolutions made it 15 % slower
+    bf16: bool = False  # autocast; for GPUs. On the AVX512-BF16 CPU of the first run it was 15 % slower
     workers: int = 1  # data loading processes; 0 loads in the training process
     threads: int = 0  # torch threads on the CPU; 0: as many as torch likes
     cache_mib: int = 3000  # decoded pictures kept in memory

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from rtseg.errors import DataError
 from rtseg.geometry import network_size
-from rtseg.pictures import SUFFIXES, read_picture
+from rtseg.pictures import PICTURES, read_picture
 from rtseg_train.augment import Picture, make_sample
 from rtseg_train.config import TrainConfig
 
@@ -67,7 +67,7 @@ def several(problems: list[str], shown: int = 4) -> str:
 
 def list_images(folder: Path) -> list[Path]:
     """The pictures directly in a folder, sorted by name."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURES)
 
 
 def read_pair(pair: Pair) -> tuple[U8, U8]:

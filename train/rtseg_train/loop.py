@@ -10,10 +10,11 @@ from itertools import chain
 from pathlib import Path
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from torch import Tensor, nn
 
 from rtseg.errors import DataError
+from rtseg.progress import progress_bar
 from rtseg_train.checkpoint import TrainState, load_state, load_weights, save_state, save_weights
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import Pair, TrainBatches, batches, check_pairs, read_list
@@ -55,9 +56,7 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     state = initial_state(config, device)
     if resume:
         load_state(state, state_file)
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    ) as progress:
+    with progress_bar() as progress:
         reading = progress.add_task("reading pictures", total=len(val) + len(data.pairs) + len(data.rooms))
         for _ in chain(check_pairs(val), data.preload()):
             progress.advance(reading)

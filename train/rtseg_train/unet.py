@@ -135,7 +135,7 @@ class UNet(nn.Module):
 
     H and W are multiples of 32. Widths are the decoder's channels at 1/32, 1/16, 1/8, 1/4 and 1/2. The
     last level works at half size, and its four output channels unfold into the
-    full-size logits (sub-pixel convolution, Shi et al. 2016): a full-size level costs four times as much.
+    full-size logits (sub-pixel convolution, Shi et al. 2016): a level at full size has four times the pixels.
     """
 
     def __init__(self, widths: tuple[int, ...] = (96, 64, 32, 32, 16)) -> None:

@@ -179,7 +179,7 @@ def test_loss_prefers_the_truth_and_counts_false_alarms() -> None:
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(pictures: Path, tmp_path: Path) -> None:
-    state = loop.initial_state(tiny(pictures), torch.device("cpu"))
+    state = loop.initial_state(UNet(), tiny(pictures), torch.device("cpu"))
     frame = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
     alpha = torch.full((2, 1, 32, 32), float("nan"))
     with pytest.raises(DataError, match="loss is nan at step 0"):

@@ -53,7 +53,7 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    state = initial_state(config, device)
+    state = initial_state(UNet() if resume else starting_net(config), config, device)
     if resume:
         load_state(state, state_file)
     with progress_bar() as progress:
@@ -64,9 +64,9 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     return folder / "model.safetensors"
 
 
-def initial_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """The net to start from, its average and its optimiser."""
-    net = starting_net(config).to(device).to(memory_format=torch.channels_last)
+def initial_state(net: UNet, config: TrainConfig, device: torch.device) -> TrainState:
+    """The net, its average and its optimiser, on the device."""
+    net = net.to(device).to(memory_format=torch.channels_last)
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
         groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)

@@ -90,7 +90,7 @@ def default_threads() -> int:
 
 def plain(e: Exception) -> str:
     """onnxruntime's message without its code in front: `[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : text`."""
-    return str(e).strip().splitlines()[0].split(" : ")[-1]
+    return (str(e).strip() or type(e).__name__).splitlines()[0].split(" : ")[-1]
 
 
 class Model:

@@ -22,7 +22,8 @@ from rtseg_train.checkpoint import save_weights
 from rtseg_train.unet import UNet
 
 AREA = 4096  # pixels: 64x64
-INFO: dict[str, object] = {"name": "tiny", "area": AREA, "scores": {"ALL": {"iou": 50.0}}, "terms": "public domain"}
+INFO: dict[str, object] = {"name": "tiny", "arch": "balanced", "area": AREA, "scores": {"ALL": {"iou": 50.0}}}
+INFO |= {"terms": "public domain"}
 
 
 def make_frames(count: int = 2) -> list[NDArray[np.uint8]]:

@@ -18,7 +18,7 @@ from rtseg_train import loop
 from rtseg_train.checkpoint import load_weights, save_weights
 from rtseg_train.cli import app
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import read_list
+from rtseg_train.data import Batch, read_list
 from rtseg_train.evaluate import evaluate, load_predictor
 from rtseg_train.loop import fit, learning_rates
 from rtseg_train.losses import edge_band, segmentation_loss
@@ -82,10 +82,10 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Make the run end as by Ctrl-C once it has done so many steps."""
     real = loop.train_step
 
-    def step(config: TrainConfig, state: loop.TrainState, batch: tuple[torch.Tensor, ...]) -> float:
+    def step(config: TrainConfig, state: loop.TrainState, batch: Batch) -> float:
         if state.step == steps:
             raise KeyboardInterrupt
-        return real(config, state, batch)  # type: ignore[arg-type]
+        return real(config, state, batch)
 
     monkeypatch.setattr(loop, "train_step", step)
 
@@ -144,10 +144,10 @@ def test_two_phases(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     changed = []
     real = loop.train_step
 
-    def step(config: TrainConfig, state: loop.TrainState, batch: tuple[torch.Tensor, ...]) -> float:
+    def step(config: TrainConfig, state: loop.TrainState, batch: Batch) -> float:
         now = {name: p.detach().clone() for name, p in state.net.named_parameters()}
         start.update({name: p for name, p in now.items() if name not in start})
-        loss = real(config, state, batch)  # type: ignore[arg-type]
+        loss = real(config, state, batch)
         moved = {name.split(".")[0] for name, p in state.net.named_parameters() if not torch.equal(p, start[name])}
         changed.append("encoder" in moved)
         assert "head" in moved
@@ -183,7 +183,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(pictures: Path, tmp_path: Path) 
     frame = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
     alpha = torch.full((2, 1, 32, 32), float("nan"))
     with pytest.raises(DataError, match="loss is nan at step 0"):
-        loop.train_step(tiny(pictures), state, (frame, torch.zeros(2, 1, 32, 32), alpha))
+        loop.train_step(tiny(pictures), state, (frame, torch.zeros(2, 1, 32, 32), alpha, 0))
 
 
 def test_bad_lists_leave_no_folder(pictures: Path, tmp_path: Path) -> None:
@@ -279,6 +279,6 @@ def test_a_perfect_predictor_scores_full(pictures: Path) -> None:
 
 
 def test_checkpoints_of_other_nets_are_refused(tmp_path: Path) -> None:
-    save_weights(UNet(widths=(8, 8, 8, 8, 8)), tmp_path / "m.safetensors", {"area": 4096})
+    save_weights(UNet(widths=(8, 8, 8, 8, 8)), tmp_path / "m.safetensors", {"arch": "balanced", "area": 4096})
     with pytest.raises(DataError, match="another net"):
         load_predictor(tmp_path / "m.safetensors", None, "cpu")

@@ -26,7 +26,7 @@ from rtseg.geometry import STRIDE
 from rtseg.model import AREA_LIMITS, ModelInfo
 from rtseg_export.parity import TOLERANCES, Parity, Tolerance, check, check_half
 from rtseg_train.checkpoint import load_weights
-from rtseg_train.unet import ConvBN, UNet
+from rtseg_train.unet import ConvBN
 
 U8 = NDArray[np.uint8]
 OPSET = 18  # older CUDA providers lack Resize-19 and would run it on the CPU
@@ -47,7 +47,7 @@ class Exported:
 class AlphaNet(nn.Module):
     """The graph of a model file: (frame_bgr uint8 1xHxWx3, previous_alpha float32 1x1xHxW) -> alpha 1x1xHxW."""
 
-    def __init__(self, net: UNet) -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
@@ -102,7 +102,7 @@ def export(
     return Exported(target, info, parity)
 
 
-def fold(net: UNet) -> UNet:
+def fold(net: nn.Module) -> nn.Module:
     """A copy with every batch norm folded into its convolution: rounded to fp16 once, not twice."""
     net = copy.deepcopy(net).eval()
     for module in net.modules():
@@ -112,7 +112,7 @@ def fold(net: UNet) -> UNet:
     return net
 
 
-def write_onnx(net: UNet, info: ModelInfo, path: Path) -> None:
+def write_onnx(net: nn.Module, info: ModelInfo, path: Path) -> None:
     """Export, describe, check and save; H and W stay free in steps of 32. Raises ExportError."""
     h, w = Dim("h", min=1, max=MAX_SIDE), Dim("w", min=1, max=MAX_SIDE)
     high, wide = 3 * STRIDE, 5 * STRIDE  # sides that differ, so that export can't take them for one

@@ -21,7 +21,7 @@ from rtseg.errors import ExportError, ModelError
 from rtseg.geometry import cover_crop, network_size
 from rtseg.model import Model
 from rtseg.providers import cuda_problem
-from rtseg_train.unet import ConvBN, MBConv, UNet
+from rtseg_train.unet import ConvBN, MBConv
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -123,7 +123,7 @@ class Parity:
 
 
 def check(
-    model_path: Path, net: UNet, frames: Sequence[U8], tolerance: Tolerance, area: int, provider: str | None = None
+    model_path: Path, net: nn.Module, frames: Sequence[U8], tolerance: Tolerance, area: int, provider: str | None = None
 ) -> Parity:
     """Run a model file beside the fp32 torch net on frames (uint8 HxWx3 BGR, any size).
 
@@ -135,7 +135,7 @@ def check(
     return compare(runners, net, frames, tolerance, area)
 
 
-def check_half(net: UNet, reference: UNet, frames: Sequence[U8], tolerance: Tolerance, area: int) -> Parity:
+def check_half(net: nn.Module, reference: nn.Module, frames: Sequence[U8], tolerance: Tolerance, area: int) -> Parity:
     """The same for `net` (fp32, to become fp16) in torch, every layer's result rounded to fp16.
 
     onnxruntime's CPU provider computes fp16 models in fp32: it hides the overflows that CUDA would show.
@@ -143,7 +143,7 @@ def check_half(net: UNet, reference: UNet, frames: Sequence[U8], tolerance: Tole
     return compare({"torch fp16": torch_runner(rounded(net))}, reference, frames, tolerance, area)
 
 
-def rounded(net: UNet) -> UNet:
+def rounded(net: nn.Module) -> nn.Module:
     """A copy that computes in fp32, as GPUs sum, but keeps weights and every result as fp16 would.
 
     torch's own fp16 convolutions on a CPU had not finished these frames after six minutes.
@@ -159,7 +159,9 @@ def rounded(net: UNet) -> UNet:
     return net
 
 
-def compare(runners: dict[str, Runner], net: UNet, frames: Sequence[U8], tolerance: Tolerance, area: int) -> Parity:
+def compare(
+    runners: dict[str, Runner], net: nn.Module, frames: Sequence[U8], tolerance: Tolerance, area: int
+) -> Parity:
     """Every runner against the fp32 torch net on every sequence; raises ExportError without frames."""
     if not frames:
         raise ExportError("parity check: there are no frames; give a folder of pictures with --frames")
@@ -212,7 +214,7 @@ def feed_back(runner: Runner, sequence: Sequence[U8]) -> Iterator[F32]:
         yield alpha
 
 
-def torch_runner(net: UNet) -> Runner:
+def torch_runner(net: nn.Module) -> Runner:
     """The torch net as a runner."""
     net = copy.deepcopy(net).eval().to(memory_format=torch.channels_last)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Rng = np.random.Generator
+Sample = tuple[U8, F32, F32]  # frame_bgr HxWx3, previous_alpha HxW, alpha HxW
 EDGE = 3  # pixels from the picture's border within which a person counts as cut off by it
 
 
@@ -28,24 +29,48 @@ class Picture:
 
 def make_sample(
     rng: Rng, picture: Picture, size: tuple[int, int], room: Picture | None = None, other: Picture | None = None
-) -> tuple[U8, F32, F32]:
+) -> Sample:
     """(frame_bgr uint8 HxWx3, previous_alpha, alpha float32 HxW) at network size (width, height).
 
     With a room the person is cut out and put there, sometimes with `other` behind. `other` also
     serves as the wrong previous alpha that the net must learn to distrust.
     """
-    if room is None:
-        frame, alpha = warp(picture, crop_window(rng, picture, size), size)
+    frame, alpha = compose(rng, picture, size, room, other)
+    return camera(rng, light(rng, frame)), previous_alpha(rng, alpha, other), alpha
+
+
+def make_twins(
+    rng: Rng, picture: Picture, size: tuple[int, int], room: Picture | None = None, other: Picture | None = None
+) -> list[Sample]:
+    """Two samples of one scene, a moment apart: hardly moved, noise of its own in each frame."""
+    frame, alpha = compose(rng, picture, size, room, other)
+    frame = light(rng, frame)
+    first = (camera(rng, frame), previous_alpha(rng, alpha, other), alpha)
+    turn = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), rng.normal(0, 0.4), 1 + rng.normal(0, 0.004))
+    if rng.random() < 0.7:  # else a still scene
+        turn[:, 2] = turn[:, 2] + rng.normal(0, 0.006 * size[0], 2)
+        second = cv2.warpAffine(frame, turn, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+        moved = cv2.warpAffine(alpha, turn, size, borderMode=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
     else:
-        frame, _ = warp(room, crop_window(rng, room, size), size)
-        if rng.random() < 0.3:  # a lens out of focus behind the person
-            frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.5, 4)).astype(np.uint8, copy=False)
-        alpha = np.zeros(frame.shape[:2], np.float32)
-        people = [other, picture] if other is not None and rng.random() < 0.2 else [picture]
-        for person in people:
-            frame, alpha = paste(rng, person, frame, alpha)
-    frame = camera(rng, light(rng, frame))
-    return frame, previous_alpha(rng, alpha, other), alpha
+        second, moved = frame, alpha
+    before = alpha if rng.random() < 0.8 else np.zeros_like(alpha)
+    return [first, (camera(rng, second), before, moved)]
+
+
+def compose(
+    rng: Rng, picture: Picture, size: tuple[int, int], room: Picture | None, other: Picture | None
+) -> tuple[U8, F32]:
+    """(frame_bgr, alpha) at network size: a window of the picture, or its person in a room."""
+    if room is None:
+        return warp(picture, crop_window(rng, picture, size), size)
+    frame, _ = warp(room, crop_window(rng, room, size), size)
+    if rng.random() < 0.3:  # a lens out of focus behind the person
+        frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.5, 4)).astype(np.uint8, copy=False)
+    alpha = np.zeros(frame.shape[:2], np.float32)
+    people = [other, picture] if other is not None and rng.random() < 0.2 else [picture]
+    for person in people:
+        frame, alpha = paste(rng, person, frame, alpha)
+    return frame, alpha
 
 
 def crop_window(rng: Rng, picture: Picture, size: tuple[int, int]) -> F32:

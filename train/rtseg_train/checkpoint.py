@@ -9,24 +9,24 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
-from rtseg_train.unet import UNet
+from rtseg_train.nets import build
 
 
 @dataclass
 class TrainState:
     """What a run needs to go on as if it had never stopped."""
 
-    net: UNet
-    ema: UNet
+    net: nn.Module
+    ema: nn.Module
     optimiser: torch.optim.Optimizer
     step: int = 0  # optimiser steps done
 
 
-def save_weights(net: UNet, path: Path, info: dict[str, object]) -> None:
+def save_weights(net: nn.Module, path: Path, info: dict[str, object]) -> None:
     """Weights to `path` (safetensors) and `info` to the .json beside it."""
     tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
     with whole_file(path) as weights, whole_file(path.with_suffix(".json")) as notes:
@@ -46,19 +46,24 @@ def read_notes(path: Path) -> dict[str, object]:
     return info
 
 
-def load_weights(path: Path) -> tuple[UNet, dict[str, object]]:
+def load_weights(path: Path) -> tuple[nn.Module, dict[str, object]]:
     """The net and the JSON that `save_weights` wrote; raises DataError for anything else."""
     info = read_notes(path)
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as e:
-        raise DataError(f"cannot read the checkpoint {path}; it is cut off or not safetensors: {e}") from e
-    net = UNet()
+    tensors = read_tensors(path)
+    net = build(str(info.get("arch")))
     try:
         net.load_state_dict(tensors)
     except RuntimeError as e:
         raise DataError(f"{path} holds another net: {' '.join(str(e).split())[:200]}") from e
     return net.eval(), info
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file; raises DataError when it is not one."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as e:
+        raise DataError(f"cannot read the checkpoint {path}; it is cut off or not safetensors: {e}") from e
 
 
 def save_state(state: TrainState, path: Path) -> None:

@@ -13,6 +13,9 @@ from typing import Any
 from rtseg.errors import DataError
 from rtseg.files import whole_file
 
+# Pixels at network size that each net of nets.py is made for.
+AREAS = {"balanced": 256 * 160, "fast": 160 * 96, "quality": 512 * 320, "classic": 256 * 256}
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -20,15 +23,16 @@ class TrainConfig:
 
     train: str  # CSV with the columns image,mask[,source]; paths relative to the CSV
     val: str | None = None  # the same for validation; never trained on
-    init: str | None = None  # start from a model.safetensors, from balanced (ships, the default) or from scratch
+    arch: str = "balanced"  # balanced, fast, quality or classic (the U-Net of the textbooks)
+    init: str | None = None  # a model.safetensors to start from, or scratch; else what ships with this arch
     encoder: str | None = None  # instead: safetensors with ImageNet weights for the encoder alone
     backgrounds: str | None = None  # folder of pictures without people, to composite on
-    name: str = "balanced"  # goes into the model file
+    name: str | None = None  # goes into the model file; else the arch's
     steps: int = 6000  # optimiser steps in all
     frozen_steps: int = 500  # first phase: decoder only, encoder frozen
     batch: int = 16  # pictures per step
-    area: int = 40960  # pixels at network size that the model prefers (256x160)
-    max_area: int = 90112  # batches are drawn between 0.9 x area and this
+    area: int | None = None  # pixels at network size that the model prefers; else the arch's (balanced: 40960)
+    max_area: int | None = None  # batches are drawn between 0.9 x area and this; else 2.2 x area
     lr: float = 1e-3  # decoder, peak
     frozen_lr: float = 2e-3  # decoder, first phase
     encoder_lr: float = 2e-4  # encoder, peak; higher forgets ImageNet first
@@ -38,6 +42,9 @@ class TrainConfig:
     ema: float = 0.999  # decay of the averaged weights, which are what is evaluated and exported
     composite: float = 0.6  # share of pictures whose background is replaced, in landscape batches; half in others
     empty: float = 0.08  # share of pictures that are a bare background
+    paired: float = 0.25  # share of batches made of pairs of frames of one scene, for the temporal loss
+    boundary: float = 1.0  # weight of the boundary loss, which looks through the runtime's edge filter
+    temporal: float = 5.0  # weight of the temporal loss
     bf16: bool = False  # autocast; for GPUs. On the AVX512-BF16 CPU of the first run it was 15 % slower
     workers: int = 1  # data loading processes; 0 loads in the training process
     threads: int = 0  # torch threads on the CPU; 0: as many as torch likes
@@ -47,26 +54,44 @@ class TrainConfig:
     seed: int = 2026  # of weights, samples and their order
 
     def __post_init__(self) -> None:
-        lowest = {"steps": 1, "batch": 1, "area": 1024, "warmup": 1, "eval_every": 1, "checkpoint_every": 1}
+        lowest = {"steps": 1, "batch": 1, "warmup": 1, "eval_every": 1, "checkpoint_every": 1}
         lowest |= {"frozen_steps": 0, "workers": 0, "threads": 0, "cache_mib": 0, "composite": 0, "empty": 0, "ema": 0}
+        lowest |= {"paired": 0, "boundary": 0, "temporal": 0}
         for field, least in lowest.items():
             if not getattr(self, field) >= least:
                 raise DataError(f"{field} is {getattr(self, field)}; give at least {least}")
         for field in ("lr", "frozen_lr", "encoder_lr", "clip"):
             if not 0 < getattr(self, field) < float("inf"):
                 raise DataError(f"{field} is {getattr(self, field)}; give a number above 0")
+        if self.arch not in AREAS:
+            raise DataError(f"unknown arch {self.arch!r}; choose from {', '.join(AREAS)}")
         if self.ema >= 1 or self.composite + self.empty > 1:
             shares = f"composite {self.composite} + empty {self.empty}"
             raise DataError(f"ema {self.ema} must be below 1 and {shares} at most 1")
         if self.init and self.encoder:
             raise DataError("give --init or --encoder, not both")
-        if self.max_area < self.area:
-            raise DataError(f"max_area {self.max_area} is below area {self.area}")
+        if not 1024 <= self.preferred_area <= self.largest_area:
+            raise DataError(f"area {self.area}, max_area {self.max_area}: need 1024 <= area <= max_area")
+
+    @property
+    def preferred_area(self) -> int:
+        """Pixels at network size that the model is made for."""
+        return AREAS[self.arch] if self.area is None else self.area
+
+    @property
+    def largest_area(self) -> int:
+        """Pixels of the largest batches."""
+        return int(2.2 * self.preferred_area) if self.max_area is None else self.max_area
+
+    @property
+    def model_name(self) -> str:
+        """What the model file will be called."""
+        return self.name or self.arch
 
     @classmethod
     def option_types(cls) -> dict[str, type]:
         """Every field but `train` with its plain type: what the command line offers."""
-        plain = {"str": str, "str | None": str, "int": int, "float": float, "bool": bool}
+        plain = {"str": str, "str | None": str, "int": int, "int | None": int, "float": float, "bool": bool}
         return {f.name: plain[str(f.type)] for f in dataclasses.fields(cls) if f.name != "train"}
 
     def save(self, path: Path) -> None:

@@ -17,12 +17,14 @@ from torch.utils.data import DataLoader, Dataset
 from rtseg.errors import DataError
 from rtseg.geometry import network_size
 from rtseg.pictures import PICTURES, read_picture
-from rtseg_train.augment import Picture, make_sample
+from rtseg_train.augment import Picture, make_sample, make_twins
 from rtseg_train.config import TrainConfig
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # frame_bgr NxHxWx3 u8, previous_alpha, alpha Nx1xHxW
+# frame_bgr NxHxWx3 u8, previous_alpha and alpha Nx1xHxW, and how many pairs of frames of one scene come first.
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]
+Scene = tuple[Picture, tuple[int, int], Picture | None, Picture | None]
 MAX_SIDE = 512  # pixels; pictures are kept no larger than this in memory
 # Shapes that batches take: webcams are landscape, phone photos portrait.
 ASPECTS = (16 / 9, 16 / 10, 4 / 3, 1.0, 3 / 4, 2 / 3)
@@ -159,13 +161,17 @@ class TrainBatches(Dataset[Batch]):
         weights = np.array(ASPECT_WEIGHTS)
         aspect = float(rng.choice(ASPECTS, p=weights / weights.sum()))
         # Log-uniform: small network sizes are the common case, large ones teach small people.
-        area = math.exp(rng.uniform(math.log(0.9 * cfg.area), math.log(cfg.max_area)))
+        area = math.exp(rng.uniform(math.log(0.9 * cfg.preferred_area), math.log(cfg.largest_area)))
         size = network_size(round(aspect * 1000), 1000, int(area))
-        samples = [self._sample(rng, size) for _ in range(cfg.batch)]
+        pairs = cfg.batch // 2 if rng.random() < cfg.paired else 0
+        samples = [s for _ in range(pairs) for s in make_twins(rng, *self._scene(rng, size))]
+        samples += [make_sample(rng, *self._scene(rng, size)) for _ in range(cfg.batch - len(samples))]
         frames, previous, alphas = (np.stack(part) for part in zip(*samples, strict=True))
-        return torch.from_numpy(frames), torch.from_numpy(previous)[:, None], torch.from_numpy(alphas)[:, None]
+        return torch.from_numpy(frames), torch.from_numpy(previous)[:, None], torch.from_numpy(alphas)[:, None], pairs
 
-    def _sample(self, rng: np.random.Generator, size: tuple[int, int]) -> tuple[U8, F32, F32]:
+    def _scene(self, rng: np.random.Generator, size: tuple[int, int]) -> Scene:
+        """Picture, size, room and other picture of a sample: what `make_sample` takes."""
+
         def draw(indices: list[int]) -> Picture:
             return self.picture(indices[int(rng.integers(len(indices)))])
 
@@ -173,12 +179,12 @@ class TrainBatches(Dataset[Batch]):
         cfg = self.config
         other = draw(self.people)
         if self.empties and kind < cfg.empty:
-            return make_sample(rng, draw(self.empties), size, other=other)
+            return draw(self.empties), size, None, other
         # A landscape window inside a portrait shows little but a chin; on a room there is space around.
         composite = cfg.composite if size[0] > size[1] else cfg.composite / 2
         if self.empties and kind < cfg.empty + composite:
-            return make_sample(rng, draw(self.people), size, room=draw(self.empties), other=other)
-        return make_sample(rng, draw(self.people), size, other=other)
+            return draw(self.people), size, draw(self.empties), other
+        return draw(self.people), size, None, other
 
 
 def batches(dataset: TrainBatches, first_step: int) -> DataLoader[Batch]:

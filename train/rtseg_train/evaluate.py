@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from rtseg.errors import DataError
 from rtseg.geometry import network_size
@@ -16,12 +17,11 @@ from rtseg.model import AREA_LIMITS
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.data import Pair, read_pair
 from rtseg_train.metrics import Score, score
-from rtseg_train.unet import UNet
 
 Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # frame_bgr HxWx3 -> alpha HxW
 
 
-def torch_predictor(net: UNet, area: int) -> Predictor:
+def torch_predictor(net: nn.Module, area: int) -> Predictor:
     """The net on one still picture: linear resize in and out, no previous alpha, no edge filter."""
     net.eval()
 

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import torch
 from rich.progress import Progress
-from torch import Tensor, nn
+from torch import nn
 
 from rtseg.errors import DataError
 from rtseg.progress import progress_bar
-from rtseg_train.checkpoint import TrainState, load_state, load_weights, save_state, save_weights
+from rtseg_train.checkpoint import TrainState, load_state, read_tensors, save_state, save_weights
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import Pair, TrainBatches, batches, check_pairs, read_list
+from rtseg_train.data import Batch, Pair, TrainBatches, batches, check_pairs, read_list
 from rtseg_train.evaluate import evaluate, torch_predictor
-from rtseg_train.losses import segmentation_loss
+from rtseg_train.losses import boundary_loss, segmentation_loss, temporal_loss
 from rtseg_train.metrics import summary
+from rtseg_train.nets import build
 from rtseg_train.report import draw_curves, draw_sheet
 from rtseg_train.unet import UNet
 
@@ -29,7 +30,7 @@ LOG_COLUMNS = [
     *("portrait_iou", "portrait_boundary_iou", "all_iou", "all_boundary_iou", "false_alarm"),
 ]
 LOG_EVERY = 20  # steps
-SHIPPED = Path(__file__).parent / "balanced.safetensors"  # what the shipped balanced.onnx was exported from
+SHIPPED = Path(__file__).parent  # holds what the shipped models were exported from, ARCH.safetensors
 SHEET_PICTURES = 24
 
 
@@ -53,7 +54,7 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    state = initial_state(UNet() if resume else starting_net(config), config, device)
+    state = initial_state(build(config.arch) if resume else starting_net(config), config, device)
     if resume:
         load_state(state, state_file)
     with progress_bar() as progress:
@@ -64,7 +65,7 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     return folder / "model.safetensors"
 
 
-def initial_state(net: UNet, config: TrainConfig, device: torch.device) -> TrainState:
+def initial_state(net: nn.Module, config: TrainConfig, device: torch.device) -> TrainState:
     """The net, its average and its optimiser, on the device."""
     net = net.to(device).to(memory_format=torch.channels_last)
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -77,17 +78,31 @@ def initial_state(net: UNet, config: TrainConfig, device: torch.device) -> Train
     return TrainState(net, copy.deepcopy(net).eval(), optimiser)
 
 
-def starting_net(config: TrainConfig) -> UNet:
+def starting_net(config: TrainConfig) -> nn.Module:
     """What the config says to start from: another run, the shipped model, an ImageNet encoder, or nothing."""
+    net = build(config.arch)
     if config.encoder:
-        net = UNet()
+        if not isinstance(net, UNet):
+            raise DataError(f"the {config.arch} net has no encoder to load; leave out --encoder")
         net.encoder.load_pretrained(Path(config.encoder))
         return net
-    if config.init == "scratch":
-        return UNet()
-    shipped = config.init in (None, "balanced")
-    net, _ = load_weights(SHIPPED if shipped else Path(str(config.init)))
+    shipped = SHIPPED / f"{config.arch}.safetensors"
+    if config.init == "scratch" or (config.init is None and not shipped.exists()):
+        return net
+    warm_start(net, Path(config.init) if config.init else shipped)
     return net
+
+
+def warm_start(net: nn.Module, path: Path) -> None:
+    """Copy every tensor of the checkpoint that has the name and shape of one of the net's.
+
+    So that a smaller net starts from a larger relative; raises DataError when less than half would fit.
+    """
+    given, own = read_tensors(path), net.state_dict()
+    fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    if len(fitting) < len(own) / 2:
+        raise DataError(f"{path} fits {len(fitting)} of the {len(own)} tensors of this net; start with --init scratch")
+    net.load_state_dict(fitting, strict=False)
 
 
 def learning_rates(config: TrainConfig, step: int) -> tuple[float, float]:
@@ -100,23 +115,22 @@ def learning_rates(config: TrainConfig, step: int) -> tuple[float, float]:
     return config.lr * factor, config.encoder_lr * factor
 
 
-def train_step(config: TrainConfig, state: TrainState, batch: tuple[Tensor, Tensor, Tensor]) -> float:
+def train_step(config: TrainConfig, state: TrainState, batch: Batch) -> float:
     """One optimiser step; returns the loss."""
     net, optimiser = state.net, state.optimiser
-    device = net.head.weight.device
-    frame, previous, alpha = (t.to(device, non_blocking=True) for t in batch)
+    device = next(net.parameters()).device
+    *tensors, pairs = batch
+    frame, previous, alpha = (t.to(device, non_blocking=True) for t in tensors)
     decoder_lr, encoder_lr = learning_rates(config, state.step)
     for group in optimiser.param_groups:
         group["lr"] = encoder_lr if group["encoder"] else decoder_lr
+        for parameter in group["params"]:
+            parameter.requires_grad_(not group["encoder"] or state.step >= config.frozen_steps)
     net.train()
-    net.encoder.eval()  # its BatchNorm keeps ImageNet's statistics: small batches would spoil them
-    frozen = state.step < config.frozen_steps
     with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
-        x = net.normalise(frame, previous).contiguous(memory_format=torch.channels_last)
-        with torch.set_grad_enabled(not frozen):
-            features = net.encoder(x)
-        logits = net.decode(features)
-    loss = segmentation_loss(logits.float(), alpha)
+        logits = net(frame, previous)
+    loss = segmentation_loss(logits, alpha) + config.boundary * boundary_loss(frame, logits, alpha)
+    loss = loss + config.temporal * temporal_loss(logits, alpha, pairs)
     if not torch.isfinite(loss):
         raise DataError(f"the loss is {loss.item()} at step {state.step}; lower the learning rate or look at the data")
     optimiser.zero_grad(set_to_none=True)
@@ -193,7 +207,7 @@ def evaluation(config: TrainConfig, folder: Path, state: TrainState, val: list[P
     row: dict[str, float] = {}
     scores: dict[str, dict[str, float]] = {}
     if val:
-        predict = torch_predictor(copy.deepcopy(state.ema).cpu().float(), config.area)
+        predict = torch_predictor(copy.deepcopy(state.ema).cpu().float(), config.preferred_area)
         scores = summary(evaluate(predict, val))
         for group in ("PORTRAIT", "ALL"):
             if group in scores:
@@ -202,6 +216,6 @@ def evaluation(config: TrainConfig, folder: Path, state: TrainState, val: list[P
         if "EMPTY" in scores:
             row["false_alarm"] = round(scores["EMPTY"]["false_alarm"], 4)
         draw_sheet(predict, val[:: max(1, len(val) // SHEET_PICTURES)][:SHEET_PICTURES], folder / "sheet.png")
-    info: dict[str, object] = {"name": config.name, "area": config.area, "step": state.step, "scores": scores}
-    save_weights(state.ema, folder / "model.safetensors", info)
+    info = {"name": config.model_name, "arch": config.arch, "area": config.preferred_area}
+    save_weights(state.ema, folder / "model.safetensors", info | {"step": state.step, "scores": scores})
     return row

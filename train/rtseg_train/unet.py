@@ -1,4 +1,4 @@
-"""The segmentation nets: a UNet on an EfficientNet-Lite0 encoder that takes camera frames as they are.
+"""The webcam nets: UNets on an EfficientNet-Lite0 encoder that take camera frames as they are.
 
 Input is what the camera gives (uint8 BGR, channels last) plus the previous frame's alpha; channel order
 and normalisation live inside the net, so that training, export and runtime can't disagree about them.
@@ -70,15 +70,18 @@ class MBConv(nn.Module):
 
 
 class Lite0Encoder(nn.Module):
-    """EfficientNet-Lite0 without its head; gives features at 1/2, 1/4, 1/8, 1/16 and 1/32."""
+    """EfficientNet-Lite0 without its head; gives features at 1/2, 1/4, 1/8, 1/16 and 1/32.
 
-    def __init__(self, in_channels: int = 4) -> None:
+    Stages keep their first `max_repeats` blocks: those that repeat are residual, a net does without the last ones.
+    """
+
+    def __init__(self, in_channels: int = 4, max_repeats: int = 4) -> None:
         super().__init__()
         self.stem = ConvBN(in_channels, 32, 3, stride=2)
         stages, cin = [], 32
         for kernel, stride, expand, cout, repeats in LITE0_STAGES:
             blocks = []
-            for i in range(repeats):
+            for i in range(min(repeats, max_repeats)):
                 blocks.append(MBConv(cin, cout, kernel, stride if i == 0 else 1, expand))
                 cin = cout
             stages.append(nn.Sequential(*blocks))
@@ -109,7 +112,8 @@ class Lite0Encoder(nn.Module):
         wide = torch.zeros_like(self.stem.conv.weight)
         wide[:, :3] = stem.flip(1)  # the weights expect RGB, our frames are BGR
         state["stem.conv.weight"] = wide
-        state = {k: v for k, v in state.items() if not k.startswith(f"stages.{len(LITE0_STAGES)}.")}
+        own = self.state_dict()
+        state = {k: v for k, v in state.items() if k in own or not k.startswith("stages.")}
         missing, unexpected = self.load_state_dict(state, strict=False)
         missing = [m for m in missing if not m.endswith("num_batches_tracked")]
         if missing or unexpected:
@@ -131,21 +135,27 @@ class UpBlock(nn.Module):
 
 
 class UNet(nn.Module):
-    """The `balanced` net: (frame_bgr uint8 NxHxWx3, previous_alpha float Nx1xHxW) -> logits Nx1xHxW.
+    """(frame_bgr uint8 NxHxWx3, previous_alpha float Nx1xHxW) -> logits Nx1xHxW; H and W are multiples of 32.
 
-    H and W are multiples of 32. Widths are the decoder's channels at 1/32, 1/16, 1/8, 1/4 and 1/2. The
-    last level works at half size, and its four output channels unfold into the
-    full-size logits (sub-pixel convolution, Shi et al. 2016): a level at full size has four times the pixels.
+    Widths are the decoder's channels at 1/32, 1/16, 1/8, 1/4 and 1/2. The last level works at half size, and
+    its four output channels unfold into the full-size logits (sub-pixel convolution, Shi et al. 2016): a level
+    at full size has four times the pixels.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (96, 64, 32, 32, 16)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (96, 64, 32, 32, 16), max_repeats: int = 4) -> None:
         super().__init__()
-        self.encoder = Lite0Encoder(in_channels=4)
+        self.encoder = Lite0Encoder(4, max_repeats)
         w = widths
         skips = (112, 40, 24, 16)
         self.bridge = ConvBN(LITE0_STAGES[-1][3], w[0], 1)
         self.ups = nn.ModuleList(UpBlock(w[i], skips[i], w[i + 1]) for i in range(4))
         self.head = nn.Conv2d(w[4], 4, 3, padding=1)
+
+    def train(self, mode: bool = True) -> UNet:
+        """As for any module, but the encoder's BatchNorm keeps its statistics: small batches would spoil them."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
 
     @staticmethod
     def normalise(frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
@@ -153,14 +163,10 @@ class UNet(nn.Module):
         x = frame_bgr.permute(0, 3, 1, 2).float() * (1 / 128) - (127 / 128)
         return torch.cat([x, previous_alpha], dim=1)
 
-    def decode(self, features: list[Tensor]) -> Tensor:
-        """The encoder's five features (1/2 .. 1/32) to logits Nx1xHxW."""
-        *skips, deepest = features
+    def forward(self, frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
+        x = self.normalise(frame_bgr, previous_alpha).to(self.head.weight.dtype)
+        *skips, deepest = self.encoder(x)
         y = self.bridge(deepest)
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             y = up(y, skip)
-        return F.pixel_shuffle(self.head(y), 2)
-
-    def forward(self, frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
-        x = self.normalise(frame_bgr, previous_alpha).to(self.head.weight.dtype)
-        return self.decode(self.encoder(x)).float()
+        return F.pixel_shuffle(self.head(y), 2).float()

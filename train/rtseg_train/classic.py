@@ -1,0 +1,51 @@
+"""The U-Net that articles teach (Ronneberger et al. 2015), for learning and for comparison; 31 M parameters."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+WIDTHS = (64, 128, 256, 512, 1024)
+
+
+def double_conv(cin: int, cout: int) -> nn.Sequential:
+    """Two 3x3 convolutions that keep the size, each with ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(cin, cout, 3, padding=1), nn.ReLU(), nn.Conv2d(cout, cout, 3, padding=1), nn.ReLU()
+    )  # fmt: skip
+
+
+class ClassicUNet(nn.Module):
+    """(frame_bgr uint8 NxHxWx3, previous_alpha, which it ignores) -> logits Nx1xHxW; H and W multiples of 16.
+
+    Five levels, max-pool down, transposed convolution up, skips concatenated, a 1x1 convolution to two
+    classes. Softmax over two classes is the sigmoid of their difference, which is what is returned:
+    the same cross-entropy, and the same interface as the other nets.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        self.downs = nn.ModuleList(double_conv(a, b) for a, b in zip((3, *widths), widths, strict=False))
+        deep_to_shallow = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.grows = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1) for a, b in deep_to_shallow
+        )
+        self.ups = nn.ModuleList(double_conv(a, b) for a, b in deep_to_shallow)  # b upsampled + b skipped = a
+        self.head = nn.Conv2d(widths[0], 2, 1)
+
+    def classes(self, frame_bgr: Tensor) -> Tensor:
+        """Two-class logits Nx2xHxW (background, person)."""
+        x = frame_bgr.flip(3).permute(0, 3, 1, 2).to(self.head.weight.dtype) * (1 / 255)
+        skips: list[Tensor] = []
+        for i, down in enumerate(self.downs):
+            x = down(F.max_pool2d(x, 2) if i else x)
+            skips.append(x)
+        for grow, up, skip in zip(self.grows, self.ups, skips[-2::-1], strict=True):
+            x = up(torch.cat([skip, grow(x)], dim=1))
+        y: Tensor = self.head(x)
+        return y
+
+    def forward(self, frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
+        y = self.classes(frame_bgr).float()
+        return y[:, 1:] - y[:, :1]

@@ -1,0 +1,26 @@
+"""The nets by name: what `--arch` chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from rtseg.errors import DataError
+from rtseg_train.classic import ClassicUNet
+from rtseg_train.unet import UNet
+
+# All map (frame_bgr uint8 NxHxWx3, previous_alpha Nx1xHxW) to logits Nx1xHxW; their areas are in config.py.
+BUILDERS: dict[str, Callable[[], nn.Module]] = {
+    "balanced": UNet,
+    "fast": lambda: UNet((64, 48, 32, 16, 16), max_repeats=2),
+    "quality": lambda: UNet((128, 96, 64, 48, 32)),
+    "classic": ClassicUNet,
+}
+
+
+def build(arch: str) -> nn.Module:
+    """A net with random weights; raises DataError with the names there are."""
+    if arch not in BUILDERS:
+        raise DataError(f"unknown arch {arch!r}; choose from {', '.join(BUILDERS)}")
+    return BUILDERS[arch]()

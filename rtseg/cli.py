@@ -26,7 +26,7 @@ Background = Annotated[
     typer.Option("--bg", metavar="PICTURE|#RRGGBB|blur", help="A picture (beach.jpg ships), a colour, or blur."),
 ]
 Blur = Annotated[float | None, typer.Option("--blur", help="Blur strength 1..100 instead of a background.")]
-ModelName = Annotated[str, typer.Option("--model", help="A model that ships (balanced) or an .onnx file.")]
+ModelName = Annotated[str, typer.Option("--model", help="balanced or fast, which ship, or an .onnx file.")]
 Provider = Annotated[str, typer.Option("--provider", help="auto, cuda or cpu.")]
 Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of the network. [half the cores]")]
 
@@ -119,6 +119,11 @@ def train(context: typer.Context) -> None:
 @app.command("eval", context_settings=FORWARD, help="Score a model on labelled pictures (needs the train extra).")
 def evaluate(context: typer.Context) -> None:
     forward("rtseg_train.cli", ["eval", *context.args])
+
+
+@app.command(context_settings=FORWARD, help="Adapt a model to yourself and your room (needs the train extra).")
+def tune(context: typer.Context) -> None:
+    forward("rtseg_train.cli", ["tune", *context.args])
 
 
 @app.command(context_settings=FORWARD, help="Turn a checkpoint into an .onnx model (needs the train extra).")

@@ -21,7 +21,8 @@ from rtseg.errors import ModelError, ProviderError
 from rtseg.providers import cuda_problem, prepare_cuda
 
 ASSETS = Path(__file__).parent / "assets"
-TIERS = ("balanced",)  # models that ship with rtseg, by name
+TIERS = ("balanced", "fast")  # models that ship with rtseg, by name
+SHIPPED_PRECISION = {"cpu": "int8", "cuda": "fp16"}  # int8 takes half the time of fp32 on a CPU
 FORMAT = "1"  # of the metadata; a file with another one is from a newer or older rtseg
 INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
 PROVIDERS = ("auto", "cuda", "cpu")
@@ -36,7 +37,7 @@ class ModelInfo:
     name: str
     version: str
     area: int  # pixels at network size that it prefers
-    precision: str  # fp32 or fp16
+    precision: str  # fp32, fp16 or int8
     training_data: str
     terms: str  # of the training data
     scores: Mapping[str, Any]  # group -> figure -> value
@@ -69,10 +70,10 @@ class ModelInfo:
         return cls(**{f: values[f] for f in fields if f not in ("area", "scores")}, area=area, scores=scores)
 
 
-def find_model(name: str | Path) -> Path:
-    """The file of a tier name or a path; raises ModelError when there is none."""
+def find_model(name: str | Path, provider: str = "cpu") -> Path:
+    """The file of a tier name (for this provider) or a path; raises ModelError when there is none."""
     if str(name) in TIERS:
-        return ASSETS / f"{name}.onnx"
+        return ASSETS / f"{name}-{SHIPPED_PRECISION[provider]}.onnx"
     path = Path(name)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
@@ -111,10 +112,10 @@ class Model:
             raise ProviderError(f"unknown provider {provider!r}; choose from {', '.join(PROVIDERS)}")
         if threads is not None and not 1 <= threads <= 256:
             raise ModelError(f"threads is {threads}; give 1 to 256, or leave it out for {default_threads()}")
-        self.path = find_model(path)
+        self.path = find_model(path)  # a missing file is found out before CUDA is started
         self.threads = threads or default_threads()
         self.fallback_reason: str | None = None  # why `auto` did not take CUDA
-        self._session = self._open(provider)
+        self._session = self._open(path, provider)
         self.provider = "cuda" if "CUDAExecutionProvider" in self._session.get_providers() else "cpu"
         self.info = ModelInfo.read(self._session.get_modelmeta().custom_metadata_map, self.path)
         inputs = {i.name: i.type for i in self._session.get_inputs()}
@@ -122,21 +123,23 @@ class Model:
         if inputs != INPUTS or outputs != ["alpha"]:
             raise ModelError(f"{self.path} takes {inputs} and gives {outputs}; an rtseg model takes {INPUTS}")
 
-    def _open(self, provider: str) -> ort.InferenceSession:
+    def _open(self, name: str | Path, provider: str) -> ort.InferenceSession:
         if provider != "cpu":
             self.fallback_reason = cuda_problem()
             if self.fallback_reason is None:
                 prepare_cuda()
-                session = self._session_on(["CUDAExecutionProvider", "CPUExecutionProvider"])
+                path = find_model(name, "cuda")
+                session = self._session_on(path, ["CUDAExecutionProvider", "CPUExecutionProvider"])
                 # onnxruntime falls back without an exception: only the session knows what it got.
                 if "CUDAExecutionProvider" in session.get_providers():
+                    self.path = path
                     return session
                 self.fallback_reason = "onnxruntime could not start CUDA on this machine"
             if provider == "cuda":
                 raise ProviderError(f"--provider cuda: {self.fallback_reason}")
-        return self._session_on(["CPUExecutionProvider"])
+        return self._session_on(self.path, ["CPUExecutionProvider"])
 
-    def _session_on(self, providers: list[str]) -> ort.InferenceSession:
+    def _session_on(self, path: Path, providers: list[str]) -> ort.InferenceSession:
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
@@ -144,9 +147,9 @@ class Model:
         # Spinning threads slow OpenCV and everybody else's program between two frames.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            return ort.InferenceSession(str(self.path), options, providers=providers)
+            return ort.InferenceSession(str(path), options, providers=providers)
         except Exception as e:  # onnxruntime's exceptions have no common base
-            raise ModelError(f"{self.path} is not a readable ONNX model: {plain(e)}") from e
+            raise ModelError(f"{path} is not a readable ONNX model: {plain(e)}") from e
 
     def run(self, frame_bgr: NDArray[np.uint8], previous_alpha: NDArray[np.float32]) -> NDArray[np.float32]:
         """alpha float32 HxW of a frame uint8 HxWx3 and the alpha before it, both at network size.

@@ -15,13 +15,12 @@ from rtseg.background import DEFAULT_BLUR, blurred_room, check_blur, cover, load
 from rtseg.composite import blend, full_alpha, row_weights, widen
 from rtseg.errors import BackgroundError, ModelError, SourceError
 from rtseg.geometry import network_size
-from rtseg.matte import fit_coefficients
+from rtseg.matte import fit_coefficients, remembered
 from rtseg.model import AREA_LIMITS, Model
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 HIDDEN = "#262626"  # stands for a blurred room until there is an alpha to blur by
-CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
 STAGES = ("resize", "infer", "matte", "room", "blend")
 MAX_SIDE = 16384  # pixels
 
@@ -100,10 +99,9 @@ class Pipeline:
         marks = [perf_counter()]
         small = shrink(frame_bgr, state.size)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) * np.float32(1 / 255)
-        if is_cut(grey, state.grey):
-            state.alpha.fill(0)
+        previous = state.alpha if state.grey is None else remembered(state.alpha, grey, state.grey)
         marks.append(perf_counter())
-        alpha = self.model.run(small, state.alpha)
+        alpha = self.model.run(small, previous)
         marks.append(perf_counter())
         a, b = fit_coefficients(grey, alpha)
         widen(a, width, state.a)
@@ -168,11 +166,6 @@ class Pipeline:
             rows=row_weights(height, size[1]),
             room=self.hidden(width, height),
         )
-
-
-def is_cut(grey: F32, before: F32 | None) -> bool:
-    """Whether two frames (float32 HxW, 0..1) are of different scenes, so that the alpha before says nothing."""
-    return before is not None and cv2.norm(grey, before, cv2.NORM_L1) > CUT * grey.size
 
 
 def describe(value: object) -> str:

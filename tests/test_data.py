@@ -12,7 +12,7 @@ import torch
 from rtseg.errors import DataError
 from rtseg_train.augment import Picture, make_sample, paste, previous_alpha
 from rtseg_train.config import TrainConfig, field_help
-from rtseg_train.data import TrainBatches, check_pairs, read_list, read_pair
+from rtseg_train.data import TrainBatches, open_data, read_list, read_pair
 
 
 def person(height: int = 96, width: int = 72, seed: int = 0) -> Picture:
@@ -38,7 +38,7 @@ def write_list(folder: Path, count: int = 4) -> Path:
 
 
 def small(train: Path, **settings: object) -> TrainConfig:
-    values: dict[str, object] = {"batch": 2, "area": 4096, "max_area": 8192, "workers": 0, **settings}
+    values: dict[str, object] = {"batch": 2, "area": 4096, "max_area": 8192, "workers": 0, "val": "none", **settings}
     return TrainConfig(train=str(train), **values)  # type: ignore[arg-type]
 
 
@@ -72,15 +72,56 @@ def test_missing_files_are_named_at_once(tmp_path: Path) -> None:
         read_list(path)
 
 
-def test_bad_pictures_are_named_together_before_training(tmp_path: Path) -> None:
+def test_bad_pictures_are_skipped_and_the_batches_are_those_without_them(tmp_path: Path) -> None:
+    path = write_list(tmp_path, 6)
+    without = tmp_path / "without.csv"
+    without.write_text("\n".join(line for line in path.read_text().splitlines() if line[5:6] not in "12"))
+    (tmp_path / "1.jpg").write_text("not a picture")
+    cv2.imwrite(str(tmp_path / "2.png"), np.zeros((10, 20), np.uint8))
+    skipping, clean = (TrainBatches(small(p)) for p in (path, without))
+    for data in (skipping, clean):
+        list(data.preload())
+    assert skipping.people == [0, 3, 4, 5] and len(clean.people) == 4
+    assert all(torch.equal(a, b) for step in range(3) for a, b in zip(skipping[step][:3], clean[step][:3], strict=True))
+    said = "\n".join(skipping.inspection.lines())
+    assert "4 of 6 pictures" in said and "1.jpg: not a picture" in said and "2.png is 20x10, its picture" in said
+
+
+def test_strict_names_the_bad_pictures_together(tmp_path: Path) -> None:
     path = write_list(tmp_path)
     (tmp_path / "1.jpg").write_text("not a picture")
     cv2.imwrite(str(tmp_path / "2.png"), np.zeros((10, 20), np.uint8))
-    expected = r"2 .*can't be used:\n.*1\.jpg: not a picture .*\n.*2\.png is 20x10, its picture .*2\.jpg is 72x96"
+    expected = r"2 .*can't be used.*:\n.*1\.jpg: not a picture .*\n.*2\.png is 20x10, its picture .*2\.jpg is 72x96"
     with pytest.raises(DataError, match=expected):
+        list(TrainBatches(small(path, strict=True)).preload())
+
+
+def test_bad_validation_pictures_are_not_scored(tmp_path: Path) -> None:
+    path = write_list(tmp_path)
+    (tmp_path / "1.jpg").write_text("not a picture")
+    data, val = open_data(small(path, val=str(path)))
+    list(data.preload())
+    assert [p.image.name for p in val] == ["0.jpg", "2.jpg", "3.jpg"]
+    assert "in both sets" in "\n".join(data.inspection.lines())
+
+
+def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
+    path = write_list(tmp_path, 2)
+    for i in range(2):
+        (tmp_path / f"{i}.jpg").write_text("not a picture")
+    with pytest.raises(DataError, match=r"none of the 2 training pictures can be used[\s\S]*1\.jpg: not a picture"):
         list(TrainBatches(small(path)).preload())
-    with pytest.raises(DataError, match=expected):
-        list(check_pairs(read_list(path)))
+
+
+def test_a_background_that_is_no_picture_is_skipped(tmp_path: Path) -> None:
+    path = write_list(tmp_path)
+    rooms = tmp_path / "rooms"
+    rooms.mkdir()
+    cv2.imwrite(str(rooms / "a.png"), np.full((64, 96, 3), 90, np.uint8))
+    (rooms / "b.png").write_text("not a picture")
+    data = TrainBatches(small(path, backgrounds=str(rooms)))
+    list(data.preload())
+    assert data.empties == [4] and "b.png: not a picture" in "\n".join(data.inspection.lines())
 
 
 def test_masks_without_anybody(tmp_path: Path) -> None:
@@ -150,7 +191,7 @@ def test_previous_alpha_is_sometimes_nothing_and_sometimes_about_right() -> None
 
 
 def test_config_survives_saving(tmp_path: Path) -> None:
-    config = TrainConfig(train="a.csv", steps=7, bf16=True)
+    config = TrainConfig(train="a.csv", steps=7, precision="bf16")
     config.save(tmp_path / "config.json")
     assert TrainConfig.load(tmp_path / "config.json") == config
     (tmp_path / "config.json").write_text('{"train": "a.csv", "colour": 1}')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +50,7 @@ def checkpoint(net: UNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module", params=["fp32", "fp16"])
+@pytest.fixture(scope="module", params=["fp32", "fp16", "int8"])
 def made(request: pytest.FixtureRequest, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     target = tmp_path_factory.mktemp("exported") / f"{request.param}.onnx"
     return export(checkpoint, target, request.param, make_frames(), training_data="noise")
@@ -74,6 +73,22 @@ def test_export_stays_within_its_own_tolerance(made: Exported) -> None:
     assert {d.size[0] > d.size[1] for d in made.parity.differences} == {True, False}
 
 
+def test_int8_runs_in_8_bits(made: Exported) -> None:
+    operations = [node.op_type for node in onnx.load(made.path).graph.node]
+    convolutions = operations.count("Conv")
+    if made.info.precision == "int8":
+        assert operations.count("DequantizeLinear") > 2 * convolutions
+    else:
+        assert "QuantizeLinear" not in operations
+
+
+def test_int8_scales_from_other_pictures_are_refused(checkpoint: Path, tmp_path: Path) -> None:
+    black = [np.zeros((96, 128, 3), np.uint8)] * 4
+    with pytest.raises(ExportError, match="tolerance"):
+        export(checkpoint, tmp_path / "x.onnx", "int8", make_frames(), calibration=black)
+    assert not list(tmp_path.iterdir())
+
+
 def test_export_describes_itself(made: Exported) -> None:
     info = Model(made.path, provider="cpu").info
     assert (info.name, info.area, info.precision) == ("tiny", AREA, made.path.stem)
@@ -85,16 +100,16 @@ def test_export_describes_itself(made: Exported) -> None:
     assert not any(path in made.path.read_bytes() for path in (b"site-packages", b"unet.py"))
 
 
-def test_fp16_weights_are_half_the_size(made: Exported, checkpoint: Path) -> None:
+def test_the_file_is_as_small_as_its_precision(made: Exported, checkpoint: Path) -> None:
     share = made.path.stat().st_size / checkpoint.stat().st_size
-    assert share == pytest.approx(0.5 if made.info.precision == "fp16" else 1.0, abs=0.1)
+    assert share == pytest.approx({"fp32": 1.0, "fp16": 0.5, "int8": 0.29}[made.info.precision], abs=0.1)
 
 
 def test_missed_tolerance_leaves_the_old_file(
     made: Exported, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # torch's export takes many seconds: put what it made before in its place
-    monkeypatch.setattr(exporter, "write_onnx", lambda net, info, path: shutil.copy(made.path, path))
+    monkeypatch.setattr(exporter, "to_onnx", lambda net, info: onnx.load(made.path))
     target = tmp_path / "model.onnx"
     target.write_bytes(b"the old one")
     with pytest.raises(ExportError, match=r"misses its parity tolerance[\s\S]*frame[\s\S]*cpu"):
@@ -161,6 +176,8 @@ def test_foreign_checkpoints_are_refused(checkpoint: Path, tmp_path: Path) -> No
     notes.write_text("[]")
     refused("holds no settings")
     notes.write_text("{}")
+    refused("names no arch")
+    notes.write_text('{"arch": "balanced"}')
     refused("lacks name, area or scores")
     notes.write_text(checkpoint.with_suffix(".json").read_text())
     path.write_bytes(checkpoint.read_bytes()[:5000])

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from conftest import write_clip
+from rtseg.sources import DEMO_CLIP
 from servers import mjpeg_server
 from test_cli import no_cameras, rtseg
 
@@ -22,6 +24,8 @@ INSTALLS = ("pip install '.[cuda]'", "pip install '.[train]'")
 SHORTER = {
     "--steps 2000": "--steps 2 --batch 2 --warmup 1 --workers 0 --frozen-steps 1",
     "--json bench.json": "--json bench.json --frames 5",
+    "--video me.mp4": "--video me.mp4 --steps 1",
+    "--preset article": "--preset article --epochs 1",
 }
 
 
@@ -37,15 +41,15 @@ def stream_url(tmp_path: Path, small_frames: list[np.ndarray]) -> Iterator[str]:
     write_clip(tmp_path / "talk.mp4", small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "portrait.jpg"), small_frames[0])
-    lines = ["image,mask"]
+    shutil.copy(DEMO_CLIP, tmp_path / "me.mp4")
+    for folder in ("mine/images", "mine/masks"):
+        (tmp_path / folder).mkdir(parents=True)
     for i, frame in enumerate(small_frames[:4]):
         cv2.imwrite(str(tmp_path / "photos" / f"{i}.jpg"), frame)
         mask = np.zeros(frame.shape[:2], np.uint8)
         mask[60:, 100:220] = 255
-        cv2.imwrite(str(tmp_path / f"mask{i}.png"), mask)
-        lines.append(f"photos/{i}.jpg,mask{i}.png")
-    for name in ("photos.csv", "val.csv"):
-        (tmp_path / name).write_text("\n".join(lines) + "\n")
+        cv2.imwrite(str(tmp_path / "mine" / "images" / f"{i}.jpg"), frame)
+        cv2.imwrite(str(tmp_path / "mine" / "masks" / f"{i}.png"), mask)
     with mjpeg_server(small_frames, count=60) as url:
         yield url
 
@@ -69,8 +73,15 @@ def test_every_command_of_the_readme(stream_url: str) -> None:
         "portrait-beach.jpg",
         "talk-blur.mp4",
         "bench.json",
+        "runs/look/data.png",
+        "runs/look/batch.png",
+        "worst.png",
+        "reliability.png",
         "mine.onnx",
+        "mine-int8.onnx",
         "scores.json",
+        "me/verdict.json",
+        "runs/article/predictions.png",
     ):
         assert Path(made).stat().st_size > 0, made
     assert len(list(Path("cut").glob("*.png"))) == len(list(Path("mattes").glob("*.png"))) == 4

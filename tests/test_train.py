@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -14,52 +20,22 @@ from safetensors.torch import load_file, save_file
 
 from rtseg.errors import DataError, RtsegError
 from rtseg.files import whole_file
-from rtseg_train import loop
-from rtseg_train.checkpoint import load_weights, save_weights
+from rtseg_train import loop, tracking
+from rtseg_train.checkpoint import load_state, load_weights, save_state, save_weights
 from rtseg_train.cli import app
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import Batch, read_list
 from rtseg_train.evaluate import evaluate, load_predictor
 from rtseg_train.loop import fit, learning_rates
 from rtseg_train.losses import edge_band, segmentation_loss
+from rtseg_train.step import MOST_SKIPPED, Losses
 from rtseg_train.unet import UNet
+from tiny_runs import environment, options, read_log, tiny, without_times, write_pictures
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A list of bright ellipses on dark noise."""
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    rows = ["image,mask"]
-    for i in range(4):
-        image = rng.integers(0, 80, (80, 80, 3), np.uint8)
-        mask = np.zeros((80, 80), np.uint8)
-        cv2.ellipse(mask, (40, 70), (20 + 3 * i, 50), 0, 0, 360, 255, -1)
-        image[mask > 0] = 230
-        cv2.imwrite(str(folder / f"{i}.jpg"), image)
-        cv2.imwrite(str(folder / f"{i}.png"), mask)
-        rows.append(f"{i}.jpg,{i}.png")
-    (folder / "list.csv").write_text("\n".join(rows) + "\n")
-    return folder / "list.csv"
-
-
-def tiny(pictures: Path, **settings: object) -> TrainConfig:
-    values: dict[str, object] = {
-        "batch": 2,
-        "area": 2048,
-        "max_area": 2048,
-        "workers": 0,
-        "threads": 1,
-        "warmup": 2,
-        "steps": 6,
-        "frozen_steps": 3,
-        "eval_every": 6,
-        "checkpoint_every": 3,
-        "val": str(pictures),
-        "init": None if "encoder" in settings else "scratch",
-        **settings,
-    }
-    return TrainConfig(train=str(pictures), **values)  # type: ignore[arg-type]
+    return write_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +58,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Make the run end as by Ctrl-C once it has done so many steps."""
     real = loop.train_step
 
-    def step(config: TrainConfig, state: loop.TrainState, batch: Batch) -> float:
+    def step(config: TrainConfig, state: loop.TrainState, batch: Batch) -> Losses:
         if state.step == steps:
             raise KeyboardInterrupt
         return real(config, state, batch)
@@ -96,15 +72,16 @@ def call(*args: str) -> object:
 
 def test_a_run_leaves_weights_config_log_and_pictures(finished: Path) -> None:
     names = {p.name for p in finished.iterdir()}
-    pictures = {"curves.png", "sheet.png"}
-    assert names == {"config.json", "log.csv", "model.json", "model.safetensors", "state.safetensors", *pictures}
+    pictures = {"curves.png", "sheet.png", "data.png"}
+    notes = {"config.json", "data.json", "log.csv", "model.json"}
+    assert names == {*notes, *pictures, "model.safetensors", "state.safetensors"}
     assert all(cv2.imread(str(finished / name)) is not None for name in pictures)
     _, info = load_weights(finished / "model.safetensors")
     assert (info["name"], info["area"], info["step"]) == ("balanced", 2048, 6)
 
 
 def test_loss_falls(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    losses = []
+    losses: list[Losses] = []
     real = loop.train_step
     monkeypatch.setattr(loop, "train_step", lambda *args: losses.append(real(*args)) or losses[-1])
     settings: dict[str, object] = {
@@ -116,7 +93,8 @@ def test_loss_falls(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "val": None,
     }
     fit(tiny(pictures, **settings), tmp_path / "run")
-    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:4])
+    totals = [step.loss for step in losses]
+    assert np.mean(totals[-10:]) < 0.8 * np.mean(totals[:4])
 
 
 def test_resume_is_exact(pictures: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,12 +117,34 @@ def test_resume_is_exact(pictures: Path, finished: Path, tmp_path: Path, monkeyp
     assert last[0][0] == last[1][0] == "6" and last[0][5:] == last[1][5:]
 
 
+def test_a_killed_run_resumes_exactly(pictures: Path, tmp_path: Path) -> None:
+    config = tiny(pictures, steps=60, frozen_steps=10, checkpoint_every=15, eval_every=60)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    command = [sys.executable, "-m", "rtseg", "train", *options(config), "--out", str(killed)]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as run:
+        while run.poll() is None and not (killed / "log.csv").exists():
+            time.sleep(0.02)
+        while run.poll() is None and "20" not in [row["step"] for row in read_log(killed)]:
+            time.sleep(0.02)
+        run.kill()
+    assert run.returncode == -signal.SIGKILL and not (killed / "curves.png").exists()
+    with (killed / "log.csv").open("a") as log:
+        log.write("15,0.1")  # as a power cut may leave it
+    fit(config, killed, resume=True)
+    fit(config, whole)
+    rows = read_log(whole)
+    assert [int(row["step"]) for row in rows] == [15, 20, 30, 40, 45, 60]
+    assert without_times(read_log(killed)) == without_times(rows)
+    ends = [load_file(folder / "state.safetensors") for folder in (whole, killed)]
+    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
+
+
 def test_two_phases(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start: dict[str, torch.Tensor] = {}
     changed = []
     real = loop.train_step
 
-    def step(config: TrainConfig, state: loop.TrainState, batch: Batch) -> float:
+    def step(config: TrainConfig, state: loop.TrainState, batch: Batch) -> Losses:
         now = {name: p.detach().clone() for name, p in state.net.named_parameters()}
         start.update({name: p for name, p in now.items() if name not in start})
         loss = real(config, state, batch)
@@ -178,12 +178,128 @@ def test_loss_prefers_the_truth_and_counts_false_alarms() -> None:
     assert band[0, 0, 8, 4] == 1 and band[0, 0, 0, 0] == 0 and band[1].max() == 0
 
 
-def test_a_loss_that_is_not_finite_ends_the_run(pictures: Path, tmp_path: Path) -> None:
+def make_batch(label: float = 0.0, size: int = 32) -> Batch:
+    """Two grey frames; every pixel of alpha is `label`."""
+    frame = torch.full((2, size, size, 3), 99, dtype=torch.uint8)
+    return frame, torch.zeros(2, 1, size, size), torch.full((2, 1, size, size), label), 0
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(pictures: Path) -> None:
     state = loop.initial_state(UNet(), tiny(pictures), torch.device("cpu"))
-    frame = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
-    alpha = torch.full((2, 1, 32, 32), float("nan"))
-    with pytest.raises(DataError, match="loss is nan at step 0"):
-        loop.train_step(tiny(pictures), state, (frame, torch.zeros(2, 1, 32, 32), alpha, 0))
+    with pytest.raises(DataError, match=r"loss is nan at step 0 \(segmentation nan, boundary nan, temporal 0\)"):
+        loop.train_step(tiny(pictures), state, make_batch(float("nan")))
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_what_is_not_finite_leaves_the_last_checkpoint(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    real = loop.train_step
+
+    def step(config: TrainConfig, state: loop.TrainState, batch: Batch) -> Losses:
+        if state.step == 4:
+            bias = state.net.head.bias
+            if where == "loss":
+                bias.data.fill_(float("nan"))
+            else:
+                bias.register_hook(lambda gradient: gradient * float("inf"))
+        return real(config, state, batch)
+
+    monkeypatch.setattr(loop, "train_step", step)
+    said = "the loss is nan at step 4" if where == "loss" else r"gradient's norm is (nan|inf) at step 4"
+    with pytest.raises(DataError, match=f"{said}.*last checkpoint is kept"):
+        fit(tiny(pictures, val="none", checkpoint_every=1), tmp_path / "run")
+    tensors = load_file(tmp_path / "run" / "state.safetensors")
+    assert int(tensors["step"]) == 4 and all(t.isfinite().all() for t in tensors.values())
+
+
+def test_fp16_leaves_out_steps_that_overflow_and_gives_up_at_last(pictures: Path, tmp_path: Path) -> None:
+    config = tiny(pictures, precision="fp16", frozen_steps=0)
+    state = loop.initial_state(UNet(), config, torch.device("cpu"))
+    while state.step == 0 or state.skipped:  # the scale starts too high and finds its place
+        loop.train_step(config, state, make_batch())
+    scale, step = state.scaler.get_scale(), state.step
+    hook = state.net.head.bias.register_hook(lambda gradient: gradient * float("inf"))
+    before = {name: p.detach().clone() for name, p in state.net.named_parameters()}
+    loop.train_step(config, state, make_batch())
+    assert all(torch.equal(p, before[name]) for name, p in state.net.named_parameters())
+    assert (state.step, state.skipped, state.scaler.get_scale()) == (step + 1, 1, scale / 2)
+
+    save_state(state, tmp_path / "state.safetensors")
+    again = loop.initial_state(UNet(), config, torch.device("cpu"))
+    load_state(again, tmp_path / "state.safetensors")
+    assert again.scaler.state_dict() == state.scaler.state_dict() and again.skipped == 1
+
+    hook.remove()
+    loop.train_step(config, state, make_batch())
+    assert state.skipped == 0 and not torch.equal(state.net.head.bias, before["head.bias"])
+
+    state.skipped = MOST_SKIPPED - 1
+    state.net.head.bias.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(DataError, match=f"{MOST_SKIPPED} steps in a row.*--precision bf16 or fp32"):
+        loop.train_step(config, state, make_batch())
+
+
+def test_bf16_trains_about_as_fp32(pictures: Path) -> None:
+    losses = []
+    for precision in ("fp32", "bf16"):
+        torch.manual_seed(3)
+        config = tiny(pictures, precision=precision)
+        losses.append(loop.train_step(config, loop.initial_state(UNet(), config, torch.device("cpu")), make_batch()))
+    assert losses[0] != losses[1] and losses[0].loss == pytest.approx(losses[1].loss, rel=0.05)
+
+
+def test_precisions_that_are_not_to_be_had(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DataError, match=r"needs a CUDA GPU.*--precision fp32 or bf16"):
+        fit(tiny(pictures, precision="fp16"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(DataError, match="unknown precision 'fp8'; choose from fp32, bf16, fp16"):
+        tiny(pictures, precision="fp8")
+
+
+def test_tensorboard_shows_the_log_and_the_sheet(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    config, folder = tiny(pictures, tensorboard=True, checkpoint_every=3, eval_every=2), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config, folder)
+    fit(config, folder, resume=True)
+    shown = accumulator.EventAccumulator(str(folder / "tensorboard"))
+    shown.Reload()
+    rows = read_log(folder)
+    assert [int(row["step"]) for row in rows] == [2, 3, 4, 6]
+    for name in ("loss", "segmentation", "boundary", "temporal", "lr", "pictures_per_second", "waited", "all_iou"):
+        logged = [(int(row["step"]), float(row[name])) for row in rows if row[name]]
+        points = shown.Scalars(name)
+        assert [p.step for p in points] == [step for step, _ in logged], name
+        assert [p.value for p in points] == pytest.approx([value for _, value in logged], rel=1e-6), name
+    assert [p.step for p in shown.Images("sheet")] == [2, 4, 6]
+
+
+def test_tensorboard_that_is_missing_is_said_before_training(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"pip install 'rtseg\[tensorboard\]'"):
+        fit(tiny(pictures, tensorboard=True), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_log_has_the_parts_of_the_loss(pictures: Path, finished: Path) -> None:
+    for row in read_log(finished):
+        total = float(row["segmentation"]) + float(row["boundary"]) + 5 * float(row["temporal"])
+        assert float(row["loss"]) == pytest.approx(total, abs=1e-4) and math.isfinite(total)
+
+
+def test_speed_and_waiting_in_a_sentence(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit(tiny(pictures, steps=1, val="none"), tmp_path / "run")
+    said = capsys.readouterr().out
+    assert re.search(r"trained 1 steps at [\d.]+ pictures/s, \d+% of the time waiting for data", said)
+    assert "seed 2026 decides weights, samples and their order" in said
 
 
 def test_bad_lists_leave_no_folder(pictures: Path, tmp_path: Path) -> None:

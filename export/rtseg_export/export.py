@@ -25,6 +25,7 @@ from rtseg.files import whole_file
 from rtseg.geometry import STRIDE
 from rtseg.model import AREA_LIMITS, ModelInfo
 from rtseg_export.parity import TOLERANCES, Parity, Tolerance, check, check_half
+from rtseg_export.quantise import quantised
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.unet import ConvBN
 
@@ -61,6 +62,7 @@ def export(
     precision: str,
     frames: Sequence[U8],
     *,
+    calibration: Sequence[U8] | None = None,
     tolerance: Tolerance | None = None,
     training_data: str | None = None,
     terms: str | None = None,
@@ -68,8 +70,9 @@ def export(
     """Write `checkpoint` (.safetensors with its .json) as the model file `target`.
 
     Args:
-        precision: "fp32" or "fp16".
+        precision: "fp32", "fp16" or "int8".
         frames: uint8 HxWx3 BGR of any size, on which the file must agree with torch.
+        calibration: the same, from which int8 takes its scales; None for `frames`.
         tolerance: of that agreement; None for the precision's own.
         training_data, terms: for the model file; None for what the checkpoint's JSON says.
 
@@ -93,7 +96,10 @@ def export(
         folded = folded.half()
     try:
         with whole_file(target) as temporary:
-            write_onnx(folded, info, temporary)
+            model = to_onnx(folded, info)
+            if precision == "int8":
+                model = quantised(model, calibration or frames, info.area)
+            save(model, temporary)
             parity = check(temporary, net, frames, tolerance, info.area)
             parity = Parity(early + parity.differences, tolerance)
             parity.require(target.name)
@@ -112,8 +118,8 @@ def fold(net: nn.Module) -> nn.Module:
     return net
 
 
-def write_onnx(net: nn.Module, info: ModelInfo, path: Path) -> None:
-    """Export, describe, check and save; H and W stay free in steps of 32. Raises ExportError."""
+def to_onnx(net: nn.Module, info: ModelInfo) -> onnx.ModelProto:
+    """Export and describe; H and W stay free in steps of 32. Raises ExportError."""
     h, w = Dim("h", min=1, max=MAX_SIDE), Dim("w", min=1, max=MAX_SIDE)
     high, wide = 3 * STRIDE, 5 * STRIDE  # sides that differ, so that export can't take them for one
     inputs = (torch.zeros(1, high, wide, 3, dtype=torch.uint8), torch.zeros(1, 1, high, wide))
@@ -133,14 +139,22 @@ def write_onnx(net: nn.Module, info: ModelInfo, path: Path) -> None:
                     "previous_alpha": {2: STRIDE * h, 3: STRIDE * w},
                 },
             )
-        if program is None:
-            raise ExportError("torch.onnx.export gave no program; is this torch older than 2.9?")
-        model = program.model_proto
-        strip(model)
-        onnx.helper.set_model_props(model, info.metadata())
-        onnx.checker.check_model(model, full_check=True)
-    except (torch.onnx.OnnxExporterError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
+    except torch.onnx.OnnxExporterError as e:
         raise ExportError(f"torch {torch.__version__} could not export this net: {e}") from e
+    if program is None:
+        raise ExportError("torch.onnx.export gave no program; is this torch older than 2.9?")
+    model: onnx.ModelProto = program.model_proto
+    strip(model)
+    onnx.helper.set_model_props(model, info.metadata())
+    return model
+
+
+def save(model: onnx.ModelProto, path: Path) -> None:
+    """Check the graph and write it; raises ExportError."""
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
+        raise ExportError(f"the exported graph is not valid ONNX: {e}") from e
     path.write_bytes(model.SerializeToString())
 
 

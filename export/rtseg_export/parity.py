@@ -46,8 +46,13 @@ class Tolerance:
 
 # Measured on the demo clip: fp32 max 3e-5, mean 4e-7; fp16 max 0.13, mean 5e-4, IoU 0.9987 for the shipped net,
 # and max 0.1, mean 1.6e-3, IoU 0.992 for one of 80 steps that is sure of nothing. Single pixels of doubt move
-# much in fp16; the mean and the IoU are what shows.
-TOLERANCES = {"fp32": Tolerance(1e-3, 1e-4, 0.999), "fp16": Tolerance(0.15, 2e-3, 0.99)}
+# much in fp16; the mean and the IoU are what shows. int8: max 0.99, mean 0.037, IoU 0.93 in the worst frame, a
+# crop of half a face of which the net is not sure in any precision; broken scales give an IoU far below.
+TOLERANCES = {
+    "fp32": Tolerance(1e-3, 1e-4, 0.999),
+    "fp16": Tolerance(0.15, 2e-3, 0.99),
+    "int8": Tolerance(1.0, 0.06, 0.9),
+}
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ def rounded(net: nn.Module) -> nn.Module:
 
     net = copy.deepcopy(net).half().float()  # weights as fp16 has them
     for module in net.modules():
-        if isinstance(module, (nn.Conv2d, ConvBN, MBConv)):
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, ConvBN, MBConv)):
             module.register_forward_hook(round_result)
     return net
 

@@ -23,7 +23,11 @@ class TrainState:
     net: nn.Module
     ema: nn.Module
     optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler  # of the loss, for fp16; else it does nothing
     step: int = 0  # optimiser steps done
+    skipped: int = 0  # how many of the last steps fp16 left out, in a row
+    forward: nn.Module | None = None  # net, or what joins it to other processes; made anew in each phase
+    frozen: bool = False  # whether `forward` was made for the phase with a frozen encoder
 
 
 def save_weights(net: nn.Module, path: Path, info: dict[str, object]) -> None:
@@ -49,8 +53,10 @@ def read_notes(path: Path) -> dict[str, object]:
 def load_weights(path: Path) -> tuple[nn.Module, dict[str, object]]:
     """The net and the JSON that `save_weights` wrote; raises DataError for anything else."""
     info = read_notes(path)
+    if not isinstance(info.get("arch"), str):
+        raise DataError(f"{path.with_suffix('.json')} names no arch; it is not from `rtseg train`")
     tensors = read_tensors(path)
-    net = build(str(info.get("arch")))
+    net = build(str(info["arch"]))
     try:
         net.load_state_dict(tensors)
     except RuntimeError as e:
@@ -68,7 +74,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def save_state(state: TrainState, path: Path) -> None:
     """Everything needed to resume, in one safetensors file."""
-    tensors: dict[str, Tensor] = {"step": torch.tensor(state.step)}
+    tensors: dict[str, Tensor] = {"step": torch.tensor(state.step), "skipped": torch.tensor(state.skipped)}
+    # Python floats are doubles; so are these, or the scale would not come back as it was.
+    tensors |= {f"scaler.{k}": torch.tensor(v, dtype=torch.float64) for k, v in state.scaler.state_dict().items()}
     for prefix, net in (("net", state.net), ("ema", state.ema)):
         tensors |= {f"{prefix}.{name}": value.contiguous() for name, value in net.state_dict().items()}
     for index, slots in state.optimiser.state_dict()["state"].items():
@@ -82,7 +90,8 @@ def load_state(state: TrainState, path: Path) -> None:
     try:
         tensors = load_file(path)
         state.step = int(tensors.pop("step"))
-        parts: dict[str, dict[str, Tensor]] = {"net": {}, "ema": {}, "adam": {}}
+        state.skipped = int(tensors.pop("skipped", 0))
+        parts: dict[str, dict[str, Tensor]] = {"net": {}, "ema": {}, "adam": {}, "scaler": {}}
         for name, value in tensors.items():
             prefix, _, rest = name.partition(".")
             if prefix not in parts:
@@ -90,6 +99,8 @@ def load_state(state: TrainState, path: Path) -> None:
             parts[prefix][rest] = value
         state.net.load_state_dict(parts["net"])
         state.ema.load_state_dict(parts["ema"])
+        if state.scaler.is_enabled():
+            state.scaler.load_state_dict({k: type(v)(parts["scaler"][k]) for k, v in state.scaler.state_dict().items()})
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as e:
         raise DataError(f"cannot resume from {path}: {e}") from e
     slots: dict[int, dict[str, Tensor]] = {}

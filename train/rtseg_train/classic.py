@@ -1,4 +1,4 @@
-"""The U-Net that articles teach (Ronneberger et al. 2015), for learning and for comparison; 31 M parameters."""
+"""The U-Net that articles teach (after Ronneberger et al. 2015), for learning and for comparison."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-WIDTHS = (64, 128, 256, 512, 1024)
+WIDTHS = (64, 128, 256, 512, 1024)  # channels of the five levels: 34,513,410 parameters
 
 
 def double_conv(cin: int, cout: int) -> nn.Sequential:
@@ -21,7 +21,8 @@ class ClassicUNet(nn.Module):
 
     Five levels, max-pool down, transposed convolution up, skips concatenated, a 1x1 convolution to two
     classes. Softmax over two classes is the sigmoid of their difference, which is what is returned:
-    the same cross-entropy, and the same interface as the other nets.
+    the same cross-entropy, and the same interface as the other nets. Unlike Ronneberger's, its convolutions
+    are padded, and the transposed ones are 3x3 instead of 2x2.
     """
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
@@ -31,12 +32,12 @@ class ClassicUNet(nn.Module):
         self.grows = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1) for a, b in deep_to_shallow
         )
-        self.ups = nn.ModuleList(double_conv(a, b) for a, b in deep_to_shallow)  # b upsampled + b skipped = a
+        self.ups = nn.ModuleList(double_conv(2 * b, b) for _, b in deep_to_shallow)  # b from below, b skipped
         self.head = nn.Conv2d(widths[0], 2, 1)
 
-    def classes(self, frame_bgr: Tensor) -> Tensor:
-        """Two-class logits Nx2xHxW (background, person)."""
-        x = frame_bgr.flip(3).permute(0, 3, 1, 2).to(self.head.weight.dtype) * (1 / 255)
+    def classes(self, image: Tensor) -> Tensor:
+        """Float RGB Nx3xHxW in 0..1 to the two-class logits Nx2xHxW (background, person)."""
+        x = image
         skips: list[Tensor] = []
         for i, down in enumerate(self.downs):
             x = down(F.max_pool2d(x, 2) if i else x)
@@ -47,5 +48,6 @@ class ClassicUNet(nn.Module):
         return y
 
     def forward(self, frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
-        y = self.classes(frame_bgr).float()
+        image = frame_bgr.flip(3).permute(0, 3, 1, 2).to(self.head.weight.dtype) * (1 / 255)
+        y = self.classes(image).float()
         return y[:, 1:] - y[:, :1]

@@ -15,14 +15,16 @@ from rtseg.files import whole_file
 
 # Pixels at network size that each net of nets.py is made for.
 AREAS = {"balanced": 256 * 160, "fast": 160 * 96, "quality": 512 * 320, "classic": 256 * 256}
+PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """A run's settings. Paths are kept as they were given."""
 
-    train: str  # CSV with the columns image,mask[,source]; paths relative to the CSV
-    val: str | None = None  # the same for validation; never trained on
+    train: str  # CSV with the columns image,mask[,source], paths relative to the CSV; or a folder (see dataset.py)
+    val: str | None = None  # the same for validation; or none; else DATA's own part, or every 20th picture of DATA
+    strict: bool = False  # refuse pictures that can't be used or lack their mask, instead of skipping them
     arch: str = "balanced"  # balanced, fast, quality or classic (the U-Net of the textbooks)
     init: str | None = None  # a model.safetensors to start from, or scratch; else what ships with this arch
     encoder: str | None = None  # instead: safetensors with ImageNet weights for the encoder alone
@@ -45,13 +47,14 @@ class TrainConfig:
     paired: float = 0.25  # share of batches made of pairs of frames of one scene, for the temporal loss
     boundary: float = 1.0  # weight of the boundary loss, which looks through the runtime's edge filter
     temporal: float = 5.0  # weight of the temporal loss
-    bf16: bool = False  # autocast; for GPUs. On the AVX512-BF16 CPU of the first run it was 15 % slower
+    precision: str = "fp32"  # or bf16 or fp16 (CUDA only), with autocast; bf16 was 15 % slower on an AVX512-BF16 CPU
     workers: int = 1  # data loading processes; 0 loads in the training process
     threads: int = 0  # torch threads on the CPU; 0: as many as torch likes
     cache_mib: int = 3000  # decoded pictures kept in memory
     eval_every: int = 500  # steps
     checkpoint_every: int = 100  # steps
-    seed: int = 2026  # of weights, samples and their order
+    tensorboard: bool = False  # also write the log and the contact sheet for TensorBoard (needs the tensorboard extra)
+    seed: int = 2026  # of weights, samples and their order; on CUDA sums in another order still change last digits
 
     def __post_init__(self) -> None:
         lowest = {"steps": 1, "batch": 1, "warmup": 1, "eval_every": 1, "checkpoint_every": 1}
@@ -63,6 +66,8 @@ class TrainConfig:
         for field in ("lr", "frozen_lr", "encoder_lr", "clip"):
             if not 0 < getattr(self, field) < float("inf"):
                 raise DataError(f"{field} is {getattr(self, field)}; give a number above 0")
+        if self.precision not in PRECISIONS:
+            raise DataError(f"unknown precision {self.precision!r}; choose from {', '.join(PRECISIONS)}")
         if self.arch not in AREAS:
             raise DataError(f"unknown arch {self.arch!r}; choose from {', '.join(AREAS)}")
         if self.ema >= 1 or self.composite + self.empty > 1:

@@ -1,11 +1,14 @@
-"""`rtseg eval`: score any model on labelled pictures.
+"""`rtseg eval`: score any model on labelled pictures or on a video with masks.
 
 rtseg eval balanced.onnx my/val.csv --sheet worst.png
+rtseg eval balanced.onnx my/clip --single-frame
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,59 +19,166 @@ from rtseg.errors import DataError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from rtseg_train.clips import Clip
+    from rtseg_train.dataset import Pair
+    from rtseg_train.evaluate import Look
+    from rtseg_train.metrics import Reliability, Score
+    from rtseg_train.report import WorstTiles
+
 WORST = 24  # pictures on the sheet
+COLUMNS = {
+    "pictures": "pictures",
+    "iou": "IoU",
+    "boundary_iou": "boundary IoU",
+    "mean_iou": "mIoU",
+    "false_alarm": "false alarm",
+    "mae": "mean error",
+    "gradient": "gradient",
+    "dtssd": "dtSSD",
+    "flicker": "edge flicker",
+}
 
 
 def eval_command(
-    model: Annotated[Path, typer.Argument(help="A model file (.onnx) or a checkpoint (.safetensors or its folder).")],
-    data: Annotated[Path, typer.Argument(metavar="LIST", help="CSV with the columns image,mask[,source].")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here as well.")] = None,
+    model: Annotated[Path, typer.Argument(help="A model file (.onnx), a checkpoint (.safetensors) or a run's folder.")],
+    data: Annotated[
+        Path, typer.Argument(help="A CSV with the columns image,mask[,source], a folder of pictures and masks, a clip.")
+    ],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all figures here, picture by picture.")
+    ] = None,
     sheet: Annotated[Path | None, typer.Option(help=f"Write a PNG of the {WORST} worst pictures.")] = None,
+    reliability: Annotated[
+        Path | None, typer.Option(help="Write a PNG of how often an alpha of 0.1, 0.2, ... is right.")
+    ] = None,
+    clip: Annotated[bool, typer.Option("--clip", help="The pictures in DATA/images are a video's frames.")] = False,
+    masks: Annotated[Path | None, typer.Option(help="Folder of masks, in order, when DATA is a video file.")] = None,
+    single_frame: Annotated[
+        bool, typer.Option("--single-frame", help="Of a clip: forget what was before each frame.")
+    ] = False,
+    split: Annotated[str, typer.Option(help="Part of a folder of pictures to score.")] = "val",
     area: Annotated[int | None, typer.Option(help="Pixels at network size; else what the model prefers.")] = None,
     provider: Annotated[str, typer.Option(help="auto, cuda or cpu; for .onnx only.")] = "auto",
 ) -> None:
-    """Score MODEL on the labelled pictures of LIST: person IoU, boundary IoU, false alarms, by source.
+    """Score MODEL on labelled pictures, by source: IoU, boundary IoU, false alarms, errors.
 
-    An .onnx runs through the whole pipeline with its edge filter, a checkpoint through the bare net.
+    A clip (a folder with frames/ and masks/, or a video file and --masks) is run as a video, and scored for
+    steadiness too: dtSSD and edge flicker. All models go through the edge filter, as in use. Figures are in
+    percent, but for gradient (a sum / 1000) and dtSSD (x 100).
 
     Example: rtseg eval balanced.onnx my/val.csv --sheet worst.png
     """
     from rich.console import Console
     from rich.progress import track
 
-    from rtseg.files import whole_file
-    from rtseg_train.data import read_list
-    from rtseg_train.evaluate import evaluate, load_predictor
-    from rtseg_train.metrics import summary
-    from rtseg_train.report import draw_sheet
+    from rtseg_train.metrics import Reliability, summary
+    from rtseg_train.report import WorstTiles
 
-    pairs = read_list(data)
-    predict = load_predictor(model, area, provider)
-    scores = list(track(evaluate(predict, pairs), "scoring", total=len(pairs), transient=True))
-    table = summary(scores)
-    Console().print(score_table(table, f"{model} on {data}"))
+    clips, pairs = read_data(data, split, clip, masks)
+    if single_frame and not clips:
+        raise DataError(f"--single-frame is for clips, {data} holds stills; add --clip if they are a video's frames")
+    bins, worst = Reliability(), WorstTiles(WORST)
+    looks: list[Look] = [lambda image, label, alpha, score: bins.add(alpha, label)] if reliability else []
+    looks += [worst.look] if sheet else []
+    options = ModelOptions(model, area, provider)
+    running = run_clips(options, clips, not single_frame, looks) if clips else run_stills(options, pairs, looks)
+    total = sum(map(len, clips)) + len(pairs)
+    scores = list(track(running, "scoring", total=total, transient=True))
+    table = summary(s for _, s in scores)
+    mode = ("each frame by itself" if single_frame else "as a video") if clips else "stills"
+    Console().print(score_table(table, f"{model} on {data}, {mode}"))
+    report: dict[str, object] = {"model": str(model), "data": str(data), "mode": mode, "scores": table}
+    if reliability:
+        report["reliability"] = bins.figures()
+    report["pictures"] = [{"image": name, "source": s.source, **s.figures()} for name, s in scores]
+    write_results(report, json_file, worst, sheet, bins, reliability)
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model, and how to run it."""
+
+    path: Path
+    area: int | None
+    provider: str
+
+
+def read_data(data: Path, split: str, clip: bool, masks: Path | None) -> tuple[list[Clip], list[Pair]]:
+    """Clips, or the labelled stills; the other list is empty."""
+    from rtseg_train.clips import find_clips, is_clip
+
+    if clip or masks or is_clip(data):
+        return find_clips(data, masks), []
+    return [], find_stills(data, split)
+
+
+def find_stills(data: Path, split: str) -> list[Pair]:
+    """The pairs of a list or folder; says how it was read, and what was left out of a folder."""
+    from rtseg_train.dataset import find_pairs
+
+    found = find_pairs(data, split)
+    lonely = len(found.lonely_images), len(found.lonely_masks)
+    left_out = f"; left out {lonely[0]} pictures without a mask and {lonely[1]} masks without a picture"
+    typer.echo(f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}")
+    return found.pairs
+
+
+def run_stills(model: ModelOptions, pairs: list[Pair], looks: list[Look]) -> Iterator[tuple[str, Score]]:
+    """(picture's path, score) of every pair."""
+    from rtseg_train.evaluate import evaluate, load_predictor
+
+    predict = load_predictor(model.path, model.area, model.provider)
+    for pair, score in zip(pairs, evaluate(predict, pairs, looks), strict=True):
+        yield str(pair.image), score
+
+
+def run_clips(
+    model: ModelOptions, clips: list[Clip], keep_state: bool, looks: list[Look]
+) -> Iterator[tuple[str, Score]]:
+    """(clip's name and number of the labelled frame, score); every clip starts without a past."""
+    from rtseg_train.clips import score_clip
+    from rtseg_train.evaluate import load_predictor
+
+    for clip in clips:
+        predict = load_predictor(model.path, model.area, model.provider, keep_state=keep_state)
+        for number, score in enumerate(score_clip(predict, clip, looks)):
+            yield f"{clip.name}:{number}", score
+
+
+def write_results(
+    report: dict[str, object],
+    json_file: Path | None,
+    worst: WorstTiles,
+    sheet: Path | None,
+    bins: Reliability,
+    reliability: Path | None,
+) -> None:
+    """The files that were asked for; raises DataError when one can't be written."""
+    from rtseg.files import whole_file
+    from rtseg_train.report import draw_reliability
+
     try:
         if json_file:
             with whole_file(json_file) as temporary:
-                temporary.write_text(json.dumps({"model": str(model), "list": str(data), "scores": table}, indent=2))
+                temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         if sheet:
-            # An empty picture is as bad as the share of it that was called person.
-            worst = sorted(range(len(pairs)), key=lambda i: 1 - scores[i].person if scores[i].empty else scores[i].iou)
-            draw_sheet(predict, [pairs[i] for i in worst[:WORST]], sheet)
+            worst.write(sheet)
+        if reliability:
+            draw_reliability(bins, reliability)
     except OSError as e:
         raise DataError(f"cannot write the results: {e}") from e
 
 
 def score_table(scores: dict[str, dict[str, float]], title: str) -> Table:
-    """`summary` as a rich table, in percent."""
+    """`summary` as a rich table, in percent but for gradient and dtSSD; columns without a figure are left out."""
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
-    columns = {"pictures": "pictures", "iou": "IoU", "boundary_iou": "boundary IoU"}
-    columns |= {"false_alarm": "false alarm", "mae": "mean error"}
-    table.add_column("source")
-    for column in columns.values():
-        table.add_column(column, justify="right")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    columns = [c for c in COLUMNS if any(c in row for row in scores.values())]
+    table.add_column("source", no_wrap=True)
+    for column in columns:
+        table.add_column(COLUMNS[column], justify="right", min_width=6)
     for name, row in scores.items():
         cells = [f"{row[c]:.0f}" if c == "pictures" else f"{row[c]:.2f}" if c in row else "" for c in columns]
         table.add_row(name, *cells, style="bold" if name.isupper() else "")

@@ -1,8 +1,8 @@
-"""Run a net over labelled pictures at their own size and score it."""
+"""Run a net or a model file over labelled pictures, or over a video, as the runtime runs it, and score it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -11,62 +11,108 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from rtseg.composite import full_alpha, row_weights, widen
 from rtseg.errors import DataError
 from rtseg.geometry import network_size
+from rtseg.matte import fit_coefficients, remembered
 from rtseg.model import AREA_LIMITS
+from rtseg.pipeline import shrink
 from rtseg_train.checkpoint import load_weights
-from rtseg_train.data import Pair, read_pair
+from rtseg_train.dataset import Pair
+from rtseg_train.masks import read_pair
 from rtseg_train.metrics import Score, score
 
-Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # frame_bgr HxWx3 -> alpha HxW
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+Predictor = Callable[[U8], F32]  # frame_bgr HxWx3 -> alpha HxW
+Look = Callable[[U8, U8, F32, Score], None]  # sees frame_bgr, label, alpha and score of each picture
 
 
-def torch_predictor(net: nn.Module, area: int) -> Predictor:
-    """The net on one still picture: linear resize in and out, no previous alpha, no edge filter."""
-    net.eval()
+class TorchPipeline:
+    """What `rtseg.Pipeline` makes of a frame's alpha, with a torch net in place of the model file."""
 
-    def predict(frame_bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __init__(self, net: nn.Module, area: int) -> None:
+        self.net, self.area = net.eval(), area
+        self._before: tuple[tuple[int, ...], F32, F32] | None = None  # frame's shape, grey, alpha
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+        self._before = None
+
+    def __call__(self, frame_bgr: U8) -> F32:
+        """alpha float32 HxW of a frame uint8 HxWx3, after the edge filter."""
         h, w = frame_bgr.shape[:2]
-        size = network_size(w, h, area)
-        small = cv2.resize(frame_bgr, size, interpolation=cv2.INTER_AREA)
+        size = network_size(w, h, self.area)
+        small = shrink(frame_bgr, size)
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) * np.float32(1 / 255)
+        previous = self._previous(frame_bgr.shape, grey)
         with torch.inference_mode():
-            logits = net(torch.from_numpy(small)[None], torch.zeros(1, 1, size[1], size[0]))
-        alpha = torch.sigmoid(logits)[0, 0].numpy()
-        return cv2.resize(alpha, (w, h), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+            logits = self.net(torch.from_numpy(small)[None], torch.from_numpy(previous)[None, None])
+        alpha: F32 = torch.sigmoid(logits)[0, 0].numpy()
+        self._before = frame_bgr.shape, grey, alpha
+        a, b = fit_coefficients(grey, alpha)
+        out = np.empty((h, w), np.float32)
+        full_alpha(np.ascontiguousarray(frame_bgr), widen(a, w), widen(b, w), *row_weights(h, size[1]), out)
+        return out
+
+    def _previous(self, shape: tuple[int, ...], grey: F32) -> F32:
+        """What is remembered of the last alpha at network size; zeros for the first and after a change of size."""
+        if self._before is None or self._before[0] != shape:
+            return np.zeros_like(grey)
+        return remembered(self._before[2], grey, self._before[1])
+
+
+def torch_predictor(net: nn.Module, area: int, *, keep_state: bool = False) -> Predictor:
+    """The net as the runtime would run it; each picture a first frame unless `keep_state`."""
+    pipe = TorchPipeline(net, area)
+
+    def predict(frame_bgr: U8) -> F32:
+        if not keep_state:
+            pipe.reset()
+        return pipe(frame_bgr)
 
     return predict
 
 
-def pipeline_predictor(path: Path, area: int | None, provider: str) -> Predictor:
-    """A model file as a user runs it, edge filter and all, each picture as a first frame."""
+def pipeline_predictor(path: Path, area: int | None, provider: str, *, keep_state: bool = False) -> Predictor:
+    """A model file as a user runs it; each picture a first frame unless `keep_state`."""
     from rtseg.pipeline import Pipeline
 
-    pipe = Pipeline(model=path, provider=provider, area=area)
+    pipe = Pipeline(background="#000000", model=path, provider=provider, area=area)
 
-    def predict(frame_bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
-        pipe.reset()
+    def predict(frame_bgr: U8) -> F32:
+        if not keep_state:
+            pipe.reset()
         pipe(frame_bgr)
         return pipe.alpha
 
     return predict
 
 
-def load_predictor(path: Path, area: int | None, provider: str) -> Predictor:
-    """For an .onnx, a .safetensors or a run's folder; raises ModelError or DataError for anything else."""
+def load_predictor(path: Path, area: int | None, provider: str, *, keep_state: bool = False) -> Predictor:
+    """For an .onnx, a .safetensors or a run's folder; both kinds go through the same edge filter.
+
+    area: pixels at network size, None for what the model prefers. keep_state: the pictures are a video's frames,
+    each gets the alpha before it. Raises ModelError or DataError for anything else.
+    """
     if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
         raise DataError(f"area is {area}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
     weights = path / "model.safetensors" if path.is_dir() else path
     if weights.suffix != ".safetensors":
-        return pipeline_predictor(path, area, provider)
+        return pipeline_predictor(path, area, provider, keep_state=keep_state)
     net, notes = load_weights(weights)
     preferred = notes.get("area")
     if area is None and not isinstance(preferred, int):
         raise DataError(f"{weights.with_suffix('.json')} has no area; give --area")
-    return torch_predictor(net, area or int(str(preferred)))
+    return torch_predictor(net, area or int(str(preferred)), keep_state=keep_state)
 
 
-def evaluate(predict: Predictor, pairs: list[Pair]) -> Iterator[Score]:
-    """Score every pair, in order."""
+def evaluate(predict: Predictor, pairs: Sequence[Pair], looks: Sequence[Look] = ()) -> Iterator[Score]:
+    """Score every pair, in order; each of `looks` sees it too."""
     for pair in pairs:
         image, label = read_pair(pair)
-        yield score(pair.source, predict(image), label)
+        alpha = predict(image)
+        result = score(pair.source, alpha, label)
+        for look in looks:
+            look(image, label, alpha, result)
+        yield result

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import csv
-import math
 import time
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -17,18 +14,16 @@ from rtseg.errors import DataError
 from rtseg.progress import progress_bar
 from rtseg_train.checkpoint import TrainState, load_state, read_tensors, save_state, save_weights
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import Batch, Pair, TrainBatches, batches, check_pairs, read_list
+from rtseg_train.data import Pair, TrainBatches, batches, open_data
+from rtseg_train.distributed import World, check_shares, current_world
 from rtseg_train.evaluate import evaluate, torch_predictor
-from rtseg_train.losses import boundary_loss, segmentation_loss, temporal_loss
 from rtseg_train.metrics import summary
 from rtseg_train.nets import build
 from rtseg_train.report import draw_curves, draw_sheet
+from rtseg_train.step import choose_device, initial_state, learning_rates, train_step
+from rtseg_train.tracking import Board, Meter, add_row, check_tensorboard, keep_rows
 from rtseg_train.unet import UNet
 
-LOG_COLUMNS = [
-    *("step", "loss", "lr", "pictures_per_second", "waited"),
-    *("portrait_iou", "portrait_boundary_iou", "all_iou", "all_boundary_iou", "false_alarm"),
-]
 LOG_EVERY = 20  # steps
 SHIPPED = Path(__file__).parent  # holds what the shipped models were exported from, ARCH.safetensors
 SHEET_PICTURES = 24
@@ -37,45 +32,54 @@ SHEET_PICTURES = 24
 def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     """Train into `folder` and return the checkpoint of the averaged weights, `model.safetensors`.
 
-    Raises DataError for bad data, for a folder that holds another run, and when the loss is not finite.
+    In several processes (see distributed.py) they must all see the same folder to resume. Raises DataError for bad
+    data, for a folder that holds another run, for a loss that is not finite, and for what this machine can't do.
     """
-    state_file, config_file = folder / "state.safetensors", folder / "config.json"
+    state_file, world = folder / "state.safetensors", current_world()
     if state_file.exists() and not resume:
         raise DataError(f"{folder} holds a run already; continue it with --resume or give another --out")
     if resume and not state_file.exists():
         raise DataError(f"nothing to resume in {folder}: no {state_file.name}")
-    data, val = TrainBatches(config), read_list(Path(config.val)) if config.val else []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        config.save(config_file)
-    except OSError as e:
-        raise DataError(f"cannot write the run's folder {folder}: {e}") from e
+    check_shares(config, world)
+    device = choose_device(config)
+    if config.tensorboard:
+        check_tensorboard()
+    data, val = open_data(config)
+    data.shard = world.rank, world.size
+    if world.leads:
+        make_folder(config, folder)
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     state = initial_state(build(config.arch) if resume else starting_net(config), config, device)
     if resume:
         load_state(state, state_file)
-    with progress_bar() as progress:
+    with progress_bar(disable=not world.leads) as progress:
+        if world.leads:
+            say(progress, how_repeatable(config, device, world))
         reading = progress.add_task("reading pictures", total=len(val) + len(data.pairs) + len(data.rooms))
-        for _ in chain(check_pairs(val), data.preload()):
+        for _ in data.preload():
             progress.advance(reading)
+        for line in data.inspection.report(folder, resume) if world.leads else []:
+            say(progress, line)
         run_steps(config, folder, state, data, val, progress)
     return folder / "model.safetensors"
 
 
-def initial_state(net: nn.Module, config: TrainConfig, device: torch.device) -> TrainState:
-    """The net, its average and its optimiser, on the device."""
-    net = net.to(device).to(memory_format=torch.channels_last)
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in net.named_parameters():
-        groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
-    optimiser = torch.optim.AdamW(
-        {"params": params, "encoder": encoder, "weight_decay": config.weight_decay if decays else 0.0}
-        for (encoder, decays), params in groups.items()
-    )
-    return TrainState(net, copy.deepcopy(net).eval(), optimiser)
+def make_folder(config: TrainConfig, folder: Path) -> None:
+    """The run's folder, with its config; raises DataError when it can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save(folder / "config.json")
+    except OSError as e:
+        raise DataError(f"cannot write the run's folder {folder}: {e}") from e
+
+
+def how_repeatable(config: TrainConfig, device: torch.device, world: World) -> str:
+    """One line: where the run is computed, and what the seed decides."""
+    where = f"{config.precision} on {device.type}" + (f" in {world.size} processes" if world.size > 1 else "")
+    exact = "bit by bit with as many threads" if device.type == "cpu" else "up to rounding, as CUDA sums in any order"
+    return f"{where}; seed {config.seed} decides weights, samples and their order: the run repeats {exact}"
 
 
 def starting_net(config: TrainConfig) -> nn.Module:
@@ -105,101 +109,49 @@ def warm_start(net: nn.Module, path: Path) -> None:
     net.load_state_dict(fitting, strict=False)
 
 
-def learning_rates(config: TrainConfig, step: int) -> tuple[float, float]:
-    """(decoder, encoder) rates of a step: warm-up in each phase, then cosine to 1 % in the second."""
-    if step < config.frozen_steps:
-        return config.frozen_lr * min(1, (step + 1) / config.warmup), 0.0
-    done = step - config.frozen_steps
-    progress = done / max(1, config.steps - config.frozen_steps)
-    factor = min(1, (done + 1) / config.warmup) * (0.505 + 0.495 * math.cos(math.pi * progress))
-    return config.lr * factor, config.encoder_lr * factor
-
-
-def train_step(config: TrainConfig, state: TrainState, batch: Batch) -> float:
-    """One optimiser step; returns the loss."""
-    net, optimiser = state.net, state.optimiser
-    device = next(net.parameters()).device
-    *tensors, pairs = batch
-    frame, previous, alpha = (t.to(device, non_blocking=True) for t in tensors)
-    decoder_lr, encoder_lr = learning_rates(config, state.step)
-    for group in optimiser.param_groups:
-        group["lr"] = encoder_lr if group["encoder"] else decoder_lr
-        for parameter in group["params"]:
-            parameter.requires_grad_(not group["encoder"] or state.step >= config.frozen_steps)
-    net.train()
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
-        logits = net(frame, previous)
-    loss = segmentation_loss(logits, alpha) + config.boundary * boundary_loss(frame, logits, alpha)
-    loss = loss + config.temporal * temporal_loss(logits, alpha, pairs)
-    if not torch.isfinite(loss):
-        raise DataError(f"the loss is {loss.item()} at step {state.step}; lower the learning rate or look at the data")
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
-    optimiser.step()
-    state.step += 1
-    update_average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
-    return loss.item()
-
-
-@torch.no_grad()
-def update_average(state: TrainState, decay: float) -> None:
-    """Move the averaged weights towards the current ones; BatchNorm statistics are averaged too."""
-    for average, current in zip(state.ema.state_dict().values(), state.net.state_dict().values(), strict=True):
-        if average.dtype.is_floating_point:
-            average.lerp_(current, 1 - decay)
-        else:
-            average.copy_(current)
-
-
 def run_steps(
     config: TrainConfig, folder: Path, state: TrainState, data: TrainBatches, val: list[Pair], progress: Progress
 ) -> None:
-    """All remaining steps, with their log, evaluations, pictures and checkpoints."""
+    """All remaining steps; the first process logs, evaluates, draws and saves while the others wait."""
+    world, log = current_world(), folder / "log.csv"
     task = progress.add_task("training", total=config.steps, completed=state.step)
-    log = folder / "log.csv"
-    keep_rows(log, state.step)
-    losses: list[float] = []
-    waited, seen, clock = 0.0, 0, time.perf_counter()
-    start = time.perf_counter()
-    for batch in batches(data, state.step):
-        waited += time.perf_counter() - clock
-        losses.append(train_step(config, state, batch))
-        seen += len(batch[0])
-        last = state.step == config.steps
-        due = state.step % config.eval_every == 0 or last
-        row = evaluation(config, folder, state, val) if due else {}
-        if state.step % LOG_EVERY == 0 or due:
-            spent = time.perf_counter() - start
-            row |= {
-                "step": state.step,
-                "loss": round(sum(losses) / len(losses), 5),
-                "lr": round(learning_rates(config, state.step - 1)[0], 7),
-                "pictures_per_second": round(seen / spent, 2),
-                "waited": round(waited / spent, 3),
-            }
-            with log.open("a", newline="", encoding="utf-8") as f:
-                csv.DictWriter(f, LOG_COLUMNS).writerow(row)
-            progress.update(task, description=f"loss {row['loss']:.4f}  {row['pictures_per_second']} pictures/s")
-            losses, waited, seen, start = [], 0.0, 0, time.perf_counter()
-        if due:
-            draw_curves(log, folder / "curves.png")
-        if state.step % config.checkpoint_every == 0 or last:
-            save_state(state, folder / "state.safetensors")
-        progress.update(task, completed=state.step)
-        clock = time.perf_counter()
+    if world.leads:
+        keep_rows(log, state.step)
+    meter, session = Meter(), Meter()
+    with Board(folder / "tensorboard", state.step, config.tensorboard and world.leads) as board:
+        asked = time.perf_counter()
+        for batch in batches(data, state.step):
+            arrived = time.perf_counter()
+            losses = train_step(config, state, batch)
+            for m in (meter, session):
+                m.add(losses, len(batch[0]) * world.size, asked, arrived)
+            last = state.step == config.steps
+            due = state.step % config.eval_every == 0 or last
+            save = state.step % config.checkpoint_every == 0 or last
+            # A row at every checkpoint: rows of a resumed run are then means over the same steps.
+            if world.leads and (due or save or state.step % LOG_EVERY == 0):
+                row = {"step": state.step, "lr": round(learning_rates(config, state.step - 1)[0], 7), **meter.means()}
+                progress.update(task, description=f"loss {row['loss']:.4f}  {row['pictures_per_second']} pictures/s")
+                if due:
+                    row |= evaluation(config, folder, state, val)
+                add_row(log, row)
+                board.add(row, folder / "sheet.png" if due and val else None)
+                if due:
+                    draw_curves(log, folder / "curves.png")
+                if save:
+                    save_state(state, folder / "state.safetensors")
+                meter = Meter()
+            if due or save:
+                world.barrier()
+            progress.update(task, completed=state.step)
+            asked = time.perf_counter()
+    if session.losses:
+        say(progress, session.sentence())
 
 
-def keep_rows(log: Path, step: int) -> None:
-    """Start the log, or on resume drop the rows after the checkpoint, which will be written again."""
-    rows: list[dict[str, str]] = []
-    if log.exists() and step:
-        with log.open(newline="", encoding="utf-8") as f:
-            rows = [r for r in csv.DictReader(f) if int(r["step"]) <= step]
-    with log.open("w", newline="", encoding="utf-8") as f:
-        writer = csv.DictWriter(f, LOG_COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+def say(progress: Progress, line: str) -> None:
+    """Print above the progress bar."""
+    progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def evaluation(config: TrainConfig, folder: Path, state: TrainState, val: list[Pair]) -> dict[str, float]:

@@ -1,7 +1,11 @@
-"""How good a matte is: person IoU and boundary IoU per picture, then the mean per source. numpy only."""
+"""How good a matte is: region, boundary and error per picture, steadiness per pair of frames, means per source.
+
+Alpha is float32 HxW in 0..1, a label uint8 HxW in 0..255, both of the same size. numpy and OpenCV only.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 BOUNDARY_RATIO = 0.02  # of the diagonal, as in Cheng et al. 2021
+FLICKER_RATIO = 0.01  # of the diagonal, on each side of the label's edge: 7 pixels at 640x360
+GRADIENT_SIGMA = 1.4  # pixels, as in Rhemann et al. 2009
+GRADIENT_RADIUS = 4  # pixels; beyond it the Gaussian is below 1 %
 PORTRAIT = ("eg1800", "aisegment", "selfie1460")
 
 
@@ -20,10 +29,14 @@ def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(a & b) / union) if union else 1.0
 
 
+def mean_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    """The mean of the person's IoU and the background's (mIoU of two classes)."""
+    return (iou(a, b) + iou(~a, ~b)) / 2
+
+
 def boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The mask's pixels within 2 % of the diagonal of its edge; the picture's border counts as an edge."""
-    h, w = mask.shape
-    d = max(1, round(BOUNDARY_RATIO * float(np.hypot(h, w))))
+    d = pixels(BOUNDARY_RATIO, mask.shape)
     padded = np.pad(mask.astype(np.uint8), 1)
     inner = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=d)[1:-1, 1:-1]
     edge: NDArray[np.bool_] = mask & (inner == 0)
@@ -35,9 +48,64 @@ def boundary_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     return iou(boundary(a), boundary(b))
 
 
+def pixels(ratio: float, shape: tuple[int, ...]) -> int:
+    """A share of a picture's diagonal in whole pixels, at least one."""
+    return max(1, round(ratio * math.hypot(*shape)))
+
+
+def gradient_error(alpha: F32, truth: F32) -> float:
+    """Sum over pixels of (|grad alpha| - |grad truth|)^2, divided by 1000 (Rhemann et al. 2009); 0 is perfect.
+
+    Gradients are Gaussian derivatives, sigma 1.4, each filter of L2 norm 1, borders replicated: the filter and
+    the scale of the published matting figures. It is a sum: compare it on the same pictures only.
+    """
+    return float(np.square(gradient(alpha) - gradient(truth)).sum()) / 1000
+
+
+def gradient(alpha: F32) -> F32:
+    """Magnitude of the Gaussian derivative, float32 HxW."""
+    x = np.arange(-GRADIENT_RADIUS, GRADIENT_RADIUS + 1)
+    smooth = np.exp(-(x**2) / (2 * GRADIENT_SIGMA**2))
+    slope = x * smooth
+    smooth, slope = smooth / np.linalg.norm(smooth), slope / np.linalg.norm(slope)
+    across = cv2.sepFilter2D(alpha, cv2.CV_32F, slope, smooth, borderType=cv2.BORDER_REPLICATE)
+    down = cv2.sepFilter2D(alpha, cv2.CV_32F, smooth, slope, borderType=cv2.BORDER_REPLICATE)
+    return cv2.magnitude(across, down).astype(np.float32, copy=False)
+
+
+def dtssd(alpha: F32, alpha_before: F32, truth: F32, truth_before: F32) -> float:
+    """100 * sqrt(mean over pixels of ((alpha - alpha_before) - (truth - truth_before))^2) (Erofeev et al. 2015).
+
+    The formula and the factor with which RobustVideoMatting (Lin et al. 2022) reports it; 0 is perfect.
+    """
+    return 100 * float(np.sqrt(np.square((alpha - alpha_before) - (truth - truth_before)).mean()))
+
+
+def edge_flicker(alpha: F32, alpha_before: F32, truth: F32, truth_before: F32) -> float | None:
+    """How much alpha changes at the edge, other than the truth does: in percent of full alpha; 0 is perfect.
+
+    100 * mean of |(alpha - alpha_before) - (truth - truth_before)| over the pixels within 1 % of the diagonal
+    of the truth's edge in either frame. None when there is no edge: the far larger rest of the
+    picture, where nothing happens, would dilute the figure.
+    """
+    band = edge_band(truth) | edge_band(truth_before)
+    if not band.any():
+        return None
+    return 100 * float(np.abs((alpha - alpha_before) - (truth - truth_before))[band].mean())
+
+
+def edge_band(truth: F32) -> NDArray[np.bool_]:
+    """Where truth, cut at a half, has both kinds of pixel within 1 % of the diagonal; the border is no edge."""
+    person = (truth > 0.5).astype(np.uint8)
+    k = 2 * pixels(FLICKER_RATIO, truth.shape) + 1
+    window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (k, k))
+    band: NDArray[np.bool_] = cv2.dilate(person, window) > cv2.erode(person, window)
+    return band
+
+
 @dataclass(frozen=True)
 class Score:
-    """One picture's result; fractions 0..1. `empty` pictures have nobody in them: only `person` counts."""
+    """One picture's result; fractions 0..1 but for the last three. `empty` pictures have nobody in them."""
 
     source: str
     iou: float
@@ -45,17 +113,41 @@ class Score:
     person: float  # share of the picture called person
     mae: float  # mean |alpha - label|
     empty: bool
+    mean_iou: float
+    gradient: float  # see `gradient_error`
+    dtssd: float | None = None  # see `dtssd`; None for a still and a clip's first frame
+    flicker: float | None = None  # see `edge_flicker`
+
+    def figures(self) -> dict[str, float]:
+        """What is reported, in percent but for `gradient` and `dtssd`; of empty pictures false alarms, no IoU."""
+        row = {"mae": 100 * self.mae, "gradient": self.gradient}
+        if self.empty:
+            row["false_alarm"] = 100 * self.person
+        else:
+            row |= {"iou": 100 * self.iou, "boundary_iou": 100 * self.boundary_iou, "mean_iou": 100 * self.mean_iou}
+        steadiness = {"dtssd": self.dtssd, "flicker": self.flicker}
+        return row | {name: value for name, value in steadiness.items() if value is not None}
 
 
-def score(source: str, alpha: NDArray[np.float32], label: NDArray[np.uint8]) -> Score:
-    """Compare alpha (float32 HxW) with a label (uint8 HxW, 0..255) of the same size, cut at a half."""
-    a, b = alpha > 0.5, label > 127
-    mae = float(np.abs(alpha - label.astype(np.float32) / 255).mean())
-    return Score(source, iou(a, b), boundary_iou(a, b), float(a.mean()), mae, not b.any())
+def score(source: str, alpha: F32, label: U8, before: tuple[F32, U8] | None = None) -> Score:
+    """Compare alpha with a label, both cut at a half for the IoUs; `before`: the same two of the previous frame."""
+    a, b, truth = alpha > 0.5, label > 127, as_alpha(label)
+    steadiness: tuple[float | None, float | None] = (None, None)
+    if before is not None:
+        pairs = (alpha, before[0], truth, as_alpha(before[1]))
+        steadiness = dtssd(*pairs), edge_flicker(*pairs)
+    mae, grad = float(np.abs(alpha - truth).mean()), gradient_error(alpha, truth)
+    whole = iou(a, b), boundary_iou(a, b), float(a.mean()), mae, not b.any()
+    return Score(source, *whole, mean_iou(a, b), grad, *steadiness)
+
+
+def as_alpha(label: U8) -> F32:
+    """uint8 0..255 as float32 0..1."""
+    return label.astype(np.float32) / np.float32(255)
 
 
 def summary(scores: Iterable[Score]) -> dict[str, dict[str, float]]:
-    """Means in percent by source, and over PORTRAIT, ALL (every picture with a person) and EMPTY."""
+    """Means of `Score.figures` by source, and over PORTRAIT, ALL (every picture with a person) and EMPTY."""
     groups: dict[str, list[Score]] = defaultdict(list)
     for s in scores:
         groups[s.source].append(s)
@@ -65,15 +157,46 @@ def summary(scores: Iterable[Score]) -> dict[str, dict[str, float]]:
             groups["ALL"].append(s)
             if s.source in PORTRAIT:
                 groups["PORTRAIT"].append(s)
-    table = {}
+    table: dict[str, dict[str, float]] = {}
     for name in sorted(groups, key=lambda g: (g.isupper(), g)):
-        items = groups[name]
-        people = [s for s in items if not s.empty]
-        row: dict[str, float] = {"pictures": len(items), "mae": 100 * float(np.mean([s.mae for s in items]))}
-        if people:
-            row["iou"] = 100 * float(np.mean([s.iou for s in people]))
-            row["boundary_iou"] = 100 * float(np.mean([s.boundary_iou for s in people]))
-        else:
-            row["false_alarm"] = 100 * float(np.mean([s.person for s in items]))
-        table[name] = row
+        columns: dict[str, list[float]] = defaultdict(list)
+        for s in groups[name]:
+            for figure, value in s.figures().items():
+                columns[figure].append(value)
+        means = {figure: float(np.mean(values)) for figure, values in columns.items()}
+        table[name] = {"pictures": len(groups[name]), **means}
     return table
+
+
+class Reliability:
+    """Whether an alpha of 0.7 is right 7 times in 10: predicted alpha in equal bins against what labels say."""
+
+    def __init__(self, bins: int = 15) -> None:
+        self.pixels = np.zeros(bins)  # by bin of predicted alpha
+        self.alpha = np.zeros(bins)  # their sum
+        self.person = np.zeros(bins)  # how many of them the label calls person
+
+    def add(self, alpha: F32, label: U8) -> None:
+        """Count one picture's pixels."""
+        bins = len(self.pixels)
+        index = np.minimum((alpha * bins).astype(np.intp), bins - 1).ravel()
+        self.pixels += np.bincount(index, minlength=bins)
+        self.alpha += np.bincount(index, alpha.ravel(), bins)
+        self.person += np.bincount(index, (label > 127).ravel(), bins)
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error (Guo et al. 2017), 0..1: mean over pixels of |share - mean alpha| of their bin."""
+        return float(np.abs(self.person - self.alpha).sum() / max(1.0, self.pixels.sum()))
+
+    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(mean alpha, share called person) of the bins that have pixels."""
+        some = self.pixels > 0
+        return self.alpha[some] / self.pixels[some], self.person[some] / self.pixels[some]
+
+    def figures(self) -> dict[str, float | list[float]]:
+        """For JSON: the error, and per bin with pixels: mean alpha, share called person, pixels."""
+        alpha, person = self.curve()
+        counts = self.pixels[self.pixels > 0]
+        rows = {"alpha": alpha, "person": person, "pixels": counts}
+        return {"expected_calibration_error": self.error, **{name: row.tolist() for name, row in rows.items()}}

@@ -1,8 +1,9 @@
-"""Pictures of a run: loss and IoU curves, and a contact sheet of what the net says of real pictures."""
+"""Pictures of a run or a model: loss and IoU curves, contact sheets of what it says of real pictures, reliability."""
 
 from __future__ import annotations
 
 import csv
+import heapq
 from pathlib import Path
 
 import cv2
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
-from rtseg_train.data import Pair, read_pair
+from rtseg_train.dataset import Pair
 from rtseg_train.evaluate import Predictor
+from rtseg_train.masks import read_pair
+from rtseg_train.metrics import Reliability, Score
 
 TILE_HEIGHT, SHEET_WIDTH, GAP = 192, 1900, 6  # pixels
 
@@ -59,11 +62,19 @@ def tile(image: NDArray[np.uint8], label: NDArray[np.uint8], alpha: NDArray[np.f
 
 
 def draw_sheet(predict: Predictor, pairs: list[Pair], target: Path) -> None:
-    """A contact sheet PNG of the given pairs, as many `tile`s to a row as fit."""
-    rows: list[list[NDArray[np.uint8]]] = [[]]
+    """A contact sheet PNG of the given pairs."""
+    tiles = []
     for pair in pairs:
         image, label = read_pair(pair)
-        made = tile(image, label, predict(image))[:, :SHEET_WIDTH]
+        tiles.append(tile(image, label, predict(image)))
+    draw_tiles(tiles, target)
+
+
+def draw_tiles(tiles: list[NDArray[np.uint8]], target: Path) -> None:
+    """A PNG of tiles (uint8 BGR, TILE_HEIGHT high), as many to a row as fit."""
+    rows: list[list[NDArray[np.uint8]]] = [[]]
+    for made in tiles:
+        made = made[:, :SHEET_WIDTH]
         if sum(t.shape[1] + GAP for t in rows[-1]) + made.shape[1] > SHEET_WIDTH:
             rows.append([])
         rows[-1].append(made)
@@ -76,3 +87,49 @@ def draw_sheet(predict: Predictor, pairs: list[Pair], target: Path) -> None:
     _, png = cv2.imencode(".png", sheet)
     with whole_file(target) as temporary:
         temporary.write_bytes(png.tobytes())
+
+
+class WorstTiles:
+    """Keeps the tiles of the worst pictures seen; an empty picture is as bad as the share of it called person."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self._seen = count, 0
+        self._heap: list[tuple[float, int, NDArray[np.uint8]]] = []  # how bad, minus the order, tile
+
+    def look(
+        self, image: NDArray[np.uint8], label: NDArray[np.uint8], alpha: NDArray[np.float32], score: Score
+    ) -> None:
+        """Consider one picture."""
+        badness, self._seen = score.person if score.empty else 1 - score.iou, self._seen + 1
+        if len(self._heap) < self.count:
+            heapq.heappush(self._heap, (badness, -self._seen, tile(image, label, alpha)))
+        elif badness > self._heap[0][0]:
+            heapq.heapreplace(self._heap, (badness, -self._seen, tile(image, label, alpha)))
+
+    def write(self, target: Path) -> None:
+        """A contact sheet PNG, worst first."""
+        draw_tiles([made for _, _, made in sorted(self._heap, key=lambda item: item[:2], reverse=True)], target)
+
+
+def draw_reliability(bins: Reliability, target: Path) -> None:
+    """Plot what share of pixels of each alpha the labels call person, and how many there are, into a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    alpha, person = bins.curve()
+    count = len(bins.pixels)
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(5.5, 7), sharex=True, height_ratios=(3, 1), layout="constrained"
+    )
+    above.plot([0, 1], [0, 1], ls="--", lw=1, color="grey", label="perfect")
+    above.plot(alpha, person, marker="o", label="model")
+    above.set(ylabel="share that the label calls person", xlim=(0, 1), ylim=(0, 1))
+    above.set_title(f"expected calibration error {100 * bins.error:.2f} %")
+    above.legend(loc="upper left")
+    below.bar((np.arange(count) + 0.5) / count, np.maximum(bins.pixels, 0.5), width=0.9 / count)
+    below.set(xlabel="predicted alpha", ylabel="pixels", yscale="log")
+    with whole_file(target) as temporary:
+        figure.savefig(temporary, dpi=110)
+    plt.close(figure)

@@ -1,12 +1,13 @@
 """`rtseg train`: train a net on your own pictures.
 
-rtseg train my/train.csv --val my/val.csv --out runs/mine
+rtseg train photos/ --out runs/mine
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,9 @@ import typer
 from rtseg.errors import DataError
 from rtseg_train.config import TrainConfig, field_help
 
+PRESETS = ("article",)
+ARTICLE_EPOCHS, ARTICLE_SEED = 10, 2021  # as the article has them
+WITH_PRESET = ("val", "strict", "seed")  # settings that mean something to a preset
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
@@ -44,30 +48,162 @@ def train_command(
     *,
     data: Annotated[
         Path | None,
-        typer.Argument(metavar="LIST", help="CSV with the columns image,mask[,source].", show_default=False),
+        typer.Argument(
+            metavar="DATA",
+            help="Labelled pictures: a CSV with the columns image,mask[,source]; a folder with 1.png beside "
+            "1_matte.png (or 1_mask.png); or one with images/ and masks/. Folders may be split: training/, testing/.",
+            show_default=False,
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; else runs/NAME.", show_default=False)] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, settings as saved.", show_default=False)
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A JSON of settings, such as another run's config.json; options given here win. "
+            "Paths in it count from the working directory.",
+            show_default=False,
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="article: the plain U-Net recipe of the tutorials instead.", show_default=False),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of the preset (default 10); else see --steps.", show_default=False)
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Look at the pictures, say what was found (data.json, data.png) and stop.")
+    ] = False,
+    show_batch: Annotated[
+        bool, typer.Option("--show-batch", help="Draw what the net would see first (batch.png) and stop.")
+    ] = False,
     settings: dict[str, Any],
 ) -> None:
-    """Train a net on the labelled pictures of LIST, in two phases: decoder first, then everything.
+    """Train a net on the labelled pictures of DATA, in two phases: decoder first, then everything.
 
-    Example: rtseg train my/train.csv --val my/val.csv --encoder encoder.safetensors --out runs/mine
+    Looks at all pictures first and skips what can't be used.
+
+    Example: rtseg train photos/ --out runs/mine
     """
     given = {name: value for name, value in settings.items() if value is not None}
+    others = {"DATA": data, "--out": out, "--config": config, "--preset": preset, "--epochs": epochs}
+    others |= {"--check": check, "--show-batch": show_batch}
     if resume is not None:
-        if data or out or given:
-            extra = ["LIST"] * bool(data) + ["--out"] * bool(out) + [f"--{n.replace('_', '-')}" for n in given]
+        extra = [*(name for name, value in others.items() if value), *options(given)]
+        if extra:
             raise DataError(f"--resume takes everything from {resume / 'config.json'}; leave out {', '.join(extra)}")
-        folder, config = resume, TrainConfig.load(resume / "config.json")
-    elif data is None:
-        raise DataError("which pictures? Give a LIST.csv with the columns image,mask, or --resume FOLDER")
+        run_training(TrainConfig.load(resume / "config.json"), resume, True)
+        return
+    if preset is not None:
+        if preset not in PRESETS:
+            raise DataError(f"unknown preset {preset!r}; choose from {', '.join(PRESETS)}")
+        extra = [name for name in ("--config", "--check", "--show-batch") if others[name]]
+        extra += options(given.keys() - set(WITH_PRESET))
+        if extra:
+            raise DataError(f"--preset {preset} has settings of its own; leave out {', '.join(extra)}")
+    elif epochs is not None:
+        raise DataError("--epochs belongs to --preset article; this training counts steps: give --steps")
+    values = (read_settings(config) if config else {}) | given | ({"train": str(data)} if data else {})
+    if "train" not in values:
+        raise DataError("which pictures? Give a folder or a CSV with the columns image,mask, or --resume FOLDER")
+    if preset is not None:
+        run_article(values, out or Path("runs") / preset, epochs or ARTICLE_EPOCHS)
+        return
+    made = TrainConfig(**values)
+    folder = out or Path("runs") / made.model_name
+    if check or show_batch:
+        run_look(made, folder, show_batch)
     else:
-        config = TrainConfig(train=str(data), **given)
-        folder = out or Path("runs") / config.model_name
-    run_training(config, folder, resume is not None)
+        run_training(made, folder, False)
+
+
+def options(names: Iterable[str]) -> list[str]:
+    """Settings as they are written on the command line."""
+    return [f"--{name.replace('_', '-')}" for name in sorted(names)]
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Some or all fields of TrainConfig from a JSON file; raises DataError for anything else."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as e:
+        raise DataError(f"cannot read the settings {path}: {e}") from e
+    if not isinstance(values, dict):
+        raise DataError(f'{path} holds no settings: it needs an object such as {{"steps": 2000}}')
+    types = TrainConfig.option_types() | {"train": str}
+    unknown = sorted(values.keys() - types.keys())
+    if unknown:
+        raise DataError(f"{path} has settings that rtseg does not know: {', '.join(unknown)}")
+    for name, value in values.items():
+        kind = types[name]
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if isinstance(value, bool) != (kind is bool) or not fits:
+            if value is None:
+                continue
+            raise DataError(f"{path}: {name} is {value!r}; it must be of type {kind.__name__}")
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
+    """Read the pictures, write data.json and data.png into the run's folder, and batch.png when wanted."""
+    from rich.console import Console
+
+    from rtseg.progress import progress_bar
+    from rtseg_train.data import TrainBatches
+    from rtseg_train.preview import draw_batches
+
+    refuse_used(folder, "state.safetensors")
+    data = TrainBatches(config)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    with progress_bar(console) as progress:
+        reading = progress.add_task("reading pictures", total=len(data.val) + len(data.pairs) + len(data.rooms))
+        for _ in data.preload():
+            progress.advance(reading)
+    for line in data.inspection.report(folder):
+        console.print(line)
+    if show_batch:
+        try:
+            steps = draw_batches(data, folder / "batch.png")
+        except OSError as e:
+            raise DataError(f"cannot write {folder / 'batch.png'}: {e}") from e
+        console.print(f"{folder / 'batch.png'}: what the net would see at steps {', '.join(map(str, steps))}")
+
+
+def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
+    """The article's recipe on the pictures that can be used; validation takes the place of its test set."""
+    import cv2
+    from rich.console import Console
+
+    from rtseg.progress import progress_bar
+    from rtseg_train.article import train_article
+    from rtseg_train.data_report import Inspection, usable
+    from rtseg_train.dataset import find_sets
+
+    refuse_used(folder, "state.safetensors", "model.safetensors")
+    cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
+    inspection = Inspection(find_sets(Path(values["train"]), values.get("val")), strict=values.get("strict", False))
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    with progress_bar(console) as progress:
+        reading = progress.add_task("reading pictures", total=len(inspection))
+        for _ in inspection.read():
+            progress.advance(reading)
+    for line in inspection.report(folder):
+        console.print(line)
+    train, test = usable(inspection.train), usable(inspection.val)
+    try:
+        weights = train_article(train, test, folder, epochs=epochs, seed=values.get("seed", ARTICLE_SEED))
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+    console.print(f"{weights}: the weights\nnext: rtseg export {folder}")
+
+
+def refuse_used(folder: Path, *names: str) -> None:
+    """Raise DataError when the folder holds one of the files of a run."""
+    if any((folder / name).exists() for name in names):
+        raise DataError(f"{folder} holds a run already; give another --out")
 
 
 def run_training(config: TrainConfig, folder: Path, resume: bool) -> None:

@@ -1,0 +1,349 @@
+"""Training data as people have it: which layouts are found, what a mask may be, what is said before training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from numpy.typing import NDArray
+
+from rtseg.errors import DataError
+from rtseg_train import article
+from rtseg_train.cli import app
+from rtseg_train.config import TrainConfig
+from rtseg_train.data import TrainBatches
+from rtseg_train.data_report import Inspection
+from rtseg_train.dataset import Pair, find_pairs, find_sets, hold_out
+from rtseg_train.inspect_data import jpeg_is_cut_off, look, looks_inverted
+from rtseg_train.loop import fit
+from rtseg_train.masks import read_mask
+
+U8 = NDArray[np.uint8]
+SMALL = ("--steps=2", "--frozen-steps=1", "--batch=2", "--area=2048", "--max-area=2048", "--workers=0", "--threads=1")
+
+
+def person(size: int = 64) -> U8:
+    """A mask of a bust: the upper corners free, cut by the bottom."""
+    mask = np.zeros((size, size), np.uint8)
+    cv2.ellipse(mask, (size // 2, size), (size // 4, size * 3 // 4), 0, 0, 360, 255, -1)
+    return mask
+
+
+def write(image: Path, mask: Path, alpha: U8 | None = None) -> None:
+    for path, picture in ((image, np.full((64, 64, 3), 90, np.uint8)), (mask, person() if alpha is None else alpha)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), picture)
+
+
+def as_the_article(folder: Path, training: int = 4, testing: int = 2) -> Path:
+    for part, count in (("training", training), ("testing", testing)):
+        for i in range(count):
+            write(folder / part / f"{i:05d}.png", folder / part / f"{i:05d}_matte.png")
+    return folder
+
+
+def images_and_masks(folder: Path, names: str = "abcd") -> Path:
+    for name in names:
+        write(folder / "images" / f"{name}.jpg", folder / "masks" / f"{name}.png")
+    return folder
+
+
+def call(*args: str) -> object:
+    return typer.main.get_command(app).main(args=list(args), prog_name="rtseg", standalone_mode=False)
+
+
+def stems(pairs: list[Pair]) -> list[tuple[str, str]]:
+    return [(p.image.stem, p.mask.stem) for p in pairs]
+
+
+def test_the_articles_layout_and_its_parts(tmp_path: Path) -> None:
+    folder = as_the_article(tmp_path)
+    found = find_pairs(folder)
+    assert stems(found.pairs) == [(f"{i:05d}", f"{i:05d}_matte") for i in range(4)]
+    assert len(find_pairs(folder, "val").pairs) == len(find_pairs(folder, "test").pairs) == 2
+    assert len(find_pairs(folder / "testing").pairs) == 2
+    sets = find_sets(folder, None)
+    assert (len(sets.train.pairs), len(sets.val.pairs), sets.held_out) == (4, 2, False)
+
+
+def test_images_and_masks(tmp_path: Path) -> None:
+    folder = images_and_masks(tmp_path)
+    write(folder / "images" / "anna" / "a.webp", folder / "masks" / "anna" / "a_mask.png")
+    (folder / "masks" / "b.png").unlink()
+    (folder / "images" / "c.jpg").unlink()
+    found = find_pairs(folder)
+    assert [(p.source, p.image.name, p.mask.name) for p in found.pairs] == [
+        ("all", "a.jpg", "a.png"),
+        ("anna", "a.webp", "a_mask.png"),
+        ("all", "d.jpg", "d.png"),
+    ]
+    assert [p.name for p in found.lonely_images] == ["b.jpg"] and [p.name for p in found.lonely_masks] == ["c.png"]
+
+
+@pytest.mark.parametrize("order", ["{part}/{kind}", "{kind}/{part}"])
+def test_images_and_masks_in_parts(tmp_path: Path, order: str) -> None:
+    for part, names in (("train", "abc"), ("val", "de")):
+        for name in names:
+            image, mask = (tmp_path / order.format(part=part, kind=kind) for kind in ("images", "masks"))
+            write(image / f"{name}.jpg", mask / f"{name}.png")
+    sets = find_sets(tmp_path, None)
+    assert [[p.image.stem for p in found.pairs] for found in (sets.train, sets.val)] == [list("abc"), list("de")]
+    assert {p.source for p in sets.train.pairs} == {"all"}
+
+
+def test_what_only_looks_like_a_picture_is_left_out(tmp_path: Path) -> None:
+    folder = images_and_masks(tmp_path)
+    (folder / "images" / "folder.jpg").mkdir()
+    (folder / "masks" / "a.png").unlink()
+    (folder / "masks" / "a.png").mkdir()
+    (folder / "images" / "._b.jpg").write_bytes(b"what macOS leaves behind")
+    found = find_pairs(folder)
+    assert [p.image.stem for p in found.pairs] == list("bcd") and [p.stem for p in found.lonely_images] == ["a"]
+
+
+def test_folders_without_pairs_show_the_layouts(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    write(tmp_path / "apart" / "images" / "a.png", tmp_path / "apart" / "masks" / "b.png")
+    as_the_article(tmp_path / "one_part", testing=0)
+    for name in ("empty", "apart"):
+        with pytest.raises(DataError, match=rf"{name}[\s\S]*CSV[\s\S]*_matte\.png[\s\S]*images/ and masks/"):
+            find_pairs(tmp_path / name)
+    with pytest.raises(DataError, match="one_part has no part for val"):
+        find_pairs(tmp_path / "one_part", "val")
+    with pytest.raises(DataError, match=r"no file or folder .*nowhere"):
+        find_pairs(tmp_path / "nowhere")
+
+
+def test_lists_from_spreadsheets(tmp_path: Path) -> None:
+    images_and_masks(tmp_path)
+    path = tmp_path / "list.csv"
+    path.write_bytes("\ufeffimage,mask\r\nimages/a.jpg,masks/a.png\r\n".encode())
+    assert stems(find_pairs(path).pairs) == [("a", "a")]
+
+
+@pytest.mark.parametrize("length", [5_000, 200_000])
+def test_a_huge_field_is_an_error_of_one_screen(tmp_path: Path, length: int) -> None:
+    (tmp_path / "list.csv").write_text("image,mask\n" + "x" * length + ",y.png\n")
+    with pytest.raises(DataError, match=r"list\.csv") as error:
+        find_pairs(tmp_path / "list.csv")
+    assert len(str(error.value)) < 2000
+
+
+def test_hold_out_is_every_20th_by_name() -> None:
+    def held(count: int) -> list[int]:
+        pairs = [Pair("all", Path(f"{i:05d}.png"), Path("m.png")) for i in reversed(range(count))]
+        kept, out = hold_out(pairs)
+        assert sorted(kept + out, key=str) == sorted(pairs, key=str) and kept == [p for p in pairs if p not in out]
+        return sorted(int(p.image.stem) for p in out)
+
+    assert held(1) == [] and held(2) == [0] and held(40) == [0, 20] and len(held(9000)) == 200
+
+
+SOFT = cv2.GaussianBlur(person(), (0, 0), 3).astype(np.uint8)
+NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("stored", "name", "expected"),
+    [
+        (person(), "grey.png", person()),
+        (person() // 255, "ones.png", person()),
+        (person() // 17, "index.png", person()),
+        (SOFT, "soft.png", SOFT),
+        (np.dstack([person()] * 3), "three.png", person()),
+        (np.dstack([person() * 0, person() * 0, person()]), "red.png", person()),
+        (np.dstack([SOFT * 0, SOFT * 0, SOFT]), "soft_red.png", SOFT),
+        (np.dstack([NOISE, SOFT]), "cut_out.png", SOFT),
+        (np.dstack([person()] * 3 + [np.full_like(person(), 255)]), "opaque.png", person()),
+        (SOFT.astype(np.uint16) * 257, "deep.png", SOFT),
+        (SOFT.astype(np.uint16), "deep_but_8.png", SOFT),
+        ((person() // 255).astype(np.uint16), "deep_ones.png", person()),
+        (person() * 0, "nobody.png", person() * 0),
+    ],
+)
+def test_masks_of_all_kinds(tmp_path: Path, stored: U8, name: str, expected: U8) -> None:
+    cv2.imwrite(str(tmp_path / name), stored)
+    alpha = read_mask(tmp_path / name).alpha
+    assert alpha.dtype == np.uint8 and np.array_equal(alpha, expected)
+
+
+def test_jpeg_masks_keep_their_shape(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "m.jpg"), person())
+    assert np.array_equal(read_mask(tmp_path / "m.jpg").alpha > 127, person() > 127)
+
+
+def test_a_truncated_jpeg_is_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jpg"
+    cv2.imwrite(str(path), NOISE)
+    cv2.imwrite(str(tmp_path / "m.png"), person())
+    pair = Pair("all", path, tmp_path / "m.png")
+    thumbnail = b"\xff\xe1\x00\x08\xff\xd8..\xff\xd9"  # it has an end of its own
+    whole = path.read_bytes()[:2] + thumbnail + path.read_bytes()[2:]
+    for kept in (0.99, 0.5):
+        path.write_bytes(whole[: int(kept * len(whole))])
+        assert jpeg_is_cut_off(path), "OpenCV 4 reads it without a word"
+        assert "cut.jpg" in look(pair)[0].problem
+    path.write_bytes(whole[:40])
+    assert "cut.jpg" in look(pair)[0].problem
+    for data in (whole, whole + b"what a phone appends"):
+        path.write_bytes(data)
+        assert look(pair)[0].problem == ""
+
+
+def test_inverted_masks_are_told_from_people_at_the_border(tmp_path: Path) -> None:
+    at_side, close_up = np.zeros((64, 64), np.uint8), np.full((64, 64), 255, np.uint8)
+    at_side[:, :24] = 255
+    close_up[:20, 54:] = 0
+    assert looks_inverted(255 - person())
+    assert not any(looks_inverted(mask) for mask in (person(), at_side, close_up, person() * 0))
+
+
+def report(folder: Path) -> str:
+    inspection = Inspection(find_sets(folder, "none"))
+    list(inspection.read())
+    return "\n".join(inspection.lines())
+
+
+def test_report_names_what_is_odd(tmp_path: Path) -> None:
+    folder = images_and_masks(tmp_path, "abcdefgh")
+    odd = {"a": person() // 255, "b": person() * 0, "c": person() * 0 + 255, "d": 255 - person(), "e": person()[:9]}
+    for name, mask in odd.items():
+        cv2.imwrite(str(folder / "masks" / f"{name}.png"), mask)
+    (folder / "masks" / "f.png").unlink()
+    said = report(folder)
+    for expected in (
+        "6 of 7 pictures (images/ and masks/)",
+        "smallest 64x64",
+        "1 binary 0/1",
+        "1 taken as 255 (1)",
+        "1 nobody (black)",
+        "all person (1): c.png",
+        "looks inverted (1): d.png",
+        "e.png is 64x9, its picture",
+        "without mask, skipped (1): f.jpg",
+    ):
+        assert expected in said, (expected, said)
+    assert "WARNING" not in said
+
+
+def test_report_is_loud_when_most_masks_look_inverted(tmp_path: Path) -> None:
+    folder = images_and_masks(tmp_path)
+    for name in "abc":
+        cv2.imwrite(str(folder / "masks" / f"{name}.png"), 255 - person())
+    assert "WARNING: 3 of 4 masks look inverted" in report(folder)
+
+
+def test_check_and_show_batch_draw_and_do_not_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, run = images_and_masks(tmp_path / "data", "abcde"), tmp_path / "run"
+    cv2.imwrite(str(folder / "masks" / "e.png"), 255 - person())
+    call("train", str(folder), "--out", str(run), "--check")
+    assert {p.name for p in run.iterdir()} == {"data.json", "data.png"}
+    found = json.loads((run / "data.json").read_text())
+    assert len(found["training"]) == 4 and len(found["validation"]) == 1
+    assert found["training"][-1]["doubts"] == ["looks inverted"]
+    sheet = cv2.imread(str(run / "data.png"))
+    assert sheet is not None and np.all(sheet == (0, 255, 0), axis=2).any()
+    call("train", str(folder), "--out", str(run), "--show-batch", *SMALL)
+    assert cv2.imread(str(run / "batch.png")) is not None and not (run / "state.safetensors").exists()
+    assert "batch.png" in capsys.readouterr().out
+
+
+def tiny(folder: Path, **settings: object) -> TrainConfig:
+    values: dict[str, object] = {"steps": 2, "frozen_steps": 1, "batch": 2, "area": 2048, "max_area": 2048}
+    values |= {"workers": 0, "threads": 1, "warmup": 1, "checkpoint_every": 1, "init": "scratch", **settings}
+    return TrainConfig(train=str(folder), **values)  # type: ignore[arg-type]
+
+
+def test_show_batch_has_a_batch_of_pairs(tmp_path: Path) -> None:
+    from rtseg_train.preview import draw_batches
+
+    data = TrainBatches(tiny(images_and_masks(tmp_path), steps=60, seed=3))
+    list(data.preload())
+    paired = [step for step in range(60) if data[step][3]]
+    assert paired[0] > 2, "another seed: this one shall have none among the first"
+    assert draw_batches(data, tmp_path / "batch.png") == [0, 1, paired[0]]
+
+
+def test_a_run_on_a_folder_resumes_only_with_the_same_pictures(tmp_path: Path) -> None:
+    folder, run = images_and_masks(tmp_path / "data", "abcdef"), tmp_path / "run"
+    (folder / "images" / "b.jpg").write_text("not a picture")
+    fit(tiny(folder), run)
+    config = TrainConfig.load(run / "config.json")
+    assert config.train == str(folder)
+    fit(config, run, resume=True)
+    whole = (folder / "masks" / "c.png").read_bytes()
+    (folder / "masks" / "c.png").write_text("not a picture")
+    with pytest.raises(DataError, match=r"not those[\s\S]*gone: .*c\.jpg[\s\S]*--init"):
+        fit(config, run, resume=True)
+    (folder / "masks" / "c.png").write_bytes(whole)
+    fit(config, run, resume=True)
+
+
+def test_settings_from_a_file_give_way_to_options(tmp_path: Path) -> None:
+    folder, recipe = images_and_masks(tmp_path / "data"), tmp_path / "recipe.json"
+    recipe.write_text('{"train": "elsewhere", "steps": 9, "seed": 5, "lr": 1, "val": "none"}')
+    call("train", str(folder), "--config", str(recipe), "--out", str(tmp_path / "run"), *SMALL, "--init", "scratch")
+    saved = TrainConfig.load(tmp_path / "run" / "config.json")
+    assert (saved.train, saved.steps, saved.seed, saved.lr, saved.val) == (str(folder), 2, 5, 1, "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot read the settings"),
+        ("[1]", "holds no settings"),
+        ('{"colour": 1}', "does not know: colour"),
+        ('{"steps": "many"}', "steps is 'many'"),
+        ('{"steps": true}', "steps is True"),
+    ],
+)
+def test_settings_that_are_none(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "recipe.json").write_text(text)
+    with pytest.raises(DataError, match=message):
+        call("train", str(tmp_path), "--config", str(tmp_path / "recipe.json"))
+
+
+def test_the_articles_recipe_gets_what_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = as_the_article(tmp_path / "data")
+    (folder / "training" / "00001.png").write_text("not a picture")
+    given: list[tuple[int, int, int, int]] = []
+
+    # The recipe itself takes a GPU; tests/test_article.py runs it small.
+    def recipe(train: list[Pair], test: list[Pair], out: Path, *, epochs: int, seed: int) -> Path:
+        given.append((len(train), len(test), epochs, seed))
+        return out / "model.safetensors"
+
+    monkeypatch.setattr(article, "train_article", recipe)
+    call("train", str(folder), "--preset", "article", "--out", str(tmp_path / "run"), "--epochs", "2")
+    assert given == [(3, 2, 2, 2021)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--preset", "article", "--steps", "3", "--lr", "1"], "leave out --lr, --steps"),
+        (["--preset", "article", "--show-batch"], "leave out --show-batch"),
+        (["--preset", "other"], "choose from article"),
+        (["--epochs", "3"], "--epochs belongs to --preset"),
+        (["--resume", "run", "--check", "--strict"], "leave out DATA, --check, --strict"),
+    ],
+)
+def test_options_that_do_not_go_together(tmp_path: Path, options: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        call("train", str(tmp_path), *options)
+
+
+@pytest.mark.parametrize(
+    "break_it", [lambda f: (f / "masks" / "b.png").unlink(), lambda f: (f / "masks" / "b.png").write_text("x")]
+)
+def test_strict_refuses(tmp_path: Path, break_it: Callable[[Path], object]) -> None:
+    folder = images_and_masks(tmp_path / "data")
+    break_it(folder)
+    with pytest.raises(DataError, match=r"--strict refuses[\s\S]*b\."):
+        call("train", str(folder), "--strict", "--out", str(tmp_path / "run"), *SMALL)
+    assert not (tmp_path / "run" / "state.safetensors").exists()

@@ -1,0 +1,143 @@
+"""Clips with masks: frames in order, the label of each, and their scores when they are run as a video.
+
+A clip is a folder with `frames/` (or `images/`) and `masks/`, masks named as their frames; or a video file with
+a folder of masks, one per frame in the order of their names (in the clip's folder too: one video and `masks/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.apply import VIDEOS
+from rtseg.errors import DataError
+from rtseg.pictures import read_picture
+from rtseg.sources import open_source
+from rtseg_train.dataset import list_images, several
+from rtseg_train.evaluate import Look, Predictor
+from rtseg_train.masks import read_mask
+from rtseg_train.metrics import Score, score
+
+U8 = NDArray[np.uint8]
+FRAMES, PICTURES, MASKS = "frames", "images", "masks"  # folders of a clip
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Where the frames and masks of one clip lie. A frame with None for its mask is run but not scored."""
+
+    name: str
+    frames: tuple[Path, ...]  # pictures, or one video file
+    masks: tuple[Path | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def read(self) -> Iterator[tuple[U8, U8 | None]]:
+        """(frame_bgr HxWx3, label HxW 0..255) in order; raises DataError or SourceError for what can't be used."""
+        count = 0
+        for count, image in enumerate(self._images(), start=1):
+            if count > len(self.masks):
+                raise DataError(f"{self.frames[0]} has more frames than the {len(self.masks)} masks of {self.name}")
+            mask = self.masks[count - 1]
+            yield image, None if mask is None else read_label(mask, image.shape[:2])
+        if count < len(self.masks):
+            raise DataError(f"{self.frames[0]} has {count} frames, but there are {len(self.masks)} masks")
+
+    def _images(self) -> Iterator[U8]:
+        if self.frames[0].suffix.lower() in VIDEOS:
+            with open_source(str(self.frames[0])) as source:
+                yield from (frame.image for frame in source)
+        else:
+            yield from (read_picture(path, DataError) for path in self.frames)
+
+
+def read_label(path: Path, shape: tuple[int, ...]) -> U8:
+    """uint8 HxW, 0..255; raises DataError when it has not the frame's shape."""
+    label = read_mask(path).alpha
+    if label.shape != shape:
+        (mh, mw), (h, w) = label.shape, shape
+        raise DataError(f"{path} is {mw}x{mh}, its frame is {w}x{h}")
+    return label
+
+
+def is_clip(path: Path) -> bool:
+    """Whether it is certainly a video: a video file, or a folder with `frames/` or a video beside `masks/`."""
+    if path.suffix.lower() in VIDEOS and path.is_file():
+        return True
+    return (path / MASKS).is_dir() and ((path / FRAMES).is_dir() or bool(videos_in(path)))
+
+
+def find_clips(path: Path, masks: Path | None = None) -> list[Clip]:
+    """The clip at `path`, or those in its subfolders; `masks` is the folder that belongs to a video file.
+
+    Raises DataError that says which layouts there are when nothing fits.
+    """
+    if path.is_file():
+        if masks is None:
+            raise DataError(f"{path} is a video; give the folder of its masks with --masks")
+        return [video_clip(path, masks)]
+    if not path.is_dir():
+        raise DataError(f"{path} is not there; give a clip's folder or a video file")
+    folders = [path] if has_frames(path) else sorted(p for p in path.iterdir() if p.is_dir() and has_frames(p))
+    if not folders:
+        raise DataError(
+            f"{path} is no clip: it needs {MASKS}/ and either {FRAMES}/, {PICTURES}/ or one video file "
+            f"({', '.join(VIDEOS)}) in it, or subfolders like that"
+        )
+    return [folder_clip(folder) for folder in folders]
+
+
+def has_frames(path: Path) -> bool:
+    return is_clip(path) or ((path / PICTURES).is_dir() and (path / MASKS).is_dir())
+
+
+def videos_in(path: Path) -> list[Path]:
+    return sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEOS) if path.is_dir() else []
+
+
+def folder_clip(path: Path) -> Clip:
+    """The clip in a folder, whose name it takes; raises DataError when masks and frames don't belong together."""
+    name = path.resolve().name
+    folder = next((path / f for f in (FRAMES, PICTURES) if (path / f).is_dir()), None)
+    if folder is None:
+        videos = videos_in(path)
+        if len(videos) > 1:
+            raise DataError(f"{path} has {len(videos)} videos beside {MASKS}/; give one of them, and --masks")
+        return video_clip(videos[0], path / MASKS, name)
+    frames, masks = list_images(folder), {p.stem: p for p in list_images(path / MASKS)}
+    strangers = sorted(masks.keys() - {f.stem for f in frames})
+    if strangers:
+        raise DataError(f"{path}: {len(strangers)} masks have no frame of their name: {several(strangers)}")
+    if not masks:
+        raise DataError(f"{path / MASKS} has no pictures in it")
+    return Clip(name, tuple(frames), tuple(masks.get(f.stem) for f in frames))
+
+
+def video_clip(video: Path, masks: Path, name: str | None = None) -> Clip:
+    """A video file with one mask for every frame, in the order of their names."""
+    if not masks.is_dir() or not list_images(masks):
+        raise DataError(f"{masks} is not a folder with a mask for every frame of {video}")
+    return Clip(name or video.stem, (video,), tuple(list_images(masks)))
+
+
+def score_clip(predict: Predictor, clip: Clip, looks: Sequence[Look] = ()) -> Iterator[Score]:
+    """Score the labelled frames in order, as `evaluate` does for stills, with dtSSD and flicker from the second on.
+
+    predict: made with `keep_state` if the model is to see the alpha before; nothing else may use it meanwhile.
+    """
+    before = None
+    for image, label in clip.read():
+        alpha = predict(image)
+        if label is None:
+            before = None
+            continue
+        result = score(clip.name, alpha, label, before)
+        before = alpha, label
+        for look in looks:
+            look(image, label, alpha, result)
+        yield result

@@ -1,0 +1,202 @@
+"""Look at a whole training set before training: in words, and as data.json and data.png in the run's folder.
+
+rtseg train photos/ --check
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from rtseg.errors import DataError
+from rtseg.files import whole_file
+from rtseg_train.dataset import Found, Pair, Sets, several, shorten
+from rtseg_train.inspect_data import Finding, look
+from rtseg_train.preview import draw_findings
+
+INVERTED_SET = 0.5  # share of the masks with anybody that look inverted, above which the whole set does
+NAMED = 5  # pictures named in a line of the report
+ON_SHEET = 48  # pictures
+
+
+class Inspection:
+    """The findings of a run's pictures, in order, and what to make of them."""
+
+    def __init__(self, sets: Sets, rooms: list[Path] | None = None, strict: bool = False) -> None:
+        self.sets, self.rooms, self.strict = sets, rooms or [], strict
+        self.train: list[Finding] = []
+        self.val: list[Finding] = []
+        self.bad_rooms: dict[Path, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.sets.train.pairs) + len(self.sets.val.pairs)
+
+    def read(self) -> Iterator[int]:
+        """Look at every pair; yields the count, at the end `settle`s."""
+        pairs = [(p, self.train) for p in self.sets.train.pairs] + [(p, self.val) for p in self.sets.val.pairs]
+        for count, (pair, findings) in enumerate(pairs, start=1):
+            findings.append(look(pair)[0])
+            yield count
+        self.settle()
+
+    def settle(self) -> None:
+        """Raises DataError when nothing can be used, or when strict and anything can't."""
+        bad = [*(f.problem for f in self.train + self.val if f.problem), *self.bad_rooms.values()]
+        if self.strict:
+            found = (self.sets.train, self.sets.val)
+            bad += [f"{p} has no mask" for part in found for p in part.lonely_images]
+            bad += [f"{p} has no picture" for part in found for p in part.lonely_masks]
+            if bad:
+                raise DataError(f"{len(bad)} pictures can't be used, and --strict refuses that:{several(bad)}")
+        for name, findings in (("training", self.train), ("validation", self.val)):
+            optional = name == "validation" and (self.sets.held_out or not findings)
+            if not usable(findings) and not optional:
+                raise DataError(f"none of the {len(findings)} {name} pictures can be used:{several(bad)}")
+
+    def lines(self) -> list[str]:
+        """What was found, in lines of text."""
+        lines = []
+        for name, found, findings in (
+            ("training", self.sets.train, self.train),
+            ("validation", self.sets.val, self.val),
+        ):
+            good = len(usable(findings))
+            count = f"{good} of {len(findings)} pictures" if good < len(findings) else f"{good} pictures"
+            lines.append(f"{name}: {count} ({found.layout})" if findings else f"{name}: {found.layout}")
+            lines += [f"  {line}" for line in describe(found, findings)]
+        lines += counted("background pictures can't be used, skipped", list(self.bad_rooms.values()))
+        both = {f.pair.image for f in self.train} & {f.pair.image for f in self.val}
+        lines += [f"WARNING: {len(both)} pictures are in both sets, which flatters the validation"] if both else []
+        return lines + inverted_set([f for f in self.train + self.val if not f.problem])
+
+    def fingerprint(self) -> str:
+        """Changes when another picture is used, or one's size or mask changes: batches depend on exactly these."""
+        digest = hashlib.sha256()
+        for f in self.train:
+            if not f.problem:
+                digest.update(f"{f.pair.image.name}|{f.pair.mask.name}|{f.size}|{f.person}\n".encode())
+        for room in self.rooms:
+            if room not in self.bad_rooms:
+                digest.update(f"{room.name}\n".encode())
+        return digest.hexdigest()
+
+    def report(self, folder: Path, resume: bool = False) -> list[str]:
+        """Write data.json and data.png into the run's folder; returns the lines to print. Raises DataError."""
+        doubts = self.check_unchanged(folder) if resume else []
+        self.save(folder)
+        return [*self.lines(), f"{folder / 'data.png'}: the pictures, suspicious ones first", *doubts]
+
+    def check_unchanged(self, folder: Path) -> list[str]:
+        """For a run that goes on: raises DataError when its pictures are not those that it began with."""
+        path = folder / "data.json"
+        if not path.exists():
+            return [f"no {path}: cannot tell whether the pictures are those that the run began with"]
+        try:
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            mark, before = saved["fingerprint"], {r["image"] for r in saved["training"] if "problem" not in r}
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise DataError(f"{path} is not from `rtseg train`: {e!r}") from e
+        if mark == self.fingerprint():
+            return []
+        now = {str(pair.image) for pair in usable(self.train)}
+        changes = [f"gone: {name}" for name in sorted(before - now)] + [f"new: {name}" for name in sorted(now - before)]
+        what = several(changes) if changes else " a picture, a mask or a background is another"
+        raise DataError(
+            f"the pictures are not those that the run in {folder} began with:{what}\nput them back, or start a new "
+            f"run from its weights: rtseg train ... --init {folder / 'model.safetensors'}"
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write data.json (everything) and data.png (the most suspicious pictures first); raises DataError."""
+        parts = {"training": self.train, "validation": self.val}
+        content: dict[str, object] = {"report": self.lines(), "fingerprint": self.fingerprint()}
+        content |= {name: [record(f) for f in findings] for name, findings in parts.items()}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with whole_file(folder / "data.json") as temporary:
+                temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            draw_findings(suspicious_first(self.train + self.val, ON_SHEET), folder / "data.png")
+        except OSError as e:
+            raise DataError(f"cannot write into the run's folder {folder}: {e}") from e
+
+
+def usable(findings: list[Finding]) -> list[Pair]:
+    """The pairs that can be used, in order."""
+    return [f.pair for f in findings if not f.problem]
+
+
+def record(f: Finding) -> dict[str, object]:
+    """A finding for the JSON."""
+    result: dict[str, object] = {"image": str(f.pair.image), "mask": str(f.pair.mask), "source": f.pair.source}
+    if f.problem:
+        return result | {"problem": f.problem}
+    return result | {"size": f.size, "person": f.person, "values": f.values, "done": f.done, "doubts": f.doubts}
+
+
+def describe(found: Found, findings: list[Finding]) -> list[str]:
+    """A set in a few lines: sizes, masks, what is skipped, what to look at."""
+    good, lines = [f for f in findings if not f.problem], []
+    if good:
+        sizes = sorted((f.size for f in good), key=lambda s: s[0] * s[1])
+        smallest, median, largest = (f"{w}x{h}" for w, h in (sizes[0], sizes[len(sizes) // 2], sizes[-1]))
+        lines.append(f"sizes: smallest {smallest}, median {median}, largest {largest}")
+        kinds = Counter("nobody (black)" if f.nobody else values_in_words(f) for f in good)
+        lines.append(f"masks: {', '.join(f'{count} {kind}' for kind, count in kinds.most_common())}")
+        done = Counter(text for f in good for text in f.done)
+        lines += [f"masks converted: {text} ({count})" for text, count in done.most_common()]
+    lines += counted("can't be used, skipped", [f.problem for f in findings if f.problem])
+    for what, paths in (("pictures without mask", found.lonely_images), ("masks without picture", found.lonely_masks)):
+        lines += [f"{what}, skipped ({len(paths)}): {some([p.name for p in paths])}"] if paths else []
+    by_doubt: dict[str, list[str]] = {}
+    for f in good:
+        for doubt in f.doubts:
+            by_doubt.setdefault("nearly all person" if "%" in doubt else doubt, []).append(f.pair.mask.name)
+    return lines + [f"suspicious: {doubt} ({len(names)}): {some(names)}" for doubt, names in by_doubt.items()]
+
+
+def values_in_words(f: Finding) -> str:
+    """The kind of a mask that is not black."""
+    return {"one value": "all person", "soft": "soft"}.get(f.values, f"binary {f.values}")
+
+
+def inverted_set(good: list[Finding]) -> list[str]:
+    """A loud line when most masks with anybody look inverted."""
+    people = [f for f in good if not f.nobody]
+    wrong = [f for f in people if f.doubts and f.doubts[0] in ("looks inverted", "all person")]
+    if len(wrong) <= INVERTED_SET * len(people) or not wrong:
+        return []
+    what = f"{len(wrong)} of {len(people)} masks look inverted (upper corners person, middle not)"
+    return [
+        f"WARNING: {what}. White must be the person: if black is, turn the masks round (255 - mask) and start again"
+    ]
+
+
+def counted(what: str, problems: list[str], shown: int = NAMED) -> list[str]:
+    """How many, and the first few, a line each; nothing for none."""
+    if not problems:
+        return []
+    more = [f"  ... and {len(problems) - shown} more"] if len(problems) > shown else []
+    return [f"{what} ({len(problems)}):", *(f"  {shorten(p, 300)}" for p in problems[:shown]), *more]
+
+
+def some(names: list[str]) -> str:
+    """The first few names and how many more."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(shorten(n, 60) for n in names[:NAMED]) + more
+
+
+def suspicious_first(findings: list[Finding], count: int) -> list[Finding]:
+    """Up to `count` readable ones to look at: those with doubts, worst first, then some of the others, spread out."""
+    order = ("all person", "looks inverted", "nearly black", "% is person")
+    good = [f for f in findings if not f.problem]
+
+    def rank(f: Finding) -> int:
+        return next((i for i, text in enumerate(order) if text in f.doubts[0]), len(order))
+
+    doubtful = sorted((f for f in good if f.doubts), key=rank)[:count]
+    others = [f for f in good if not f.doubts]
+    room = min(count - len(doubtful), len(others))
+    return doubtful + [others[i * len(others) // room] for i in range(room)]

@@ -1,0 +1,98 @@
+"""Look at one labelled picture: can it be used, what is its mask, what looks wrong about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.errors import DataError
+from rtseg_train.dataset import Pair
+from rtseg_train.masks import JPEG, Mask, read_labelled
+
+U8 = NDArray[np.uint8]
+ALL_PERSON = 0.97  # share of a picture above which a mask is suspicious
+SMALLEST_SIDE = 32  # pixels; the nets work in steps of 32
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one labelled picture turned out to be."""
+
+    pair: Pair
+    problem: str = ""  # why it can't be used; "" when it can
+    size: tuple[int, int] = (0, 0)  # width, height in pixels
+    values: str = ""  # of the mask on disk: "0/255", "0/1", "soft", "one value"
+    done: tuple[str, ...] = ()  # to the mask on reading, in words
+    person: float = 0.0  # share of the picture that is person
+    doubts: tuple[str, ...] = ()  # worst first
+
+    @property
+    def nobody(self) -> bool:
+        """A usable picture with a black mask."""
+        return not self.problem and self.values == "one value" and self.person == 0
+
+
+def look(pair: Pair) -> tuple[Finding, U8, U8]:
+    """A picture's finding, the picture and its alpha as `read_pair` gives them; both are 0x0 when unusable."""
+    try:
+        if pair.image.suffix.lower() in JPEG and jpeg_is_cut_off(pair.image):
+            raise DataError(f"{pair.image} is cut off: a JPEG without its end")
+        if pair.mask.suffix.lower() in JPEG and jpeg_is_cut_off(pair.mask):
+            raise DataError(f"{pair.mask} is cut off: a JPEG without its end")
+        image, mask = read_labelled(pair)
+    except DataError as e:
+        nothing = np.zeros((0, 0), np.uint8)
+        return Finding(pair, str(e)), nothing, nothing
+    height, width = mask.alpha.shape
+    person = round(float(np.count_nonzero(mask.alpha > 127)) / mask.alpha.size, 4)
+    found = Finding(pair, "", (width, height), mask.values, mask.done, person, doubts_of(mask, person))
+    return found, image, mask.alpha
+
+
+def jpeg_is_cut_off(path: Path) -> bool:
+    """Whether a JPEG has no end after its first scan: OpenCV 4 reads such a file and fills up with grey.
+
+    A file that can't be read or is not a JPEG is not cut off: reading it will say what is wrong.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    at = 2 if data[:2] == b"\xff\xd8" else len(data)
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xDA:  # the scan; an end before it would be a thumbnail's
+            return data.find(b"\xff\xd9", at) < 0
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+def doubts_of(mask: Mask, person: float) -> tuple[str, ...]:
+    """What is suspicious about a mask, worst first; every one of these can be right."""
+    height, width = mask.alpha.shape
+    reasons = {
+        "all person": person == 1,
+        "looks inverted": person < 1 and looks_inverted(mask.alpha),
+        f"{100 * person:.0f} % is person": ALL_PERSON < person < 1,
+        "nearly black": mask.alpha.any() and person == 0,
+        "a mask in colour": any(text.startswith("colour") for text in mask.done),
+        f"only {width}x{height}": min(width, height) < SMALLEST_SIDE,
+    }
+    return tuple(reason for reason, applies in reasons.items() if applies)
+
+
+def looks_inverted(alpha: U8) -> bool:
+    """Whether both upper corners are person and the middle is not.
+
+    People are cut off by the bottom and often by a side or the top, and fill the middle; hardly anybody
+    fills both upper corners and leaves the middle free. Two people at the sides do: a hint, no proof.
+    Of 464 hand-labelled people none was so judged, of the same masks inverted 363 were.
+    """
+    height, width = alpha.shape
+    person = alpha > 127
+    rows, columns = max(1, height // 6), max(1, width // 6)
+    corners = min(person[:rows, :columns].mean(), person[:rows, -columns:].mean())
+    middle = person[height * 3 // 8 : height * 6 // 8 + 1, width * 3 // 8 : width * 5 // 8 + 1].mean()
+    return bool(corners > 0.8 and middle < 0.3)

@@ -1,0 +1,180 @@
+"""Adapt a model to one person and one room from a minute of video: label it, train on it, keep what is better."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+from torch import nn
+
+from rtseg.errors import DataError
+from rtseg.files import whole_file
+from rtseg.frames import Source
+from rtseg.model import ASSETS
+from rtseg.pictures import read_picture
+from rtseg.sources import open_source
+from rtseg_train.checkpoint import load_weights, save_weights
+from rtseg_train.config import TrainConfig
+from rtseg_train.data import MAX_SIDE
+from rtseg_train.evaluate import torch_predictor
+from rtseg_train.loop import SHIPPED, fit
+from rtseg_train.metrics import score, summary
+from rtseg_train.selflabel import Room, find_room, label, opinions
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+FRAMES = 96  # taken from the clip, evenly
+HELD_BACK = 0.2  # of the frames, the last ones: what decides whether the new model is better
+LEAST = 20  # frames with somebody in them
+KEEP_IOU = 0.1  # percent of IoU that may be lost where the edge gains
+FULL_ROOM = 0.98  # share of the room's pixels that must be known to train on it as an empty picture
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Scores on the held-back frames, percent: IoU, boundary IoU, false alarm on the empty room (None without)."""
+
+    old: dict[str, float]
+    new: dict[str, float]
+
+    @property
+    def better(self) -> bool:
+        """A better edge, no worse IoU, and the room no less empty."""
+        return (
+            self.new["boundary_iou"] > self.old["boundary_iou"]
+            and self.new["iou"] > self.old["iou"] - KEEP_IOU
+            and self.new.get("false_alarm", 0) <= self.old.get("false_alarm", 0) + 0.01
+        )
+
+
+def tune(source: str, model: str, folder: Path, *, plate: Path | None, seconds: float, steps: int) -> Verdict:
+    """Train `model` (a shipped name or a .safetensors) on the clip or camera `source`; results in `folder`.
+
+    `folder/model.safetensors` exists afterwards only if the new model is better. Raises DataError when the
+    clip shows nobody, SourceError when it can't be read.
+    """
+    if (folder / "run").exists():
+        raise DataError(f"{folder} holds a tuning already; give another --out")
+    start = SHIPPED / f"{model}.safetensors" if Path(model).name == model and "." not in model else Path(model)
+    net, notes = load_weights(start)
+    area = int(str(notes["area"]))
+    frames = sample_frames(source, seconds)
+    seen = list(track(opinions(net, area, frames), "labelling", total=len(frames), transient=True))
+    empty = fit_size(read_picture(plate, DataError), frames[0].shape) if plate else None
+    room = find_room(frames, [o.alpha for o in seen], empty)
+    labels = [label(f, o, room) for f, o in zip(frames, seen, strict=True)]
+    if sum((alpha > 0.5).mean() > 0.005 for alpha in labels) < LEAST:
+        raise DataError(f"{source}: fewer than {LEAST} of {len(frames)} frames show a person; record a longer clip")
+    split = round(len(frames) * (1 - HELD_BACK))
+    data = write_data(folder / "data", frames[:split], labels[:split], room)
+    config = TrainConfig(
+        train=str(data / "train.csv"),
+        val="none",
+        backgrounds=str(data / "backgrounds"),
+        arch=str(notes["arch"]),
+        init=str(start),
+        area=area,
+        max_area=2 * area,
+        steps=steps,
+        frozen_steps=0,
+        batch=8,
+        lr=2e-4,
+        encoder_lr=5e-5,
+        warmup=20,
+        composite=0.3,
+        ema=0.98,
+        eval_every=steps,
+    )
+    tuned, _ = load_weights(fit(config, folder / "run"))
+    held = list(zip(frames[split:], labels[split:], strict=True))
+    verdict = Verdict(*(scores(n, area, held, room) for n in (net, tuned)))
+    with whole_file(folder / "verdict.json") as temporary:
+        temporary.write_text(json.dumps(dataclasses.asdict(verdict), indent=2) + "\n", encoding="utf-8")
+    if verdict.better:
+        save_weights(tuned, folder / "model.safetensors", notes | {"name": f"{notes['name']}-tuned", "scores": {}})
+    return verdict
+
+
+def sample_frames(source: str, seconds: float) -> list[U8]:
+    """FRAMES frames spread over a file, or over so many seconds of a live source; uint8 HxWx3 BGR."""
+    with open_source(source) as opened:
+        if opened.live:
+            return list(live_frames(opened, seconds))
+        frames: list[U8] = []
+        stride = max(1, (opened.count or 0) // FRAMES)
+        for number, frame in enumerate(opened):
+            if number % stride == 0:
+                frames.append(limit(frame.image))
+            if len(frames) == 2 * FRAMES:  # a container that does not know its length: thin out and go on
+                frames, stride = frames[::2], 2 * stride
+        return frames
+
+
+def live_frames(camera: Source, seconds: float) -> Iterator[U8]:
+    """A frame every seconds / FRAMES of a live source."""
+    due = start = monotonic()
+    for frame in camera:
+        now = monotonic()
+        if now >= due:
+            due += seconds / FRAMES
+            yield limit(frame.image)
+        if now - start > seconds:
+            return
+
+
+def limit(image: U8) -> U8:
+    """No larger than training keeps pictures."""
+    scale = MAX_SIDE / max(image.shape[:2])
+    if scale >= 1:
+        return image.copy()
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def fit_size(plate: U8, shape: tuple[int, ...]) -> U8:
+    """The plate at the frames' size; raises DataError when its shape is another camera's."""
+    h, w = shape[:2]
+    if abs(plate.shape[1] / plate.shape[0] / (w / h) - 1) > 0.02:
+        raise DataError(f"the plate is {plate.shape[1]}x{plate.shape[0]}, the clip {w}x{h}: not the same camera")
+    return cv2.resize(plate, (w, h), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def write_data(folder: Path, frames: Sequence[U8], labels: Sequence[F32], room: Room | None) -> Path:
+    """The labelled frames as pictures and a list, the room and the shipped backgrounds; returns the folder."""
+    for name in ("images", "masks", "backgrounds"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    rows = [("source", "image", "mask")]
+    for number, (frame, alpha) in enumerate(zip(frames, labels, strict=True)):
+        row = ("clip", f"images/{number:03}.jpg", f"masks/{number:03}.png")
+        cv2.imwrite(str(folder / row[1]), frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        cv2.imwrite(str(folder / row[2]), np.rint(alpha * 255).astype(np.uint8))
+        rows.append(row)
+    for picture in (ASSETS / "backgrounds").glob("*.jpg"):
+        shutil.copy(picture, folder / "backgrounds")
+    if room is not None and room.known.mean() > FULL_ROOM:
+        for number in range(3):  # one in three of the backgrounds
+            cv2.imwrite(str(folder / "backgrounds" / f"own-room-{number}.png"), room.image)
+    with (folder / "train.csv").open("w", newline="", encoding="utf-8") as f:
+        csv.writer(f).writerows(rows)
+    return folder
+
+
+def scores(net: nn.Module, area: int, held: Sequence[tuple[U8, F32]], room: Room | None) -> dict[str, float]:
+    """How well the net, as the camera would run it, agrees with the held-back labels."""
+    predict = torch_predictor(net, area)
+    results = [score("clip", predict(frame), np.rint(alpha * 255).astype(np.uint8)) for frame, alpha in held]
+    if room is not None and room.known.mean() > FULL_ROOM:
+        results.append(score("room", predict(room.image), np.zeros(room.image.shape[:2], np.uint8)))
+    table = summary(results)
+    wanted = {**table.get("ALL", {}), **table.get("EMPTY", {})}
+    return {k: round(v, 3) for k, v in wanted.items() if k in ("iou", "boundary_iou", "false_alarm")}

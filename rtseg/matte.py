@@ -18,22 +18,43 @@ EPS = 1e-3  # variance of grey (0..1) below which a patch counts as flat
 # in the person, and a rim narrower by a quarter, in which a bright wall would glow around a dark coat.
 LOW, HIGH = 0.15, 0.85
 CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
-MOVED = 0.06  # difference of grey (0..1) around a pixel up to which it stands still; at twice this it has moved
-AROUND = 7  # pixels at network size: side of the window that is looked at for it
+AROUND = 7  # pixels at network size: side of the window in which motion is looked for
+MOVED = 0.06  # motion (difference of grey, 0..1) up to which the last alpha is told to the network; at twice this not
+STILL = 0.02  # motion up to which alpha is steadied; at twice this not
+STEADY = 0.6  # how much of a small change of alpha is held back where nothing moves
+DOUBT = 0.4  # change of alpha from which none of it is held back: the network means it
 
 
-def remembered(alpha: F32, grey: F32, before: F32) -> F32:
-    """The last alpha where the picture has not changed since, less where it has; zeros after a cut.
+def motion(grey: F32, before: F32) -> F32 | None:
+    """How much the picture changed around each pixel, float32 HxW; None after a cut.
+
+    grey and `before`: two frames, float32 HxW in 0..1 at network size. Differences are smoothed before their sign
+    is dropped, so that a sensor's noise does not count as motion.
+    """
+    difference = grey - before
+    if cv2.norm(difference, cv2.NORM_L1) > CUT * grey.size:
+        return None
+    change = np.abs(cv2.GaussianBlur(difference, (0, 0), 1))
+    return np.asarray(cv2.blur(change, (AROUND, AROUND)), np.float32)
+
+
+def remembered(alpha: F32, moved: F32) -> F32:
+    """The last frame's alpha where nothing has moved since, nothing where much has; all float32 HxW.
 
     What moved fast is no longer where it was: telling the network otherwise drags a trail behind it.
-    alpha and `before`: of the last frame, grey: of this one; all float32 HxW in 0..1 at network size.
     """
-    change = np.abs(grey - before)
-    if float(change.mean()) > CUT:
-        return np.zeros_like(alpha)
-    # Differences are smoothed before their sign is dropped, so that sensor noise does not count as motion.
-    change = cv2.blur(np.abs(cv2.GaussianBlur(grey - before, (0, 0), 1)), (AROUND, AROUND))
-    return np.asarray(alpha * np.clip(2 - change / MOVED, 0, 1), np.float32)
+    return np.asarray(alpha * np.clip(2 - moved / np.float32(MOVED), 0, 1), np.float32)
+
+
+def steadied(alpha: F32, before: F32, moved: F32) -> F32:
+    """This frame's alpha, held near the last one's where nothing moves and the two nearly agree; float32 HxW.
+
+    A still person's edge stands still in a sensor's noise, and a hand that starts to wave is not held back.
+    """
+    change = before - alpha
+    agreement = np.clip(1 - np.abs(change) / np.float32(DOUBT), 0, 1)
+    held = np.float32(STEADY) * np.clip(2 - moved / np.float32(STILL), 0, 1) * agreement
+    return np.asarray(alpha + held * change, np.float32)
 
 
 def fit_coefficients(grey: F32, alpha: F32, radius: int = RADIUS, eps: float = EPS) -> tuple[F32, F32]:

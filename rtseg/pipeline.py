@@ -15,7 +15,7 @@ from rtseg.background import DEFAULT_BLUR, blurred_room, check_blur, cover, load
 from rtseg.composite import blend, full_alpha, row_weights, widen
 from rtseg.errors import BackgroundError, ModelError, SourceError
 from rtseg.geometry import network_size
-from rtseg.matte import fit_coefficients, remembered
+from rtseg.matte import fit_coefficients, motion, remembered, steadied
 from rtseg.model import AREA_LIMITS, Model
 
 U8 = NDArray[np.uint8]
@@ -99,10 +99,13 @@ class Pipeline:
         marks = [perf_counter()]
         small = shrink(frame_bgr, state.size)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) * np.float32(1 / 255)
-        previous = state.alpha if state.grey is None else remembered(state.alpha, grey, state.grey)
+        moved = None if state.grey is None else motion(grey, state.grey)
+        previous = np.zeros_like(grey) if moved is None else remembered(state.alpha, moved)
         marks.append(perf_counter())
         alpha = self.model.run(small, previous)
         marks.append(perf_counter())
+        if moved is not None:
+            alpha = steadied(alpha, state.alpha, moved)
         a, b = fit_coefficients(grey, alpha)
         widen(a, width, state.a)
         widen(b, width, state.b)

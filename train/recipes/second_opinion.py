@@ -4,7 +4,9 @@ Hand-made masks of different sources disagree by 1 to 3 pixels about where a per
 way. Near the label's edge this mixes in what another segmenter says of the same picture, refined by the
 edge filter; away from the edge the label stands, whatever the other says.
 
-python train/recipes/second_opinion.py DATA/train.csv OPINIONS OUT   (OPINIONS: from mediapipe_opinion.py)
+python train/recipes/second_opinion.py DATA/train.csv OPINIONS OUT [MORE.csv ...]
+
+OPINIONS is from mediapipe_opinion.py; further lists are taken as they are.
 """
 
 from __future__ import annotations
@@ -52,12 +54,16 @@ def mix(label: NDArray[np.uint8], opinion: NDArray[np.float32]) -> NDArray[np.ui
     return np.rint(label * (1 - share) + 255 * opinion * share).astype(np.uint8)
 
 
-def main(train_list: Path, opinions: Path, out: Path) -> None:
-    """Write OUT/masks/... and OUT/train.csv with absolute picture paths."""
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a list with the columns source,image,mask."""
+    with path.open(newline="", encoding="utf-8") as f:
+        return list(csv.DictReader(f))
+
+
+def main(train_list: Path, opinions: Path, out: Path, *more: Path) -> None:
+    """Write the mixed masks below `out`, and out/train.csv with absolute paths."""
     rows = []
-    with train_list.open(newline="", encoding="utf-8") as f:
-        pairs = list(csv.DictReader(f))
-    for row in pairs:
+    for row in read_rows(train_list):
         image_file, mask_file, other = (
             train_list.parent / row["image"],
             train_list.parent / row["mask"],
@@ -71,6 +77,10 @@ def main(train_list: Path, opinions: Path, out: Path) -> None:
             mask_file.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(mask_file), mix(label, refine(image, opinion)))
         rows.append({"source": row["source"], "image": image_file.resolve(), "mask": mask_file.resolve()})
+    for path in more:
+        for row in read_rows(path):
+            files = {key: (path.parent / row[key]).resolve() for key in ("image", "mask")}
+            rows.append({"source": row["source"], **files})
     with (out / "train.csv").open("w", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(f, ["source", "image", "mask"])
         writer.writeheader()
@@ -78,4 +88,6 @@ def main(train_list: Path, opinions: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    if len(sys.argv) < 4:
+        sys.exit("give DATA/train.csv OPINIONS OUT [MORE.csv ...]")
+    main(*map(Path, sys.argv[1:]))

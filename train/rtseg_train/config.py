@@ -14,7 +14,7 @@ from rtseg.errors import DataError
 from rtseg.files import whole_file
 
 # Pixels at network size that each net of nets.py is made for.
-AREAS = {"balanced": 256 * 160, "fast": 160 * 96, "quality": 512 * 320, "classic": 256 * 256}
+AREAS = {"balanced": 256 * 160, "fast": 160 * 128, "quality": 512 * 320, "classic": 256 * 256}
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from rtseg.composite import full_alpha, row_weights, widen
 from rtseg.errors import DataError
 from rtseg.geometry import network_size
-from rtseg.matte import fit_coefficients, remembered
+from rtseg.matte import fit_coefficients, motion, remembered, steadied
 from rtseg.model import AREA_LIMITS
 from rtseg.pipeline import shrink
 from rtseg_train.checkpoint import load_weights
@@ -45,21 +45,19 @@ class TorchPipeline:
         size = network_size(w, h, self.area)
         small = shrink(frame_bgr, size)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) * np.float32(1 / 255)
-        previous = self._previous(frame_bgr.shape, grey)
+        shape, *before = self._before or ((), grey, grey)
+        moved = motion(grey, before[0]) if shape == frame_bgr.shape else None
+        previous = np.zeros_like(grey) if moved is None else remembered(before[1], moved)
         with torch.inference_mode():
             logits = self.net(torch.from_numpy(small)[None], torch.from_numpy(previous)[None, None])
         alpha: F32 = torch.sigmoid(logits)[0, 0].numpy()
+        if moved is not None:
+            alpha = steadied(alpha, before[1], moved)
         self._before = frame_bgr.shape, grey, alpha
         a, b = fit_coefficients(grey, alpha)
         out = np.empty((h, w), np.float32)
         full_alpha(np.ascontiguousarray(frame_bgr), widen(a, w), widen(b, w), *row_weights(h, size[1]), out)
         return out
-
-    def _previous(self, shape: tuple[int, ...], grey: F32) -> F32:
-        """What is remembered of the last alpha at network size; zeros for the first and after a change of size."""
-        if self._before is None or self._before[0] != shape:
-            return np.zeros_like(grey)
-        return remembered(self._before[2], grey, self._before[1])
 
 
 def torch_predictor(net: nn.Module, area: int, *, keep_state: bool = False) -> Predictor:

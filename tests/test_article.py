@@ -18,7 +18,7 @@ from rtseg_train import article, nets
 from rtseg_train.article import Pictures, draw_predictions, predict_picture, train_article
 from rtseg_train.checkpoint import load_weights, save_weights
 from rtseg_train.classic import ClassicUNet
-from rtseg_train.data import Pair
+from rtseg_train.dataset import Pair
 from rtseg_train.unet import UNet
 
 WIDTHS = (8, 8, 8, 8, 8)

@@ -12,7 +12,9 @@ import torch
 from rtseg.errors import DataError
 from rtseg_train.augment import Picture, make_sample, paste, previous_alpha
 from rtseg_train.config import TrainConfig, field_help
-from rtseg_train.data import TrainBatches, open_data, read_list, read_pair
+from rtseg_train.data import TrainBatches, open_data
+from rtseg_train.dataset import read_list
+from rtseg_train.masks import read_pair
 
 
 def person(height: int = 96, width: int = 72, seed: int = 0) -> Picture:

@@ -24,7 +24,8 @@ from rtseg_train import loop, tracking
 from rtseg_train.checkpoint import load_state, load_weights, save_state, save_weights
 from rtseg_train.cli import app
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import Batch, read_list
+from rtseg_train.data import Batch
+from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate, load_predictor
 from rtseg_train.loop import fit, learning_rates
 from rtseg_train.losses import edge_band, segmentation_loss

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rtseg.errors import ExportError
 from rtseg.pictures import read_picture
 from rtseg.sources import open_source
-from rtseg_train.data import list_images
+from rtseg_train.dataset import list_images
 
 U8 = NDArray[np.uint8]
 COUNT = 12  # frames; a check at three sizes takes a few seconds

@@ -31,7 +31,8 @@ from rtseg.pictures import read_picture
 from rtseg.progress import progress_bar
 from rtseg_train.checkpoint import read_notes, read_tensors, save_weights
 from rtseg_train.classic import WIDTHS, ClassicUNet
-from rtseg_train.data import Pair, read_pair
+from rtseg_train.dataset import Pair
+from rtseg_train.masks import read_pair
 
 U8 = NDArray[np.uint8]
 LEARNING_RATE = 1e-3

@@ -18,11 +18,9 @@ from rtseg.pictures import read_picture
 from rtseg_train.augment import Picture, make_sample, make_twins
 from rtseg_train.config import TrainConfig
 from rtseg_train.data_report import Inspection, usable
-from rtseg_train.dataset import Pair, find_sets, list_images, read_list
+from rtseg_train.dataset import Pair, find_sets, list_images
 from rtseg_train.inspect_data import look
 from rtseg_train.masks import read_pair
-
-__all__ = ["Batch", "Pair", "TrainBatches", "batches", "list_images", "open_data", "read_list", "read_pair"]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

@@ -14,7 +14,8 @@ from rtseg.errors import DataError
 from rtseg.progress import progress_bar
 from rtseg_train.checkpoint import TrainState, load_state, read_tensors, save_state, save_weights
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import Pair, TrainBatches, batches, open_data
+from rtseg_train.data import TrainBatches, batches, open_data
+from rtseg_train.dataset import Pair
 from rtseg_train.distributed import World, check_shares, current_world
 from rtseg_train.evaluate import evaluate, torch_predictor
 from rtseg_train.metrics import summary

@@ -20,7 +20,7 @@ from rtseg_train.evaluate import torch_predictor
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Flags = NDArray[np.bool_]
-SIZES = (1.0, 2.0, 3.0)  # of the preferred area, at which the net is asked
+SIZES = (1.0, 2.0, 3.0)  # of the preferred area, at which the net is asked; ascending
 SEEN = 5  # frames in which a pixel of the room must have been seen
 MARGIN = 0.03  # of the picture's width around the person that does not count as room
 SAME, OTHER = 2.5, 3.5  # times the noise: up to here the room itself, from here something in front of it
@@ -47,12 +47,12 @@ class Room:
 
 
 def opinions(net: nn.Module, area: int, frames: Sequence[U8]) -> Iterator[Opinion]:
-    """The net's view of each frame (uint8 HxWx3 BGR) over sizes and mirrored; it is asked six times."""
+    """The net's view of each frame (uint8 HxWx3 BGR) at its largest size, and where sizes and mirror images agree."""
     predictors = [torch_predictor(net, int(area * size)) for size in SIZES]
     for frame in frames:
         mirrored = np.ascontiguousarray(frame[:, ::-1])
         views = [view for p in predictors for view in (p(frame), p(mirrored)[:, ::-1])]
-        alpha = np.asarray(np.mean(views, axis=0), np.float32)
+        alpha = np.asarray((views[-2] + views[-1]) / 2, np.float32)  # the largest: a mean over sizes would be blurred
         votes = np.sum([view > 0.5 for view in views], axis=0)
         yield Opinion(alpha, (votes == 0) | (votes == len(views)))
 

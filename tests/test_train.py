@@ -312,6 +312,18 @@ def test_bad_lists_leave_no_folder(pictures: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "state.safetensors").exists()
 
 
+@pytest.mark.parametrize("arch", ["fast", "quality"])
+def test_relatives_start_from_what_ships(arch: str) -> None:
+    encoder = loop.starting_net(TrainConfig(train="", arch=arch)).encoder.state_dict()
+    shipped = load_file(loop.SHIPPED / ("fast.safetensors" if arch == "fast" else "balanced.safetensors"))
+    assert all(torch.equal(value, shipped[f"encoder.{name}"]) for name, value in encoder.items())
+
+
+def test_weights_of_another_kind_of_net_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"fits 0 of the .* --init scratch"):
+        loop.starting_net(TrainConfig(train="", arch="classic", init=str(loop.SHIPPED / "balanced.safetensors")))
+
+
 def test_a_folder_with_a_run_is_not_overwritten(pictures: Path, finished: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--resume"):
         fit(tiny(pictures), finished)

@@ -26,7 +26,7 @@ class TrainConfig:
     val: str | None = None  # the same for validation; or none; else DATA's own part, or every 20th picture of DATA
     strict: bool = False  # refuse pictures that can't be used or lack their mask, instead of skipping them
     arch: str = "balanced"  # balanced, fast, quality or classic (the U-Net of the textbooks)
-    init: str | None = None  # a model.safetensors to start from, or scratch; else what ships with this arch
+    init: str | None = None  # a model.safetensors to start from, or scratch; else what ships (quality: an encoder)
     encoder: str | None = None  # instead: safetensors with ImageNet weights for the encoder alone
     backgrounds: str | None = None  # folder of pictures without people, to composite on
     name: str | None = None  # goes into the model file; else the arch's

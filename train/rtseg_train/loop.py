@@ -91,10 +91,11 @@ def starting_net(config: TrainConfig) -> nn.Module:
             raise DataError(f"the {config.arch} net has no encoder to load; leave out --encoder")
         net.encoder.load_pretrained(Path(config.encoder))
         return net
-    shipped = SHIPPED / f"{config.arch}.safetensors"
-    if config.init == "scratch" or (config.init is None and not shipped.exists()):
+    if config.init == "scratch" or (config.init is None and not isinstance(net, UNet)):
         return net
-    warm_start(net, Path(config.init) if config.init else shipped)
+    shipped = SHIPPED / f"{config.arch}.safetensors"
+    # `quality` does not ship; it has the encoder of `balanced`.
+    warm_start(net, Path(config.init or (shipped if shipped.exists() else SHIPPED / "balanced.safetensors")))
     return net
 
 

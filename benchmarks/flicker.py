@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -27,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.apply import VIDEOS
-from rtseg.bench import PACKAGES, cpu_name, installed
+from rtseg.bench import PACKAGES, surroundings
 from rtseg.cam import parse_size
 from rtseg.errors import DataError, RtsegError
 from rtseg.model import Model, find_model
@@ -114,13 +112,7 @@ def report(options: argparse.Namespace, results: dict[str, dict[str, Figures]], 
     info = Model(options.model, provider="cpu").info
     return {
         "model": {"name": info.name, "version": info.version, "precision": info.precision, "area": info.area},
-        "machine": {
-            "cpu": cpu_name(),
-            "cores": os.cpu_count(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-        },
-        "versions": {name: found for name in PACKAGES if (found := installed(name))},
+        **surroundings(PACKAGES),
         "peer": peer,
         "keyed": {"clips": options.keyed, "frames": options.frames, "size": options.size, "seed": options.seed},
         "results": [{"clip": clip, "contenders": rows, "ratio": finite(ratio(rows))} for clip, rows in results.items()],

@@ -8,8 +8,6 @@ decoding are not included, as a run keeps its pictures in memory.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
@@ -22,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from rtseg.bench import cpu_name, installed, middle_and_p95
+from rtseg.bench import middle_and_p95, surroundings
 from rtseg.errors import RtsegError
 from rtseg.sinks import write_json
 from rtseg_train.config import TrainConfig
@@ -146,13 +144,7 @@ def report(results: list[Measured], precision: str, workers: int) -> dict[str, A
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "precision": precision,
         "workers": workers,
-        "machine": {
-            "cpu": cpu_name(),
-            "cores": os.cpu_count(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-        },
-        "versions": {name: found for name in PACKAGES if (found := installed(name))},
+        **surroundings(PACKAGES),
         "results": [result.figures() for result in results],
     }
 

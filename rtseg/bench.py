@@ -136,18 +136,25 @@ def report(results: list[Measured], pipeline: Pipeline) -> dict[str, Any]:
     return {
         "model": {"name": info.name, "version": info.version, "precision": info.precision, "area": pipeline.area},
         "provider": pipeline.model.provider,
+        **surroundings(PACKAGES),
+        "results": [
+            {"size": r.size, "effect": r.effect, "threads": r.threads, "frames": len(r.total), **figures(r.total)}
+            | {"stages": {stage: figures(values) for stage, values in r.stages.items()}}
+            for r in results
+        ],
+    }
+
+
+def surroundings(packages: Iterable[str]) -> dict[str, Any]:
+    """The machine and the versions of what is installed of `packages`, for a benchmark's JSON."""
+    return {
         "machine": {
             "cpu": cpu_name(),
             "cores": os.cpu_count(),
             "system": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
         },
-        "versions": {name: found for name in PACKAGES if (found := installed(name))},
-        "results": [
-            {"size": r.size, "effect": r.effect, "threads": r.threads, "frames": len(r.total), **figures(r.total)}
-            | {"stages": {stage: figures(values) for stage, values in r.stages.items()}}
-            for r in results
-        ],
+        "versions": {name: found for name in packages if (found := installed(name))},
     }
 
 

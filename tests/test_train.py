@@ -312,18 +312,6 @@ def test_bad_lists_leave_no_folder(pictures: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "state.safetensors").exists()
 
 
-@pytest.mark.parametrize("arch", ["fast", "quality"])
-def test_relatives_start_from_what_ships(arch: str) -> None:
-    encoder = loop.starting_net(TrainConfig(train="", arch=arch)).encoder.state_dict()
-    shipped = load_file(loop.SHIPPED / ("fast.safetensors" if arch == "fast" else "balanced.safetensors"))
-    assert all(torch.equal(value, shipped[f"encoder.{name}"]) for name, value in encoder.items())
-
-
-def test_weights_of_another_kind_of_net_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"fits 0 of the .* --init scratch"):
-        loop.starting_net(TrainConfig(train="", arch="classic", init=str(loop.SHIPPED / "balanced.safetensors")))
-
-
 def test_a_folder_with_a_run_is_not_overwritten(pictures: Path, finished: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--resume"):
         fit(tiny(pictures), finished)
@@ -349,26 +337,6 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise KeyboardInterrupt
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
-
-
-def test_normalisation_is_the_encoders() -> None:
-    frame = torch.tensor([[[[255, 127, 0]]]], dtype=torch.uint8)
-    x = UNet.normalise(frame, torch.full((1, 1, 1, 1), 0.5))
-    assert x.flatten().tolist() == [1.0, 0.0, -127 / 128, 0.5]
-
-
-def test_encoder_weights_fill_all_but_the_previous_alpha(tmp_path: Path) -> None:
-    torch.manual_seed(1)
-    weights = {k: v for k, v in UNet().encoder.state_dict().items() if not k.endswith("num_batches_tracked")}
-    rgb = weights["stem.conv.weight"][:, :3].clone()
-    save_file({**weights, "stem.conv.weight": rgb}, tmp_path / "encoder.safetensors")
-    net = UNet()
-    net.encoder.load_pretrained(tmp_path / "encoder.safetensors")
-    stem = net.encoder.stem.conv.weight
-    assert torch.equal(stem[:, :3], rgb.flip(1)) and not stem[:, 3].any()
-    save_file({"stem.conv.weight": rgb}, tmp_path / "encoder.safetensors")
-    with pytest.raises(DataError, match="does not fit: missing"):
-        net.encoder.load_pretrained(tmp_path / "encoder.safetensors")
 
 
 def test_command_trains_interrupts_and_resumes(

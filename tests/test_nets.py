@@ -1,0 +1,83 @@
+"""The nets and what they start from, and the losses as the runtime will see their work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from rtseg.errors import DataError
+from rtseg.matte import fit_coefficients
+from rtseg_train import loop
+from rtseg_train.config import TrainConfig
+from rtseg_train.losses import boundary_loss, edge_filter, temporal_loss
+from rtseg_train.unet import UNet
+
+
+@pytest.mark.parametrize("arch", ["fast", "quality"])
+def test_relatives_start_from_what_ships(arch: str) -> None:
+    encoder = loop.starting_net(TrainConfig(train="", arch=arch)).encoder.state_dict()
+    shipped = load_file(loop.SHIPPED / ("fast.safetensors" if arch == "fast" else "balanced.safetensors"))
+    assert all(torch.equal(value, shipped[f"encoder.{name}"]) for name, value in encoder.items())
+
+
+def test_weights_of_another_kind_of_net_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"fits 0 of the .* --init scratch"):
+        loop.starting_net(TrainConfig(train="", arch="classic", init=str(loop.SHIPPED / "balanced.safetensors")))
+
+
+def test_normalisation_is_the_encoders() -> None:
+    frame = torch.tensor([[[[255, 127, 0]]]], dtype=torch.uint8)
+    x = UNet.normalise(frame, torch.full((1, 1, 1, 1), 0.5))
+    assert x.flatten().tolist() == [1.0, 0.0, -127 / 128, 0.5]
+
+
+def test_encoder_weights_fill_all_but_the_previous_alpha(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    weights = {k: v for k, v in UNet().encoder.state_dict().items() if not k.endswith("num_batches_tracked")}
+    rgb = weights["stem.conv.weight"][:, :3].clone()
+    save_file({**weights, "stem.conv.weight": rgb}, tmp_path / "encoder.safetensors")
+    net = UNet()
+    net.encoder.load_pretrained(tmp_path / "encoder.safetensors")
+    stem = net.encoder.stem.conv.weight
+    assert torch.equal(stem[:, :3], rgb.flip(1)) and not stem[:, 3].any()
+    save_file({"stem.conv.weight": rgb}, tmp_path / "encoder.safetensors")
+    with pytest.raises(DataError, match="does not fit: missing"):
+        net.encoder.load_pretrained(tmp_path / "encoder.safetensors")
+
+
+def test_the_losses_edge_filter_is_the_runtimes() -> None:
+    rng = np.random.default_rng(0)
+    frame = cv2.GaussianBlur(rng.integers(0, 256, (64, 96, 3), np.uint8), (0, 0), 3)
+    person = cv2.ellipse(np.zeros((64, 96), np.uint8), (48, 40), (18, 22), 0, 0, 360, 255, -1)
+    alpha = cv2.GaussianBlur(person.astype(np.float32) / 255, (0, 0), 2)
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
+    a, b = fit_coefficients(grey, alpha)
+    wanted = np.clip(a * grey + b, 0, 1)
+    made = edge_filter(torch.from_numpy(frame)[None], torch.from_numpy(alpha)[None, None])[0, 0].numpy()
+    inside = np.s_[8:-8, 8:-8]  # at the border one mirrors the picture, the other averages what is there
+    assert wanted[inside].std() > 0.1 and np.abs(made - wanted)[inside].max() < 0.02
+
+
+def test_the_boundary_loss_reaches_the_logits_through_the_filter() -> None:
+    frame = torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
+    alpha = torch.zeros(1, 1, 32, 32)
+    alpha[..., 16:] = 1
+    logits = torch.zeros(1, 1, 32, 32, requires_grad=True)
+    loss = boundary_loss(frame, logits, alpha)
+    loss.backward()
+    assert logits.grad is not None and logits.grad[..., 20:].sum() < 0 < logits.grad[..., :12].sum()
+    assert boundary_loss(frame, (alpha * 2 - 1) * 20, alpha) < 0.3 * loss
+
+
+def test_the_temporal_loss_is_blind_to_what_both_frames_get_wrong() -> None:
+    alpha = torch.rand(4, 1, 8, 8)
+    wrong = torch.logit(alpha * 0.5 + 0.1)
+    wrong[1], alpha[1] = wrong[0], alpha[0]
+    assert temporal_loss(wrong, alpha, 1) == 0 == temporal_loss(wrong, alpha, 0)
+    wrong[1] += 1
+    assert temporal_loss(wrong, alpha, 1) > 0.001

@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from rtseg.errors import DataError
 from rtseg.matte import fit_coefficients
 from rtseg_train import loop
-from rtseg_train.config import TrainConfig
+from rtseg_train.config import AREAS, TrainConfig
 from rtseg_train.losses import boundary_loss, edge_filter, temporal_loss
+from rtseg_train.nets import BUILDERS
 from rtseg_train.unet import UNet
 
 
@@ -48,6 +49,10 @@ def test_encoder_weights_fill_all_but_the_previous_alpha(tmp_path: Path) -> None
     save_file({"stem.conv.weight": rgb}, tmp_path / "encoder.safetensors")
     with pytest.raises(DataError, match="does not fit: missing"):
         net.encoder.load_pretrained(tmp_path / "encoder.safetensors")
+
+
+def test_every_net_has_an_area() -> None:
+    assert AREAS.keys() == BUILDERS.keys()
 
 
 def test_the_losses_edge_filter_is_the_runtimes() -> None:

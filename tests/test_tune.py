@@ -95,10 +95,17 @@ def test_tuning_the_shipped_model_on_the_demo_clip(tmp_path: Path, monkeypatch: 
 
 
 def test_a_clip_without_anybody_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tune_module, "FRAMES", 6)
-    path = write_clip(tmp_path / "empty.mp4", [room_image()] * 8, [i / 30 for i in range(8)])
-    with pytest.raises(DataError, match="fewer than 20"):
+    monkeypatch.setattr(tune_module, "FRAMES", 24)
+    path = write_clip(tmp_path / "empty.mp4", [room_image()] * 24, [i / 30 for i in range(24)])
+    with pytest.raises(DataError, match="fewer than 20 of 24"):
         tune(str(path), "balanced", tmp_path / "mine", plate=None, seconds=60, steps=2)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tune_module, "FRAMES", 24)
+    (tmp_path / "mine").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match="cannot write the labelled frames"):
+        tune(str(DEMO_CLIP), "balanced", tmp_path / "mine", plate=None, seconds=60, steps=2)
 
 
 def test_frames_are_spread_over_the_clip() -> None:

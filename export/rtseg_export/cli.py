@@ -79,7 +79,7 @@ def export_command(
         target,
         precision,
         folder_frames(frames) if frames else demo_frames(),
-        calibration=folder_frames(calibration, CALIBRATION) if calibration else None,
+        calibration=folder_frames(calibration, CALIBRATION, "--calibration") if calibration else None,
         tolerance=limits,
         training_data=data_note,
         terms=terms_note,

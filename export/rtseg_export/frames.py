@@ -23,13 +23,13 @@ def demo_frames(count: int = COUNT) -> list[U8]:
     return [frames[i] for i in spread(len(frames), count)]
 
 
-def folder_frames(folder: Path, count: int = COUNT) -> list[U8]:
-    """Up to `count` pictures, uint8 HxWx3 BGR, spread over a folder; raises ExportError."""
+def folder_frames(folder: Path, count: int = COUNT, option: str = "--frames") -> list[U8]:
+    """Up to `count` pictures, uint8 HxWx3 BGR, spread over the folder that the option names; raises ExportError."""
     if not folder.is_dir():
-        raise ExportError(f"--frames {folder} is not a folder")
+        raise ExportError(f"{option} {folder} is not a folder")
     paths = list_images(folder)
     if not paths:
-        raise ExportError(f"--frames {folder} has no pictures in it")
+        raise ExportError(f"{option} {folder} has no pictures in it")
     return [read_picture(paths[i], ExportError) for i in spread(len(paths), count)]
 
 

@@ -76,7 +76,10 @@ def tune(source: str, model: str, folder: Path, *, plate: Path | None, seconds: 
     if sum((alpha > 0.5).mean() > 0.005 for alpha in labels) < LEAST:
         raise DataError(f"{source}: fewer than {LEAST} of {len(frames)} frames show a person; record a longer clip")
     split = round(len(frames) * (1 - HELD_BACK))
-    data = write_data(folder / "data", frames[:split], labels[:split], room)
+    try:
+        data = write_data(folder / "data", frames[:split], labels[:split], room)
+    except OSError as e:
+        raise DataError(f"cannot write the labelled frames to {folder / 'data'}: {e}") from e
     config = TrainConfig(
         train=str(data / "train.csv"),
         val="none",
@@ -156,17 +159,23 @@ def write_data(folder: Path, frames: Sequence[U8], labels: Sequence[F32], room: 
     rows = [("source", "image", "mask")]
     for number, (frame, alpha) in enumerate(zip(frames, labels, strict=True)):
         row = ("clip", f"images/{number:03}.jpg", f"masks/{number:03}.png")
-        cv2.imwrite(str(folder / row[1]), frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
-        cv2.imwrite(str(folder / row[2]), np.rint(alpha * 255).astype(np.uint8))
+        write_picture(folder / row[1], frame)
+        write_picture(folder / row[2], np.rint(alpha * 255).astype(np.uint8))
         rows.append(row)
     for picture in (ASSETS / "backgrounds").glob("*.jpg"):
         shutil.copy(picture, folder / "backgrounds")
     if room is not None and room.known.mean() > FULL_ROOM:
         for number in range(3):  # one in three of the backgrounds
-            cv2.imwrite(str(folder / "backgrounds" / f"own-room-{number}.png"), room.image)
+            write_picture(folder / "backgrounds" / f"own-room-{number}.png", room.image)
     with (folder / "train.csv").open("w", newline="", encoding="utf-8") as f:
         csv.writer(f).writerows(rows)
     return folder
+
+
+def write_picture(path: Path, image: U8) -> None:
+    """Encode by the name's ending; raises OSError, where OpenCV's own writer says nothing of a full disk."""
+    _, data = cv2.imencode(path.suffix, image)
+    path.write_bytes(data.tobytes())
 
 
 def scores(net: nn.Module, area: int, held: Sequence[tuple[U8, F32]], room: Room | None) -> dict[str, float]:

@@ -7,25 +7,23 @@ The file describes itself. Inputs: `frame_bgr` uint8 1xHxWx3 at network size and
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from rtseg.errors import ModelError, ProviderError
-from rtseg.providers import cuda_problem, prepare_cuda
+from rtseg.errors import ModelError
+from rtseg.geometry import network_size
+from rtseg.session import open_session, plain
 
 ASSETS = Path(__file__).parent / "assets"
 TIERS = ("balanced", "fast")  # models that ship with rtseg, by name
 SHIPPED_PRECISION = {"cpu": "int8", "cuda": "fp16"}  # int8 takes half the time of fp32 on a CPU
 FORMAT = "1"  # of the metadata; a file with another one is from a newer or older rtseg
 INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
-PROVIDERS = ("auto", "cuda", "cpu")
 # A size of 4 GPixel would be a broken file, not a setting.
 AREA_LIMITS = (32 * 32, 4096 * 4096)
 
@@ -83,17 +81,6 @@ def find_model(name: str | Path, provider: str = "cpu") -> Path:
     return path
 
 
-def default_threads() -> int:
-    """Half the cores this process may use, at most 4: the call and the browser need the others."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, cores // 2))
-
-
-def plain(e: Exception) -> str:
-    """onnxruntime's message without its code in front: `[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : text`."""
-    return (str(e).strip() or type(e).__name__).splitlines()[0].split(" : ")[-1]
-
-
 class Model:
     """A loaded model.
 
@@ -108,48 +95,22 @@ class Model:
     """
 
     def __init__(self, path: str | Path = "balanced", *, provider: str = "auto", threads: int | None = None) -> None:
-        if provider not in PROVIDERS:
-            raise ProviderError(f"unknown provider {provider!r}; choose from {', '.join(PROVIDERS)}")
-        if threads is not None and not 1 <= threads <= 256:
-            raise ModelError(f"threads is {threads}; give 1 to 256, or leave it out for {default_threads()}")
-        self.path = find_model(path)  # a missing file is found out before CUDA is started
-        self.threads = threads or default_threads()
-        self.fallback_reason: str | None = None  # why `auto` did not take CUDA
-        self._session = self._open(path, provider)
-        self.provider = "cuda" if "CUDAExecutionProvider" in self._session.get_providers() else "cpu"
+        session = open_session(lambda on: find_model(path, on), provider, threads)
+        self.path, self.provider, self.threads = session.path, session.provider, session.threads
+        self.fallback_reason = session.fallback_reason  # why `auto` did not take CUDA
+        self._session = session.ort
         self.info = ModelInfo.read(self._session.get_modelmeta().custom_metadata_map, self.path)
         inputs = {i.name: i.type for i in self._session.get_inputs()}
         outputs = [o.name for o in self._session.get_outputs()]
         if inputs != INPUTS or outputs != ["alpha"]:
             raise ModelError(f"{self.path} takes {inputs} and gives {outputs}; an rtseg model takes {INPUTS}")
 
-    def _open(self, name: str | Path, provider: str) -> ort.InferenceSession:
-        if provider != "cpu":
-            self.fallback_reason = cuda_problem()
-            if self.fallback_reason is None:
-                prepare_cuda()
-                path = find_model(name, "cuda")
-                session = self._session_on(path, ["CUDAExecutionProvider", "CPUExecutionProvider"])
-                # onnxruntime falls back without an exception: only the session knows what it got.
-                if "CUDAExecutionProvider" in session.get_providers():
-                    self.path = path
-                    return session
-                self.fallback_reason = "onnxruntime could not start CUDA on this machine"
-            if provider == "cuda":
-                raise ProviderError(f"--provider cuda: {self.fallback_reason}")
-        return self._session_on(self.path, ["CPUExecutionProvider"])
+    def size_for(self, width: int, height: int, area: int) -> tuple[int, int]:
+        """(width, height) of the network for frames of this size, at about `area` pixels."""
+        return network_size(width, height, area)
 
-    def _session_on(self, path: Path, providers: list[str]) -> ort.InferenceSession:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # we raise; onnxruntime need not print as well
-        # Spinning threads slow OpenCV and everybody else's program between two frames.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            return ort.InferenceSession(str(path), options, providers=providers)
-        except Exception as e:  # onnxruntime's exceptions have no common base
-            raise ModelError(f"{path} is not a readable ONNX model: {plain(e)}") from e
+    def reset(self) -> None:
+        """Forget the frames so far: nothing here, what is remembered comes in as previous_alpha."""
 
     def run(self, frame_bgr: NDArray[np.uint8], previous_alpha: NDArray[np.float32]) -> NDArray[np.float32]:
         """alpha float32 HxW of a frame uint8 HxWx3 and the alpha before it, both at network size.

@@ -79,13 +79,13 @@ def test_output_that_is_no_alpha_is_an_error(make_model: Maker, kind: str) -> No
 
 
 def test_cuda_is_refused_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtseg.model.cuda_problem", lambda: "libexample.so.1 is missing")
+    monkeypatch.setattr("rtseg.session.cuda_problem", lambda: "libexample.so.1 is missing")
     with pytest.raises(ProviderError, match=r"libexample\.so\.1 is missing"):
         Model("balanced", provider="cuda")
 
 
 def test_auto_says_why_it_is_not_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtseg.model.cuda_problem", lambda: "libexample.so.1 is missing")
+    monkeypatch.setattr("rtseg.session.cuda_problem", lambda: "libexample.so.1 is missing")
     model = Model("balanced", provider="auto")
     assert (model.provider, model.fallback_reason) == ("cpu", "libexample.so.1 is missing")
 

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.composite import full_alpha, row_weights, widen
+from rtseg.cpu_path import shrink
 from rtseg.geometry import network_size
 from rtseg.matte import fit_coefficients
-from rtseg.pipeline import shrink
 
 SHARE = 0.6  # of the second opinion at the edge
 BAND = 0.025  # of the picture's diagonal: where its share has fallen to nothing

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rtseg.composite import full_alpha, row_weights, widen
+from rtseg.cpu_path import shrink
 from rtseg.errors import DataError
 from rtseg.geometry import network_size
 from rtseg.matte import fit_coefficients, motion, remembered, steadied
 from rtseg.model import AREA_LIMITS
-from rtseg.pipeline import shrink
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import read_pair

@@ -9,14 +9,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.background import blurred_room
-from rtseg.composite import blend, full_alpha, row_weights, widen
-from rtseg.matte import fit_coefficients, motion, remembered, steadied
-from rtseg.model import Model
+from rtseg.blur import blurred_room
+from rtseg.colours import apart, rim_step
+from rtseg.composite import blend, full_alpha
+from rtseg.errors import ModelError
+from rtseg.matte import fit_coefficients, grey_of, motion, remembered, steadied
+from rtseg.model import Network
+from rtseg.shrink import shrink
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 STAGES = ("resize", "infer", "matte", "room", "blend")
+# Motion (see matte.py) below which the last answer of the network is as good as a new one, and for how many frames at
+# most: well above a sensor's noise, well below what a hand or a face does.
+QUIET, LONGEST_REST = 0.012, 30
+SMALLEST = 8  # pixels: side of a network's picture below which the filters have nothing to work on
 
 
 @dataclass
@@ -25,11 +32,13 @@ class State:
 
     size: tuple[int, int]  # (w, h)
     alpha: F32  # hxw, the network's last answer
-    a: F32  # hxW, see matte.py and composite.py
+    a: F32  # hxw, see matte.py and composite.py
     b: F32
-    rows: tuple[NDArray[np.int32], F32]
-    room: U8  # HxWx3, the blurred room
     grey: F32 | None = None  # hxw, the last frame
+    seen: F32 | None = None  # hxw, the last frame that the network saw
+    rested: int = 0  # frames since then
+    step: U8 | None = None  # nxWx3, see colours.py
+    room: U8 | None = None  # nxWx3, the blurred room
 
 
 class CpuPath:
@@ -39,20 +48,22 @@ class CpuPath:
         model: the network.
         width, height: of the frames.
         area: pixels at network size.
+
+    Raises ModelError when the network's picture is too small.
     """
 
-    def __init__(self, model: Model, width: int, height: int, area: int) -> None:
+    def __init__(self, model: Network, width: int, height: int, area: int) -> None:
         self.model = model
+        self.save_power = False  # leave the network out where nothing moves
+        self.skipped = False  # it was left out for the last frame
         self.timings: dict[str, float] = {}
         size = model.size_for(width, height, area)
-        self._state = State(
-            size=size,
-            alpha=np.zeros(size[::-1], np.float32),
-            a=np.empty((size[1], width), np.float32),
-            b=np.empty((size[1], width), np.float32),
-            rows=row_weights(height, size[1]),
-            room=np.empty((height, width, 3), np.uint8),
-        )
+        if min(size) < SMALLEST:
+            raise ModelError(
+                f"{model.path} works at {size[0]}x{size[1]} pixels; at least {SMALLEST} on each side needed"
+            )
+        nothing = np.zeros(size[::-1], np.float32)
+        self._state = State(size=size, alpha=nothing, a=nothing, b=nothing)
 
     def composite(self, frame_bgr: U8, background: U8 | None, blur: float, out: U8) -> None:
         """Write to `out` the person before the background or, where that is None, before the blurred room.
@@ -60,43 +71,66 @@ class CpuPath:
         frame_bgr, background, out: uint8 HxWx3 BGR, contiguous. Raises ModelError when there is no good alpha.
         """
         state = self._state
-        width, height = frame_bgr.shape[1::-1]
         marks = [perf_counter()]
         small = shrink(frame_bgr, state.size)
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) * np.float32(1 / 255)
+        grey = grey_of(small)
+        self.skipped = self.save_power and self._quiet(grey)
+        if self.skipped:
+            state.rested += 1
+            marks += [perf_counter()] * (len(STAGES) - 1)
+        else:
+            marks += self._look(small, grey, frame_bgr.shape[1], blur if background is None else None)
+        room = state.room if background is None else background
+        assert room is not None
+        blend(frame_bgr, room, state.a, state.b, out, state.step)
+        marks.append(perf_counter())
+        state.grey = grey
+        self.timings = {s: 1e3 * (t1 - t0) for s, t0, t1 in zip(STAGES, marks, marks[1:], strict=False)}
+
+    def _quiet(self, grey: F32) -> bool:
+        """Whether what the network said of the last frame that it saw still holds."""
+        state = self._state
+        if state.seen is None or state.grey is None or state.rested >= LONGEST_REST:
+            return False
+        moved = motion(grey, state.seen)
+        return moved is not None and float(moved.max()) < QUIET
+
+    def _look(self, small: U8, grey: F32, width: int, blur: float | None) -> list[float]:
+        """Infer and fit the edge, and blur the room if asked; the times at which resize, infer, matte, room ended."""
+        state = self._state
         moved = None if state.grey is None else motion(grey, state.grey)
         if moved is None:
             self.model.reset()
         previous = np.zeros_like(grey) if moved is None else remembered(state.alpha, moved)
-        marks.append(perf_counter())
+        marks = [perf_counter()]
         alpha = self.model.run(small, previous)
         marks.append(perf_counter())
-        if moved is not None:
-            alpha = steadied(alpha, state.alpha, moved)
-        a, b = fit_coefficients(grey, alpha)
-        widen(a, width, state.a)
-        widen(b, width, state.b)
+        alpha = np.ascontiguousarray(alpha) if moved is None else steadied(alpha, state.alpha, moved)
+        state.a, state.b = fit_coefficients(grey, alpha)
+        person, room = apart(small, alpha)
+        if blur is None:
+            state.step = widened(rim_step(person, room), width, state.step)
         marks.append(perf_counter())
-        if background is None:
-            room = blurred_room(small, alpha, blur)
-            cv2.resize(room, (width, height), dst=state.room, interpolation=cv2.INTER_LINEAR)
+        if blur is not None:
+            # Behind a soft edge stands nearly the room's own colour: to put the person's in its place would glow.
+            state.step = None
+            state.room = widened(blurred_room(room, blur), width, state.room)
         marks.append(perf_counter())
-        blend(frame_bgr, state.room if background is None else background, state.a, state.b, *state.rows, out)
-        marks.append(perf_counter())
-        state.grey, state.alpha = grey, alpha
-        self.timings = {s: 1e3 * (t1 - t0) for s, t0, t1 in zip(STAGES, marks, marks[1:], strict=False)}
+        state.alpha, state.seen, state.rested = alpha, grey, 0
+        return marks
+
+    def forget(self) -> None:
+        """Treat the next frame as the first."""
+        self._state.grey = None
 
     def alpha(self, frame_bgr: U8) -> F32:
         """float32 HxW of the last frame, which has to be given again."""
         out = np.empty(frame_bgr.shape[:2], np.float32)
-        full_alpha(frame_bgr, self._state.a, self._state.b, *self._state.rows, out)
+        full_alpha(frame_bgr, self._state.a, self._state.b, out)
         return out
 
 
-def shrink(frame_bgr: U8, size: tuple[int, int]) -> U8:
-    """The frame at network size: halved while that leaves enough, then linear: 8x faster than INTER_AREA at 1080p."""
-    h, w = frame_bgr.shape[:2]
-    while w >= 2 * size[0] and h >= 2 * size[1]:
-        w, h = w // 2, h // 2
-        frame_bgr = cv2.resize(frame_bgr, (w, h), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-    return cv2.resize(frame_bgr, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+def widened(picture: U8, width: int, out: U8 | None = None) -> U8:
+    """hxwx3 to hxwidthx3, linear, in `out` if that fits: the vertical half of the upsampling happens in the blend."""
+    size = (width, picture.shape[0])
+    return cv2.resize(picture, size, dst=out, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)

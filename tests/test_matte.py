@@ -1,8 +1,9 @@
 """What lasts from frame to frame: steady where nothing moves, forgotten where something does."""
 
+import cv2
 import numpy as np
 
-from rtseg.matte import motion, remembered, steadied
+from rtseg.matte import AROUND, EPS, HIGH, LOW, RADIUS, fit_coefficients, motion, remembered, steadied
 
 SIZE = (96, 160)
 
@@ -55,3 +56,22 @@ def test_what_the_network_is_sure_of_shows_at_once() -> None:
     still = np.zeros(SIZE, np.float32)
     before, alpha = np.zeros(SIZE, np.float32), np.full(SIZE, 0.9, np.float32)
     np.testing.assert_array_equal(steadied(alpha, before, still), alpha)
+
+
+def test_the_filters_are_cv2s() -> None:
+    """Borders too: both mirror the picture there."""
+    rng = np.random.default_rng(8)
+    for size in ((96, 160), (8, 8), (37, 53)):
+        grey, before, alpha = (cv2.GaussianBlur(rng.random(size, np.float32), (0, 0), 1) for _ in range(3))
+        changed = np.abs(cv2.GaussianBlur(grey - before, (0, 0), 1))
+        moved = motion(grey, before)
+        assert moved is not None
+        np.testing.assert_allclose(moved, cv2.blur(changed, (AROUND, AROUND)), atol=5e-4)
+
+        def mean(values: np.ndarray) -> np.ndarray:
+            return cv2.blur(values, (2 * RADIUS + 1, 2 * RADIUS + 1))
+
+        slope = (mean(grey * alpha) - mean(grey) * mean(alpha)) / (mean(grey * grey) - mean(grey) ** 2 + EPS)
+        wanted = mean(slope), mean(mean(alpha) - slope * mean(grey)) - LOW
+        for got, one in zip(fit_coefficients(grey, alpha), wanted, strict=True):
+            np.testing.assert_allclose(got, one / (HIGH - LOW), atol=1e-3)

@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.composite import full_alpha, row_weights, widen
-from rtseg.cpu_path import shrink
+from rtseg.composite import full_alpha
 from rtseg.geometry import network_size
-from rtseg.matte import fit_coefficients
+from rtseg.matte import fit_coefficients, grey_of
+from rtseg.shrink import shrink
 
 SHARE = 0.6  # of the second opinion at the edge
 BAND = 0.025  # of the picture's diagonal: where its share has fallen to nothing
@@ -35,10 +35,10 @@ def refine(image: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.f
     h, w = alpha.shape
     size = network_size(w, h, AREA)
     small = shrink(image, size)
-    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
+    grey = grey_of(small)
     a, b = fit_coefficients(grey, cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
     out = np.empty((h, w), np.float32)
-    full_alpha(image, widen(a, w), widen(b, w), *row_weights(h, size[1]), out)
+    full_alpha(image, a, b, out)
     return out
 
 

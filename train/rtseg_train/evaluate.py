@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from rtseg.composite import full_alpha, row_weights, widen
-from rtseg.cpu_path import shrink
+from rtseg.composite import full_alpha
 from rtseg.errors import DataError
 from rtseg.geometry import network_size
-from rtseg.matte import fit_coefficients, motion, remembered, steadied
+from rtseg.matte import fit_coefficients, grey_of, motion, remembered, steadied
 from rtseg.model import AREA_LIMITS
+from rtseg.shrink import shrink
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import read_pair
@@ -44,7 +43,7 @@ class TorchPipeline:
         h, w = frame_bgr.shape[:2]
         size = network_size(w, h, self.area)
         small = shrink(frame_bgr, size)
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) * np.float32(1 / 255)
+        grey = grey_of(small)
         shape, *before = self._before or ((), grey, grey)
         moved = motion(grey, before[0]) if shape == frame_bgr.shape else None
         previous = np.zeros_like(grey) if moved is None else remembered(before[1], moved)
@@ -56,7 +55,7 @@ class TorchPipeline:
         self._before = frame_bgr.shape, grey, alpha
         a, b = fit_coefficients(grey, alpha)
         out = np.empty((h, w), np.float32)
-        full_alpha(np.ascontiguousarray(frame_bgr), widen(a, w), widen(b, w), *row_weights(h, size[1]), out)
+        full_alpha(np.ascontiguousarray(frame_bgr), a, b, out)
         return out
 
 

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rtseg.matte import EPS, HIGH, LOW, RADIUS
+from rtseg.filters import RADIUS
+from rtseg.matte import EPS, HIGH, LOW
 
 EDGE_RADIUS = 3  # pixels at network size on each side of the label's edge
 EDGE_WEIGHT = 3.0  # extra weight of a pixel there

@@ -7,21 +7,20 @@ The file describes itself. Inputs: `frame_bgr` uint8 1xHxWx3 at network size and
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
 from rtseg.geometry import network_size
-from rtseg.session import open_session, plain
+from rtseg.session import Session, open_session, plain
 
 ASSETS = Path(__file__).parent / "assets"
 TIERS = ("balanced", "fast")  # models that ship with rtseg, by name
-SHIPPED_PRECISION = {"cpu": "int8", "cuda": "fp16"}  # int8 takes half the time of fp32 on a CPU
 FORMAT = "1"  # of the metadata; a file with another one is from a newer or older rtseg
 INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
 # A size of 4 GPixel would be a broken file, not a setting.
@@ -53,10 +52,10 @@ class ModelInfo:
         fields = ("name", "version", "area", "precision", "training_data", "terms", "scores", "revision")
         missing = [f"rtseg.{f}" for f in ("format", *fields) if f not in values]
         if missing:
-            raise ModelError(
-                f"{path} is not an rtseg model: its metadata lacks {', '.join(missing)}. "
-                "Make one with `rtseg export CHECKPOINT`"
-            )
+            cure = "Make one with `rtseg export CHECKPOINT`"
+            if not values:
+                cure += f", or describe this one in {path.stem}.toml beside it (docs/foreign-models.md)"
+            raise ModelError(f"{path} is not an rtseg model: its metadata lacks {', '.join(missing)}. {cure}")
         if values["format"] != FORMAT:
             raise ModelError(f"{path} has model format {values['format']}, this rtseg reads {FORMAT}; export it again")
         try:
@@ -68,10 +67,10 @@ class ModelInfo:
         return cls(**{f: values[f] for f in fields if f not in ("area", "scores")}, area=area, scores=scores)
 
 
-def find_model(name: str | Path, provider: str = "cpu") -> Path:
-    """The file of a tier name (for this provider) or a path; raises ModelError when there is none."""
+def find_model(name: str | Path) -> Path:
+    """The file of a tier's name or a path; raises ModelError when there is none."""
     if str(name) in TIERS:
-        return ASSETS / f"{name}-{SHIPPED_PRECISION[provider]}.onnx"
+        return ASSETS / f"{name}-int8.onnx"  # takes half the time of fp32 on a CPU; for CUDA see networks.py
     path = Path(name)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
@@ -81,11 +80,35 @@ def find_model(name: str | Path, provider: str = "cpu") -> Path:
     return path
 
 
+class Network(Protocol):
+    """What a pipeline needs of a loaded model: `Model` for our files, `ForeignModel` for other people's."""
+
+    path: Path
+    info: ModelInfo
+    provider: str
+    threads: int
+    fallback_reason: str | None
+
+    def size_for(self, width: int, height: int, area: int) -> tuple[int, int]: ...
+
+    def reset(self) -> None: ...
+
+    def run(self, frame_bgr: NDArray[np.uint8], previous_alpha: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+def static_size(shape: Sequence[int | str | None]) -> tuple[int, int] | None:
+    """(width, height) of a 1xHxWx3 input whose sides are fixed; None when they are free."""
+    if len(shape) != 4:
+        return None
+    h, w = shape[1:3]
+    return (w, h) if isinstance(h, int) and isinstance(w, int) else None
+
+
 class Model:
     """A loaded model.
 
     Args:
-        path: an .onnx file, or the name of a tier that ships with rtseg.
+        source: an .onnx file, the name of a tier that ships with rtseg, or a session already open.
         provider: `cuda` or `cpu`, or `auto` for CUDA where it works.
         threads: of the CPU provider; None for `default_threads()`.
 
@@ -94,8 +117,10 @@ class Model:
         ProviderError: `cuda` was asked for and does not work here.
     """
 
-    def __init__(self, path: str | Path = "balanced", *, provider: str = "auto", threads: int | None = None) -> None:
-        session = open_session(lambda on: find_model(path, on), provider, threads)
+    def __init__(
+        self, source: str | Path | Session = "balanced", *, provider: str = "auto", threads: int | None = None
+    ) -> None:
+        session = source if isinstance(source, Session) else open_session(find_model(source), provider, threads)
         self.path, self.provider, self.threads = session.path, session.provider, session.threads
         self.fallback_reason = session.fallback_reason  # why `auto` did not take CUDA
         self._session = session.ort
@@ -104,10 +129,14 @@ class Model:
         outputs = [o.name for o in self._session.get_outputs()]
         if inputs != INPUTS or outputs != ["alpha"]:
             raise ModelError(f"{self.path} takes {inputs} and gives {outputs}; an rtseg model takes {INPUTS}")
+        self.static = static_size(self._session.get_inputs()[list(inputs).index("frame_bgr")].shape)
 
     def size_for(self, width: int, height: int, area: int) -> tuple[int, int]:
-        """(width, height) of the network for frames of this size, at about `area` pixels."""
-        return network_size(width, height, area)
+        """(width, height) of the network for frames of this size, at about `area` pixels.
+
+        A file of one size alone (`rtseg export --static`) has that: frames of another shape are squashed into it.
+        """
+        return self.static or network_size(width, height, area)
 
     def reset(self) -> None:
         """Forget the frames so far: nothing here, what is remembered comes in as previous_alpha."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,8 @@ def plain(e: Exception) -> str:
     return (str(e).strip() or type(e).__name__).splitlines()[0].split(" : ")[-1]
 
 
-def open_session(
-    find: Callable[[str], Path], provider: str, threads: int | None = None, tuning: Tuning | None = None
-) -> Session:
-    """A session of the file that `find(provider)` names; `auto` tries CUDA and says why it did not get it.
+def open_session(path: Path, provider: str, threads: int | None = None, tuning: Tuning | None = None) -> Session:
+    """A session of an .onnx file; `auto` tries CUDA and says why it did not get it.
 
     Raises ProviderError when `cuda` was asked for and does not work here, ModelError when the file is no ONNX model.
     """
@@ -59,17 +57,15 @@ def open_session(
     if threads is not None and not 1 <= threads <= 256:
         raise ModelError(f"threads is {threads}; give 1 to 256, or leave it out for {default_threads()}")
     threads, tuning = threads or default_threads(), tuning or Tuning()
-    path = find("cpu")  # a missing file is found out before CUDA is started
     reason = None
     if provider != "cpu":
         reason = cuda_problem()
         if reason is None:
             prepare_cuda()
-            fast = find("cuda")
-            session = start(fast, threads, tuning, cuda=True)
+            session = start(path, threads, tuning, cuda=True)
             # onnxruntime falls back without an exception: only the session knows what it got.
             if "CUDAExecutionProvider" in session.get_providers():
-                return Session(session, fast, "cuda", threads, None)
+                return Session(session, path, "cuda", threads, None)
             reason = "onnxruntime could not start CUDA on this machine"
         if provider == "cuda":
             raise ProviderError(f"--provider cuda: {reason}")

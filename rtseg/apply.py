@@ -1,9 +1,9 @@
-"""`rtseg apply photos/ --out cut/ --emit alpha`: a picture, a folder or a video, composited or cut out."""
+"""`rtseg apply photos/ --out cut/ --emit alpha`: pictures, videos or raw frames, composited or cut out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -11,39 +11,45 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from rtseg.errors import OutputError, RtsegError, SourceError
-from rtseg.files import whole_file
-from rtseg.pictures import PICTURES, read_picture
+from rtseg.errors import ModelError, RtsegError, SourceError
+from rtseg.pictures import read_picture
 from rtseg.pipeline import Pipeline
 from rtseg.progress import progress_bar
-from rtseg.sinks import FORMATS, VideoFile, check_target
+from rtseg.raw import STDIO, RawFrames, RawOutput
+from rtseg.sequence import PictureSequence, write_picture
+from rtseg.sinks import Sink, VideoFile, together
 from rtseg.sources import Video
+from rtseg.targets import PIXELS, Job, plan
 
 U8 = NDArray[np.uint8]
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
-EMITS = ("composite", "alpha", "cutout")
-JPEG_QUALITY = 95
 # Of the preferred area, for a picture by itself: there is time, and ALL gains 1.4 IoU and 2.8 boundary IoU (RUNS.md).
 STILL_AREAS = 3
+RIM = 8  # pixels around the visible part of a cut-out that keep their colour, for players that blend or compress there
+RAW_FPS = 30.0  # frames a second of raw frames where nobody says it, as FFmpeg has 25
 Progressed = Callable[[int, int | None], None]  # done, total
 
 
-@dataclass(frozen=True)
-class Job:
-    """One file in, one file out."""
+def run(
+    source: Path,
+    out: str | Path,
+    pipeline: Pipeline,
+    emit: str,
+    console: Console,
+    *,
+    raw: tuple[int, int] | None = None,
+    fps: float | None = None,
+) -> None:
+    """Process a picture, a video, raw frames or all of a folder. See `targets.plan` for what `out` can be.
 
-    source: Path
-    target: Path
-
-
-def run(source: Path, out: Path, pipeline: Pipeline, emit: str, console: Console) -> None:
-    """Process a picture, a video, or all of a folder.
+    Args:
+        raw: (width, height) of raw BGR frames in `source`, which may be STDIO.
+        fps: of raw frames; 30 without it.
 
     Raises RtsegError; for a folder only after all that can be done is done, naming what failed.
     """
-    if emit not in EMITS:
-        raise OutputError(f"unknown --emit {emit!r}; choose from {', '.join(EMITS)}")
-    jobs = plan(source, out, emit)
+    if fps and not raw:
+        raise SourceError("--fps is for raw frames (--raw); a video keeps its own times")
+    jobs = plan(source, out, emit, raw=raw is not None)
     failed: list[str] = []
     with progress_bar(console) as progress:
         whole = progress.add_task("files", total=len(jobs), visible=len(jobs) > 1)
@@ -54,7 +60,7 @@ def run(source: Path, out: Path, pipeline: Pipeline, emit: str, console: Console
                 progress.update(part, completed=done, total=total, visible=True)
 
             try:
-                remark = process(job, pipeline, emit, progressed)
+                remark = process(job, pipeline, emit, progressed, raw, fps or RAW_FPS)
                 if remark:
                     console.print(f"note: {remark}")
             except RtsegError as e:
@@ -62,116 +68,84 @@ def run(source: Path, out: Path, pipeline: Pipeline, emit: str, console: Console
                     raise
                 failed.append(str(e))
             progress.advance(whole)
-    done = len(jobs) - len(failed)
-    console.print(f"wrote {jobs[0].target if len(jobs) == 1 else f'{done} files to {out}'}")
+    if pipeline.background.remark:
+        console.print(f"note: {pipeline.background.remark}")
+    pipeline.close()
+    console.print(f"wrote {f'{len(jobs) - len(failed)} files to {out}' if len(jobs) > 1 else jobs[0].title}")
     if failed:
         raise SourceError(f"{len(failed)} of {len(jobs)} files failed:\n  " + "\n  ".join(failed))
 
 
-def plan(source: Path, out: Path, emit: str) -> list[Job]:
-    """What to make of what; folders keep the stems. Raises SourceError or OutputError before anything is written."""
-    if not source.exists():
-        raise SourceError(f"{source}: no such file or folder; give a picture, a video or a folder of them")
-    if not source.is_dir():
-        if out.is_dir():
-            out = out / target_name(source, emit)
-        check_suffix(source, out, emit)
-        check_target(out, source)
-        return [Job(source, out)]
-    files = sorted(p for p in source.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file())
-    if not files:
-        raise SourceError(f"{source} has no picture or video in it (looked for {', '.join(PICTURES + VIDEOS)})")
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{source} is a folder, so --out must be one too; {out} is a file")
-    if out.exists() and out.samefile(source):
-        raise OutputError(f"--out {out} is the folder that is read; give another, or its files would be overwritten")
-    jobs = [Job(p, out / target_name(p, emit)) for p in files]
-    owners: dict[Path, Path] = {}
-    for job in jobs:
-        if job.target in owners:
-            raise OutputError(
-                f"{owners[job.target].name} and {job.source.name} would both become {job.target.name}; rename one"
-            )
-        owners[job.target] = job.source
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise OutputError(f"--out {out} can't be created: {e.strerror}") from e
-    return jobs
-
-
-def is_video(path: Path) -> bool:
-    """By its name; what is neither a picture's nor a video's is tried as a picture."""
-    return path.suffix.lower() in VIDEOS
-
-
-def target_name(source: Path, emit: str) -> str:
-    """The stem of the source with the suffix that fits what is made of it."""
-    if is_video(source):
-        suffix = source.suffix.lower() if source.suffix.lower() in FORMATS else ".mkv"
-        return source.stem + suffix
-    keep = emit == "composite" and source.suffix.lower() in (".jpg", ".jpeg")
-    return source.stem + (source.suffix if keep else ".png")
-
-
-def check_suffix(source: Path, out: Path, emit: str) -> None:
-    """Raise OutputError when the target's name can't hold the result."""
-    suffix = out.suffix.lower()
-    if is_video(source):
-        if emit == "cutout":
-            raise OutputError("--emit cutout is for pictures; for a video use --emit alpha or --bg '#00ff00'")
-        if suffix not in FORMATS:
-            raise OutputError(f"output {out}: a video needs a name that ends in {', '.join(FORMATS)}")
-    elif suffix not in PICTURES:
-        raise OutputError(f"output {out}: a picture needs a name that ends in {', '.join(PICTURES)}")
-    elif emit == "cutout" and suffix not in (".png", ".webp", ".tif", ".tiff"):
-        raise OutputError(f"output {out}: {suffix} has no transparency; use .png")
-
-
-def process(job: Job, pipeline: Pipeline, emit: str, progressed: Progressed) -> str | None:
+def process(
+    job: Job, pipeline: Pipeline, emit: str, progressed: Progressed, raw: tuple[int, int] | None, fps: float
+) -> str | None:
     """Do one job; a remark on its source or None. Raises RtsegError and leaves nothing half-written."""
     preferred = pipeline.model.info.area
-    if is_video(job.source):
-        pipeline.area = preferred
-        return process_video(job, pipeline, emit, progressed)
-    pipeline.area = STILL_AREAS * preferred
-    write_picture(job.target, render(pipeline, read_picture(job.source, SourceError), emit, still=True))
-    return None
+    pipeline.reset()
+    if not job.video:
+        pipeline.area = STILL_AREAS * preferred
+        write_picture(job.target, render(pipeline, read_picture(job.source, SourceError), emit))
+        return None
+    pipeline.area = preferred
+    source = RawFrames(job.source, size=raw, fps=fps) if raw else Video(str(job.source), name=job.source.name)
+    with source:
+        return process_video(job, source, pipeline, emit, progressed)
 
 
-def render(pipeline: Pipeline, frame_bgr: U8, emit: str, *, still: bool) -> U8:
-    """Composite BGR, alpha as grey HxW 0..255, or cut-out BGRA of one frame; a still knows no frame before it."""
-    if still:
-        pipeline.reset()
-    composite = pipeline(frame_bgr)
+def process_video(
+    job: Job, source: Video | RawFrames, pipeline: Pipeline, emit: str, progressed: Progressed
+) -> str | None:
+    """Every frame, with its own time, and the sound. What came through a pipe is kept when it breaks off."""
+    broken: SourceError | KeyboardInterrupt | None = None
+    closed = None
+    with ExitStack() as stack:
+        sink = stack.enter_context(open_sink(job, source, emit))
+        if isinstance(sink, VideoFile) and isinstance(source, Video):
+            source.forward_others(sink.copy)
+        try:
+            for frame in source:
+                sink.write(render(pipeline, frame.image, emit, frame.time), frame.time)
+                progressed(sink.frames, source.count)
+        except BrokenPipeError:
+            closed = f"the reader closed standard output after {sink.frames} frames"
+        except (SourceError, KeyboardInterrupt) as e:
+            if not isinstance(source, RawFrames):
+                raise
+            broken = e
+    if broken:
+        raise broken
+    return together(source.remark, closed, sink.remark)
+
+
+def open_sink(job: Job, source: Video | RawFrames, emit: str) -> Sink:
+    """Where the frames of a video go. Raises OutputError."""
+    if job.target == STDIO:
+        return RawOutput()
+    raw = isinstance(source, RawFrames)
+    if job.sequence:
+        return PictureSequence(job.target, fps=source.fps, live=raw)
+    size, sound = (source.width, source.height), None if isinstance(source, RawFrames) else source
+    return VideoFile(job.target, size=size, fps=source.fps, sound=sound, pixels=PIXELS[emit], live=raw)
+
+
+def render(pipeline: Pipeline, frame_bgr: U8, emit: str, seconds: float = 0.0) -> U8:
+    """Composite HxWx3 BGR, alpha as HxW grey 0..255, or cut-out HxWx4 BGRA of one frame."""
+    try:
+        composite = pipeline(frame_bgr, seconds)
+    except ModelError:
+        if not pipeline.recovering:
+            raise
+        composite = pipeline(frame_bgr, seconds)  # CUDA has failed: the same frame on the CPU
     if emit == "composite":
         return composite
     alpha = np.rint(pipeline.alpha * 255).astype(np.uint8)
-    return alpha if emit == "alpha" else np.dstack([frame_bgr, alpha])
+    return alpha if emit == "alpha" else cut_out(frame_bgr, alpha)
 
 
-def write_picture(path: Path, picture: U8) -> None:
-    """Encode, then write whole or not at all. Raises OutputError."""
-    ok, data = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not ok:
-        raise OutputError(f"output {path}: can't encode {picture.shape} as {path.suffix}")
-    try:
-        with whole_file(path) as partial:
-            partial.write_bytes(data.tobytes())
-    except OSError as e:
-        raise OutputError(f"output {path} can't be written: {e.strerror or e}") from e
+def cut_out(frame_bgr: U8, alpha: U8) -> U8:
+    """Straight (not premultiplied) HxWx4 BGRA of a frame and its alpha as HxW 0..255.
 
-
-def process_video(job: Job, pipeline: Pipeline, emit: str, progressed: Progressed) -> str | None:
-    """Every frame, with its own time, and the sound as it is."""
-    pipeline.reset()
-    with Video(str(job.source), name=job.source.name) as video:
-        with VideoFile(job.target, size=(video.width, video.height), fps=video.fps, sound=video) as sink:
-            video.forward_others(sink.copy)
-            for frame in video:
-                picture = render(pipeline, frame.image, emit, still=False)
-                if picture.ndim == 2:
-                    picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
-                sink.write(picture, frame.time)
-                progressed(sink.frames, video.count)
-        return video.remark
+    The room is black, not just transparent: who drops the alpha plane must not see it.
+    """
+    near = cv2.dilate(alpha, np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
+    return np.dstack([cv2.bitwise_and(frame_bgr, frame_bgr, mask=near), alpha])

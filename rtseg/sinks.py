@@ -1,28 +1,49 @@
-"""Where video goes: an H.264 file with true timestamps and, where the source has it, its sound."""
+"""Where video goes: a file with true timestamps and sound, playable even when a recording is cut short."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import stat
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, cast
 
 import av
 import av.error
 import cv2
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
+from rtseg.encoders import Encoder, Pixels, choose_encoder, container_format, container_options
 from rtseg.errors import OutputError
-from rtseg.files import complete, partial_path, whole_file
+from rtseg.files import complete, partial_path, recording_path, whole_file
+from rtseg.fragments import cut_to_whole
+from rtseg.sound import Sound
 from rtseg.sources import Video, reason
 
-TIME_BASE = Fraction(1, 90_000)  # seconds; fine enough for any camera
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-CRF = "20"  # x264's quality: 18 is about transparent, 23 its default
+TIME_BASE = Fraction(1, 60_000)  # seconds; fine enough for any camera, and MPEG-4 allows no more than 65535
+FLUSH_PACKETS = 0x200  # AVFMT_FLAG_FLUSH_PACKETS: what is written is on its way to the disk at once
+HD_HEIGHT = 577  # lines from which players take a video's colours for BT.709 rather than BT.601
+COLOURS = {True: (Colorspace.ITU709, 1), False: (Colorspace.ITU601, 6)}  # HD: swscale's number, H.273's number
+LIMITED = 1  # AVCOL_RANGE_MPEG
+
+
+class Sink(Protocol):
+    """Takes pictures in the order in which they are shown. Leaving it normally completes it."""
+
+    frames: int
+
+    @property
+    def remark(self) -> str | None:
+        """What the user should know once it is complete."""
+
+    def write(self, picture: NDArray[np.uint8], time: float) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None: ...
 
 
 def check_target(path: Path, source: str | Path | None = None) -> None:
@@ -31,6 +52,8 @@ def check_target(path: Path, source: str | Path | None = None) -> None:
         raise OutputError(f"output {path} is a folder; give a file name")
     if not path.parent.is_dir():
         raise OutputError(f"output {path}: the folder {path.parent} does not exist")
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        raise OutputError(f"output {path} is a device or a pipe; give a file name")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"output {path}: no permission to write in {path.parent.resolve()}; give another --out")
     if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
@@ -49,96 +72,136 @@ def write_json(path: Path, value: Any) -> None:
 class VideoFile:
     """Writes frames with their times; the file gets its name only when it is complete.
 
+    A recording of something live is written as `NAME.partial.mp4`, which plays up to its last half second whatever
+    happens to the process, and stays when something goes wrong. Anything else can be done again and leaves nothing.
+
     Args:
-        path: .mp4, .mov or .mkv.
-        size: (width, height) of the frames to come; odd sides grow by one pixel.
+        path: .mp4, .m4v, .mov, .mkv or .webm.
+        size: (width, height) of the frames to come; odd sides grow by one pixel, but not in ProRes.
         fps: what players are told; the real times are those of the frames.
-        sound: a source whose sound is copied, by packets given to `copy`.
+        sound: a source whose sound is taken along, by packets given to `copy`.
+        pixels: bgr24 (HxWx3), gray (HxW) or bgra (HxWx4, straight alpha: .mov as ProRes 4444, .webm as VP9).
+        live: a recording that can't be done again.
 
     Raises:
-        OutputError: at once for a name, folder or sound that won't do; later when the disk is full.
+        OutputError: at once for a name or folder that won't do; later when the disk is full.
     """
 
-    def __init__(self, path: Path, *, size: tuple[int, int], fps: float, sound: Video | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        fps: float,
+        sound: Video | None = None,
+        pixels: Pixels = "bgr24",
+        live: bool = True,
+    ) -> None:
         check_target(path)
-        if path.suffix.lower() not in FORMATS:
-            raise OutputError(f"output {path}: {path.suffix or 'no suffix'} can't be written; use {', '.join(FORMATS)}")
-        self.path, self.frames = path, 0
-        self._partial = partial_path(path)
-        self._last = -1
+        self._kind = kind = container_format(path)
+        encoder = choose_encoder(path, pixels, size, fps, live=live)
+        self.path, self.frames, self.live, self._pixels = path, 0, live, pixels
+        self._last, self._closed = -1, False
+        self.partial = partial_path(path)
         try:
-            self._container = av.open(str(self._partial), "w", format=FORMATS[path.suffix.lower()])
+            if live:
+                self.partial = recording_path(path)
+            self._container = av.open(  # "file:" because FFmpeg would take the 12 of "12:30.mp4" for a protocol
+                f"file:{self.partial}", "w", format=kind, container_options=container_options(kind, live=live)
+            )
         except (av.error.FFmpegError, OSError) as e:
+            self.partial.unlink(missing_ok=True)
             raise OutputError(f"output {path} can't be created: {reason(e)}") from e
-        self._video = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        self._odd = (size[1] % 2, size[0] % 2)  # H.264 with 4:2:0 colour needs even sides
-        self._video.width, self._video.height = size[0] + self._odd[1], size[1] + self._odd[0]
-        self._video.pix_fmt = "yuv420p"
-        self._video.options = {"crf": CRF, "preset": "veryfast"}
-        self._video.codec_context.time_base = TIME_BASE
-        self._sound: dict[int, Any] = {}
-        self._start = sound.start if sound else 0.0
-        try:
-            for stream in sound.container.streams.audio if sound else []:
-                self._sound[stream.index] = self._container.add_stream_from_template(stream)
-        except (av.error.FFmpegError, ValueError) as e:
-            self.discard()
-            raise OutputError(
-                f"output {path}: its format can't hold the source's sound ({e}); use a name that ends in .mkv"
-            ) from e
+        if live:
+            self._container.flags |= FLUSH_PACKETS
+        self._video = self._add_video(encoder, size, fps)
+        self._sound = Sound(self._container, sound)
 
-    def write(self, frame_bgr: NDArray[np.uint8], time: float) -> None:
-        """Add a frame (uint8 HxWx3 BGR) shown at `time` seconds. Frames out of order are put right after the last."""
+    def _add_video(self, encoder: Encoder, size: tuple[int, int], fps: float) -> av.VideoStream:
+        rate = Fraction(fps).limit_denominator(1001)
+        stream = cast(av.VideoStream, self._container.add_stream(encoder.codec, rate=rate))
+        stream.pix_fmt, stream.options = encoder.pix_fmt, {**encoder.options}
+        even = 2 if "420" in encoder.pix_fmt else 1  # two by two pixels share their colour
+        self._odd = (size[1] % even, size[0] % even)
+        stream.width, stream.height = size[0] + self._odd[1], size[1] + self._odd[0]
+        self._colours, number = COLOURS[size[1] >= HD_HEIGHT]
+        context = stream.codec_context
+        context.time_base = TIME_BASE
+        context.colorspace = context.color_primaries = context.color_trc = number
+        context.color_range = LIMITED
+        return stream
+
+    @property
+    def remark(self) -> str | None:
+        """What the user should know of the sound, or None."""
+        return "; ".join(self._sound.remarks) or None
+
+    def write(self, picture: NDArray[np.uint8], time: float) -> None:
+        """Add a frame, shown at `time` seconds. Frames out of order are put right after the last."""
         if any(self._odd):
-            frame_bgr = cv2.copyMakeBorder(frame_bgr, 0, self._odd[0], 0, self._odd[1], cv2.BORDER_REPLICATE)  # type: ignore[assignment]
-        picture = av.VideoFrame.from_ndarray(frame_bgr, format="bgr24")
-        picture.time_base = TIME_BASE
-        picture.pts = self._last = max(round(time / TIME_BASE), self._last + 1)
+            picture = cv2.copyMakeBorder(picture, 0, self._odd[0], 0, self._odd[1], cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+        frame = av.VideoFrame.from_ndarray(picture, format=self._pixels).reformat(
+            format=self._video.pix_fmt, dst_colorspace=self._colours, dst_color_range=ColorRange.MPEG
+        )
+        frame.time_base = TIME_BASE
+        frame.pts = self._last = max(round(time / TIME_BASE), self._last + 1)
+        self._mux(lambda: self._video.encode(frame))
         self.frames += 1
-        self._mux(self._video.encode, picture)
 
     def copy(self, packet: Any) -> None:
-        """Pass on a packet of the source's sound, untouched; packets of other streams are left out."""
-        stream = self._sound.get(packet.stream.index)
-        if stream is None or packet.dts is None or packet.pts is None:
-            return
-        late = round(self._start / packet.time_base)  # frames' times start at 0, so must the sound's
-        packet.pts, packet.dts = packet.pts - late, packet.dts - late
-        packet.stream = stream
-        self._mux(lambda p: [p], packet)
+        """Pass on a packet of the source's sound; packets of other streams are left out."""
+        self._mux(lambda: self._sound.take(packet))
 
-    def _mux(self, encode: Any, item: Any) -> None:
+    def _mux(self, packets: Any) -> None:
         try:
-            for packet in encode(item):
+            for packet in packets():
                 self._container.mux(packet)
         except (av.error.FFmpegError, OSError, ValueError) as e:
-            self.discard()
-            raise OutputError(f"output {self.path} can't be written: {reason(e)}") from e
+            raise OutputError(f"output {self.path} can't be written: {reason(e)}{self._give_up()}") from e
 
     def finish(self) -> None:
-        """Complete the file and give it its name; without a frame there is no file."""
-        if not self.frames:
-            self.discard()
+        """Complete the file and give it its name; without a frame there is no file. Raises OutputError."""
+        if self._closed:
             return
-        self._mux(self._video.encode, None)
+        if not self.frames:
+            self._give_up()
+            return
+        self._mux(lambda: [*self._video.encode(None), *self._sound.flush()])
         try:
-            self._container.close()
-            complete(self._partial, self.path)
+            self._close()
+            complete(self.partial, self.path)
         except (av.error.FFmpegError, OSError) as e:
-            self.discard()
-            raise OutputError(f"output {self.path} can't be completed: {reason(e)}") from e
+            raise OutputError(f"output {self.path} can't be completed: {reason(e)}{self._give_up()}") from e
 
-    def discard(self) -> None:
-        """Drop what has been written."""
-        with contextlib.suppress(av.error.FFmpegError, OSError):  # closing flushes, which fails on a full disk
-            self._container.close()
-        self._partial.unlink(missing_ok=True)
+    def _close(self) -> None:
+        self._closed = True
+        self._container.close()
+
+    def _give_up(self) -> str:
+        """Drop what has been written, or keep it if it can't be done again; what to say about it."""
+        if not self._closed:
+            with contextlib.suppress(av.error.FFmpegError, OSError):  # closing flushes, which fails on a full disk
+                self._close()
+        if self.live and self.frames:
+            if self._kind in ("mp4", "mov"):
+                with contextlib.suppress(OSError):  # then it still plays in all but strict players
+                    cut_to_whole(self.partial)
+            return f"; the {self.frames} frames until then are kept in {self.partial}"
+        self.partial.unlink(missing_ok=True)
+        return ""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        if kind is None:
+        if e is None:
             self.finish()
-        else:
-            self.discard()
+        elif not self._closed:
+            kept = self._give_up()
+            if kept:
+                e.add_note(f"output {self.path} is not complete{kept}")
+
+
+def together(*remarks: str | None) -> str | None:
+    """Several remarks as one line, or None."""
+    return "; ".join(filter(None, remarks)) or None

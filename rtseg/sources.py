@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.camera import Camera, camera_nodes
+from rtseg.cameras import find_camera, listed
 from rtseg.errors import SourceError
 from rtseg.frames import Frame, Source
 from rtseg.model import ASSETS
@@ -37,7 +38,9 @@ av.logging.set_libav_level(-8)  # AV_LOG_QUIET
 
 
 def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | None = None) -> Source:
-    """Open what `--source` names: `demo`, a camera's index or /dev path, a file, a named pipe or a URL.
+    """Open what `--source` names: `demo`, a camera's number, name or /dev path, a file, a named pipe or a URL.
+
+    A part of a camera's name will do when no other camera has it, and when there is no file of that name.
 
     Size and fps are asked of cameras only. Raises SourceError.
     """
@@ -50,9 +53,12 @@ def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | 
     try:
         mode = os.stat(text).st_mode
     except (OSError, ValueError) as e:
+        if (number := find_camera(text)) is not None:
+            return Camera(int(number), size=size, fps=fps)
         reason = e.strerror if isinstance(e, OSError) else e
         raise SourceError(
-            f"source {text}: {reason}. Give a camera's number, a file, a pipe, a URL, or `demo` for the bundled clip"
+            f"source {text}: {reason}. Give a camera's number or name, a file, a pipe, a URL, or `demo` for the "
+            f"bundled clip; cameras here: {listed()}"
         ) from e
     if stat.S_ISCHR(mode):
         return Camera(text, size=size, fps=fps)
@@ -79,7 +85,8 @@ class Video:
         self._file: IO[bytes] | None = open_pipe(url) if pipe else None
         remote = "://" in url
         timeout = (OPEN_TIMEOUT, READ_TIMEOUT) if remote else None
-        target: Any = self._file or url
+        # "file:" because FFmpeg would take the 12 of "12:30.mp4" for a protocol
+        target: Any = self._file or (url if remote else f"file:{url}")
         try:
             self.container = av.open(target, timeout=timeout)
         except (av.error.FFmpegError, OSError, ValueError) as e:

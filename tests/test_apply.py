@@ -27,9 +27,18 @@ def test_cutout_carries_the_colours_and_the_alpha(
 ) -> None:
     run(photo, tmp_path / "cut.png", pipeline, "cutout", console)
     cut = cv2.imread(str(tmp_path / "cut.png"), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(cut[..., :3], demo_frames[0])
     run(photo, tmp_path / "alpha.png", pipeline, "alpha", console)
     np.testing.assert_array_equal(cut[..., 3], cv2.imread(str(tmp_path / "alpha.png"), cv2.IMREAD_UNCHANGED))
+    seen = cut[..., 3] > 0
+    np.testing.assert_array_equal(cut[seen, :3], demo_frames[0][seen])
+
+
+def test_the_room_is_not_hidden_in_a_cutout(photo: Path, pipeline: Pipeline, console: Console) -> None:
+    """Transparent pixels keep their colour in a PNG, for everybody who drops the alpha plane."""
+    run(photo, Path("cut.png"), pipeline, "cutout", console)
+    cut = cv2.imread("cut.png", cv2.IMREAD_UNCHANGED)
+    far = cv2.dilate(cut[..., 3], np.ones((21, 21), np.uint8)) == 0
+    assert far.mean() > 0.3 and not cut[far].any()
 
 
 def test_pictures_do_not_depend_on_their_neighbours(
@@ -88,6 +97,8 @@ def test_two_files_never_share_a_target(tmp_path: Path, pipeline: Pipeline, cons
         ("x.jpg", "cutout", "no transparency"),
         ("no/x.png", "alpha", "does not exist"),
         ("x.png", "matte", "composite, alpha, cutout"),
+        ("new/", "alpha", "no such folder"),
+        ("-", "alpha", "is a picture"),
     ],
 )
 def test_bad_targets(
@@ -95,7 +106,7 @@ def test_bad_targets(
 ) -> None:
     before = photo.read_bytes()
     with pytest.raises(OutputError, match=words):
-        run(photo, tmp_path / out, pipeline, emit, console)
+        run(photo, out, pipeline, emit, console)
     assert [p.name for p in tmp_path.iterdir()] == ["photo.png"] and photo.read_bytes() == before
 
 

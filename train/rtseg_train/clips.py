@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.apply import VIDEOS
 from rtseg.errors import DataError
 from rtseg.pictures import read_picture
+from rtseg.scene import VIDEOS
 from rtseg.sources import open_source
 from rtseg_train.dataset import list_images, several
 from rtseg_train.evaluate import Look, Predictor

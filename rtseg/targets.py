@@ -1,0 +1,134 @@
+"""What `rtseg apply` makes of what: one job for a file or raw frames, many for a folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtseg.encoders import FORMATS, TRANSPARENT, Pixels
+from rtseg.errors import OutputError, SourceError
+from rtseg.pictures import PICTURES
+from rtseg.raw import STDIO
+from rtseg.scene import VIDEOS
+from rtseg.sequence import check_folder
+from rtseg.sinks import check_target
+
+PIXELS: dict[str, Pixels] = {
+    "composite": "bgr24",
+    "alpha": "gray",
+    "cutout": "bgra",
+}  # what --emit means, in FFmpeg's words
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file in, one file out. The target can be a folder for a picture of each frame, either can be STDIO."""
+
+    source: Path
+    target: Path
+    video: bool  # frames that belong together, from a video or raw
+    sequence: bool = False
+
+    @property
+    def title(self) -> str:
+        """The target in words."""
+        if self.target == STDIO:
+            return "raw frames to standard output"
+        return f"{self.target}{os.sep if self.sequence else ''}"
+
+
+def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list[Job]:
+    """Raises SourceError or OutputError before anything is written.
+
+    Args:
+        source: a picture, a video, a folder of them; for `raw` a file or STDIO.
+        out: a file, a folder for a folder, STDIO; a folder with a slash at its end for a picture of each frame.
+        emit: a key of PIXELS.
+        raw: whether the source holds raw frames.
+    """
+    folder = str(out).endswith(("/", os.sep))
+    out = Path(out)
+    if emit not in PIXELS:
+        raise OutputError(f"unknown --emit {emit!r}; choose from {', '.join(PIXELS)}")
+    if source == STDIO and not raw:
+        raise SourceError("standard input holds raw frames, whose size it can't tell: add --raw WIDTHxHEIGHT")
+    if source != STDIO and not source.exists():
+        raise SourceError(f"{source}: no such file or folder; give a picture, a video or a folder of them")
+    if source.is_dir():
+        if out == STDIO:
+            raise OutputError("--out - takes the frames of one video, not of a folder")
+        return plan_folder(source, out, emit)
+    video = raw or is_video(source)
+    if out == STDIO:
+        if not video:
+            raise OutputError(f"--out - takes the frames of a video; {source} is a picture")
+        return [Job(source, out, video)]
+    if video and folder:
+        check_folder(out)
+        return [Job(source, out, video, sequence=True)]
+    if out.is_dir():
+        if raw:
+            raise OutputError(f"output {out} is a folder; for a picture of each frame write {out}{os.sep}")
+        out = out / target_name(source, emit)
+    elif folder:
+        raise OutputError(f"output {out}{os.sep}: there is no such folder; make it, or give a file name")
+    check_suffix(source, out, emit, video)
+    check_target(out, source)
+    return [Job(source, out, video)]
+
+
+def plan_folder(source: Path, out: Path, emit: str) -> list[Job]:
+    """A job for each picture and video in a folder; stems are kept, and the target folder is made."""
+    files = sorted(p for p in source.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file())
+    if not files:
+        raise SourceError(f"{source} has no picture or video in it (looked for {', '.join(PICTURES + VIDEOS)})")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{source} is a folder, so --out must be one too; {out} is a file")
+    if out.exists() and out.samefile(source):
+        raise OutputError(f"--out {out} is the folder that is read; give another, or its files would be overwritten")
+    jobs = [Job(p, out / target_name(p, emit), is_video(p)) for p in files]
+    owners: dict[Path, Path] = {}
+    for job in jobs:
+        if job.target in owners:
+            raise OutputError(
+                f"{owners[job.target].name} and {job.source.name} would both become {job.target.name}; rename one"
+            )
+        owners[job.target] = job.source
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise OutputError(f"--out {out} can't be created: {e.strerror}") from e
+    return jobs
+
+
+def is_video(path: Path) -> bool:
+    """By its name; what is neither a picture's nor a video's is tried as a picture."""
+    return path.suffix.lower() in VIDEOS
+
+
+def target_name(source: Path, emit: str) -> str:
+    """The stem of the source with the suffix that fits what is made of it."""
+    suffix = source.suffix.lower()
+    if is_video(source):
+        fitting, other = (TRANSPARENT, ".mov") if emit == "cutout" else (FORMATS, ".mkv")
+        return source.stem + (suffix if suffix in fitting else other)
+    return source.stem + (source.suffix if emit == "composite" and suffix in (".jpg", ".jpeg") else ".png")
+
+
+def check_suffix(source: Path, out: Path, emit: str, video: bool) -> None:
+    """Raise OutputError when the target's name can't hold the result."""
+    suffix = out.suffix.lower()
+    if video and emit == "cutout" and suffix not in TRANSPARENT:
+        kinds = " or ".join(f"{ending} ({codec})" for ending, codec in TRANSPARENT.items())
+        raise OutputError(
+            f"output {out}: {suffix or 'no suffix'} has no transparency for --emit cutout; "
+            f"use {kinds}, or a folder with a {os.sep} at its end for PNG pictures"
+        )
+    if video and suffix not in FORMATS:
+        kinds = f"{', '.join(FORMATS)}, or in {os.sep} for a folder of PNG pictures"
+        raise OutputError(f"output {out}: a video needs a name that ends in {kinds}")
+    if not video and suffix not in PICTURES:
+        raise OutputError(f"output {out}: a picture needs a name that ends in {', '.join(PICTURES)}")
+    if not video and emit == "cutout" and suffix not in (".png", ".webp", ".tif", ".tiff"):
+        raise OutputError(f"output {out}: {suffix} has no transparency; use .png")

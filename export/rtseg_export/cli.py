@@ -1,24 +1,24 @@
 """`rtseg export`: a trained checkpoint to one .onnx file, checked against torch on real pictures.
 
 rtseg export runs/balanced --precision fp16 --out balanced-fp16.onnx
+rtseg export runs/balanced --check balanced-fp16.onnx
 """
 
 from __future__ import annotations
 
-import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtseg.errors import DataError, ExportError
-
 if TYPE_CHECKING:
-    from rich.table import Table
+    import numpy as np
+    from numpy.typing import NDArray
 
     from rtseg_export.export import Exported
-    from rtseg_export.parity import Parity
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -43,90 +43,123 @@ def export_command(
         Path | None, typer.Option(help="The .onnx to write; else NAME.onnx, NAME-fp16.onnx or NAME-int8.onnx here.")
     ] = None,
     precision: Annotated[
-        Precision, typer.Option(help="fp32; fp16 for CUDA; int8, twice as fast on CPUs.")
-    ] = Precision.fp32,
+        Precision | None,
+        typer.Option(help="fp32; fp16 for CUDA and --fused; int8, twice as fast on CPUs. [fp32]"),
+    ] = None,
+    area: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Preferred network size, instead of the checkpoint's own.")
+    ] = None,
+    static: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Freeze the network's height and width, multiples of 32.")
+    ] = None,
+    fused: Annotated[
+        bool, typer.Option("--fused", help="Whole frames in, composites out, for CUDA; over a background.")
+    ] = False,
+    blur: Annotated[bool, typer.Option("--blur", help="With --fused: blur the room instead.")] = False,
     frames: Annotated[
-        Path | None, typer.Option(help="Folder of pictures for the parity check; else the bundled demo clip.")
+        Path | None, typer.Option(help="Pictures for the parity check, a folder; else the bundled demo clip.")
     ] = None,
     tolerance: Annotated[
         float | None,
         typer.Option(min=0.0, help="Largest error of a pixel's alpha; else 0.001 for fp32, 0.15 for fp16, 1 for int8."),
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(help="Folder of pictures for the scales of int8; else those of --frames.")
+        Path | None,
+        typer.Option(help="Pictures for the scales of int8: a folder or a training list; else those of --frames."),
     ] = None,
     data_note: Annotated[str | None, typer.Option(help="What it was trained on, for the file's metadata.")] = None,
     terms_note: Annotated[str | None, typer.Option(help="The terms of the training data, likewise.")] = None,
+    check: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write nothing: check this .onnx against CHECKPOINT again.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the report here.")] = None,
 ) -> None:
     """Export CHECKPOINT to one self-describing .onnx file, after checking it against torch.
 
     Example: rtseg export runs/balanced --precision fp16
     """
-    from rtseg_export.export import export
-    from rtseg_export.frames import demo_frames, folder_frames
-    from rtseg_export.parity import TOLERANCES
+    from rtseg_export.checkpoint import default_name, find_checkpoint
+    from rtseg_export.frames import demo_frames, pictures
     from rtseg_export.quantise import CALIBRATION
 
+    if check:
+        made_already: dict[str, object] = {"--out": out, "--precision": precision, "--area": area, "--static": static}
+        made_already |= {"--calibration": calibration, "--data-note": data_note, "--terms-note": terms_note}
+        refuse(made_already, "with --check: it looks at a file that is already made")
+    if blur and not fused:
+        raise typer.BadParameter("--blur goes with --fused: only a fused file makes composites")
+    if fused and check:
+        raise typer.BadParameter("--fused can't be used with --check: the file says itself what it is")
+    if fused and precision is None:
+        precision = Precision.fp16
+    if precision != Precision.int8:
+        refuse({"--calibration": calibration}, f"with --precision {precision or Precision.fp32}: it is for int8")
+    if area is not None:
+        refuse({"--static": static}, "with --area: a static size is its own area")
+    size = parse_static(static) if static else None
     weights = find_checkpoint(checkpoint)
-    target = out or Path(default_name(weights, precision))
-    limits = TOLERANCES[precision]
-    if tolerance is not None:
-        limits = dataclasses.replace(limits, max_error=tolerance)
-    if calibration and precision != Precision.int8:
-        raise ExportError(f"--calibration is for int8, not for {precision}; leave it out")
-    made = export(
-        weights,
-        target,
-        precision,
-        folder_frames(frames) if frames else demo_frames(),
-        calibration=folder_frames(calibration, CALIBRATION, "--calibration") if calibration else None,
-        tolerance=limits,
-        training_data=data_note,
-        terms=terms_note,
-    )
-    report(made)
+    if json_file:
+        check_json(json_file, (weights, check))
+    seen = pictures(frames) if frames else demo_frames()
+    if check:
+        from rtseg_export.check import check_file
+
+        made = check_file(check, weights, seen, max_error=tolerance)
+    else:
+        from rtseg_export.export import export
+        from rtseg_export.parity import TOLERANCES
+
+        kind = precision or Precision.fp32
+        effect = ("blur" if blur else "picture") if fused else None
+        made = export(
+            weights,
+            out or Path(default_name(weights, kind, size, effect)),
+            kind,
+            seen,
+            area=area,
+            static=size,
+            effect=effect,
+            calibration=pictures(calibration, CALIBRATION, "--calibration") if calibration else None,
+            tolerance=TOLERANCES[kind].at_most(tolerance),
+            training_data=data_note,
+            terms=terms_note,
+        )
+    tell(made, seen, json_file)
 
 
-def find_checkpoint(path: Path) -> Path:
-    """The .safetensors of a run's folder or file; raises DataError when there is none."""
-    weights = path / "model.safetensors" if path.is_dir() else path
-    if not weights.is_file():
-        raise DataError(f"no checkpoint {weights}; give a run's folder or the model.safetensors that training wrote")
-    return weights
+def refuse(options: Mapping[str, object], why: str) -> None:
+    """Raise a usage error when one of the options was given."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise typer.BadParameter(f"{', '.join(given)} can't be used {why}")
 
 
-def default_name(weights: Path, precision: str) -> str:
-    """A file name for the working directory: the model's own name, from the JSON beside the weights."""
-    from rtseg_train.checkpoint import read_notes
-
-    name = read_notes(weights).get("name")
-    if not isinstance(name, str) or not name or Path(name).name != name:
-        raise ExportError(f"{weights.with_suffix('.json')} gives no usable name ({name!r}); name the file with --out")
-    return f"{name}.onnx" if precision == Precision.fp32 else f"{name}-{precision}.onnx"
+def parse_static(text: str) -> tuple[int, int]:
+    """(width, height) of HxW; what sizes are good is for `export` to say."""
+    parts = re.fullmatch(r"(\d{1,6})[xX](\d{1,6})", text)
+    if not parts:
+        raise typer.BadParameter(f"--static {text}: give height x width in pixels, such as 160x288")
+    return int(parts[2]), int(parts[1])
 
 
-def report(made: Exported) -> None:
-    """The parity table, the file and the next command."""
+def check_json(path: Path, inputs: Iterable[Path | None]) -> None:
+    """Raise OutputError unless the report can be written to `path` without overwriting what is read."""
+    from rtseg.sinks import check_target
+
+    check_target(path)
+    for other in inputs:
+        if other is not None:
+            check_target(path, other)
+
+
+def tell(made: Exported, frames: Sequence[NDArray[np.uint8]], json_file: Path | None) -> None:
+    """The report on the screen and, where asked for, as JSON."""
     from rich.console import Console
 
-    console = Console()
-    console.print(parity_table(made.parity))
-    megabytes = made.path.stat().st_size / 1e6
-    what = f"{megabytes:.1f} MB, {made.info.precision}, area {made.info.area} pixels"
-    console.print(f"{made.path}: {what}", highlight=False, soft_wrap=True)
-    console.print(f"try it: rtseg cam --model {made.path}", highlight=False, soft_wrap=True)
+    from rtseg.sinks import write_json
+    from rtseg_export.report import as_json, report, show
 
-
-def parity_table(parity: Parity) -> Table:
-    """A rich table, one row per runner and size."""
-    from rich.table import Table
-
-    table = Table(title=f"parity with torch fp32 (tolerance: {parity.tolerance})", title_justify="left")
-    for column in ("runs on", "size", "max error", "mean error", "flipped", "IoU"):
-        table.add_column(column, justify="left" if column == "runs on" else "right")
-    for row in parity.worst():
-        size = f"{row.size[0]}x{row.size[1]}"
-        table.add_row(
-            row.runner, size, f"{row.max_error:.2g}", f"{row.mean_error:.2g}", f"{row.flipped:.3%}", f"{row.iou:.5f}"
-        )
-    return table
+    found = report(made, frames[0])
+    show(found, Console())
+    if json_file:
+        write_json(json_file, as_json(found))

@@ -2,58 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import importlib.metadata
-import io
-import logging
 import subprocess
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.export import Dim
 
-from rtseg.errors import DataError, ExportError
+from rtseg.errors import DataError, ExportError, OutputError
 from rtseg.files import whole_file
 from rtseg.geometry import STRIDE
 from rtseg.model import AREA_LIMITS, ModelInfo
-from rtseg_export.parity import TOLERANCES, Parity, Tolerance, check, check_half
+from rtseg.sinks import check_target
+from rtseg_export.checkpoint import open_checkpoint
+from rtseg_export.compare import check, check_half, check_sizes, expected
+from rtseg_export.fused import GRAPHS, fused_graph
+from rtseg_export.fused_parity import check_fused
+from rtseg_export.graph import MAX_SIDE, alpha_graph, fold, save
+from rtseg_export.parity import TOLERANCES, Parity, Tolerance
 from rtseg_export.quantise import quantised
-from rtseg_train.checkpoint import load_weights
-from rtseg_train.unet import ConvBN
 
 U8 = NDArray[np.uint8]
-OPSET = 18  # older CUDA providers lack Resize-19 and would run it on the CPU
-MAX_SIDE = 128  # strides of 32 pixels: 4096 pixels
 NOT_STATED = "not stated"
-CHATTY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")  # loggers
+ADVICE = "Nothing was written. Weights that overflow fp16 may still export with --precision fp32; else look at the "
+ADVICE += "checkpoint, and for int8 at the pictures of --calibration"
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export made."""
+    """A model file that agrees with its checkpoint."""
 
     path: Path
     info: ModelInfo
     parity: Parity
-
-
-class AlphaNet(nn.Module):
-    """The graph of a model file: (frame_bgr uint8 1xHxWx3, previous_alpha float32 1x1xHxW) -> alpha 1x1xHxW."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
-        return torch.sigmoid(self.net(frame_bgr, previous_alpha))
 
 
 def export(
@@ -62,6 +46,9 @@ def export(
     precision: str,
     frames: Sequence[U8],
     *,
+    area: int | None = None,
+    static: tuple[int, int] | None = None,
+    effect: str | None = None,
     calibration: Sequence[U8] | None = None,
     tolerance: Tolerance | None = None,
     training_data: str | None = None,
@@ -72,7 +59,10 @@ def export(
     Args:
         precision: "fp32", "fp16" or "int8".
         frames: uint8 HxWx3 BGR of any size, on which the file must agree with torch.
-        calibration: the same, from which int8 takes its scales; None for `frames`.
+        area: pixels at network size that the file prefers; None for what the checkpoint's JSON says.
+        static: (width, height) that the file takes and no other; None for all multiples of 32.
+        effect: "picture" or "blur" for a fused file, that makes whole composites; None for one that gives alphas.
+        calibration: frames from which int8 takes its scales; None for `frames`.
         tolerance: of that agreement; None for the precision's own.
         training_data, terms: for the model file; None for what the checkpoint's JSON says.
 
@@ -80,117 +70,75 @@ def export(
         DataError: the checkpoint can't be used.
         ExportError: the file can't be written, or misses its tolerance. `target` is as it was before.
     """
-    if precision not in TOLERANCES:
-        raise ExportError(f"unknown precision {precision!r}; choose from {', '.join(TOLERANCES)}")
-    if target.is_dir() or not target.parent.is_dir():
-        raise ExportError(f"cannot write {target}: it is a folder, or its folder does not exist")
+    check_settings(target, precision, area, static)
+    if effect and precision == "int8":
+        raise ExportError("a fused file is for CUDA, which runs int8 slower than fp16; use --precision fp16 or fp32")
     tolerance = tolerance or TOLERANCES[precision]
-    net, notes = load_weights(checkpoint)
-    info = model_info(checkpoint, notes, precision, training_data, terms)
+    net, notes = open_checkpoint(checkpoint)
+    info = model_info(checkpoint, notes, precision, static[0] * static[1] if static else area, training_data, terms)
+    sizes = check_sizes(info.area, static)
+    wanted = expected(net, frames, sizes)
     folded = fold(net)
     early = []
     if precision == "fp16":
-        half = check_half(folded, net, frames, tolerance, info.area)
-        half.require(f"{checkpoint} in fp16")
+        half = check_half(folded, wanted, tolerance)
+        half.require(f"{checkpoint} in fp16", ADVICE)
         early = half.differences
         folded = folded.half()
     try:
         with whole_file(target) as temporary:
-            model = to_onnx(folded, info)
+            model = fused_graph(folded, effect, static) if effect else alpha_graph(folded, static)
+            onnx.helper.set_model_props(model, info.metadata())
             if precision == "int8":
-                model = quantised(model, calibration or frames, info.area)
+                model = quantised(model, calibration or frames, sizes)
             save(model, temporary)
-            parity = check(temporary, net, frames, tolerance, info.area)
-            parity = Parity(early + parity.differences, tolerance)
-            parity.require(target.name)
+            if effect:
+                found = check_fused(temporary, GRAPHS[effect](fold(net)), frames, sizes, tolerance)
+            else:
+                found = check(temporary, wanted, tolerance)
+            parity = Parity(early + found.differences, tolerance)
+            parity.require(target.name, ADVICE)
     except OSError as e:
-        raise ExportError(f"cannot write {target}: {e}") from e
+        raise ExportError(f"cannot write {target}: {e.strerror or e}") from e
     return Exported(target, info, parity)
 
 
-def fold(net: nn.Module) -> nn.Module:
-    """A copy with every batch norm folded into its convolution: rounded to fp16 once, not twice."""
-    net = copy.deepcopy(net).eval()
-    for module in net.modules():
-        if isinstance(module, ConvBN):
-            module.conv = nn.utils.fuse_conv_bn_eval(module.conv, module.bn)
-            module.add_module("bn", nn.Identity())
-    return net
-
-
-def to_onnx(net: nn.Module, info: ModelInfo) -> onnx.ModelProto:
-    """Export and describe; H and W stay free in steps of 32. Raises ExportError."""
-    h, w = Dim("h", min=1, max=MAX_SIDE), Dim("w", min=1, max=MAX_SIDE)
-    high, wide = 3 * STRIDE, 5 * STRIDE  # sides that differ, so that export can't take them for one
-    inputs = (torch.zeros(1, high, wide, 3, dtype=torch.uint8), torch.zeros(1, 1, high, wide))
+def check_settings(target: Path, precision: str, area: int | None, static: tuple[int, int] | None) -> None:
+    """Raise ExportError for what can't be, before the minute's work is done."""
+    if precision not in TOLERANCES:
+        raise ExportError(f"unknown precision {precision!r}; choose from {', '.join(TOLERANCES)}")
+    if target.suffix.lower() != ".onnx":
+        raise ExportError(f"cannot write {target}: a model file's name ends in .onnx; use {target.stem}.onnx")
     try:
-        with quiet():
-            program = torch.onnx.export(
-                AlphaNet(net).eval(),
-                inputs,
-                dynamo=True,
-                opset_version=OPSET,
-                external_data=False,
-                verbose=False,
-                input_names=["frame_bgr", "previous_alpha"],
-                output_names=["alpha"],
-                dynamic_shapes={
-                    "frame_bgr": {1: STRIDE * h, 2: STRIDE * w},
-                    "previous_alpha": {2: STRIDE * h, 3: STRIDE * w},
-                },
+        check_target(target)
+    except (OutputError, OSError) as e:  # OSError: a name that no file can have
+        raise ExportError(f"cannot write {target}: {e.strerror if isinstance(e, OSError) else e}") from e
+    if area is not None and static is not None:
+        raise ExportError("give an area or a static size, not both: a static size is its own area")
+    if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
+        raise ExportError(f"area is {area} pixels; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]}")
+    if static is not None:
+        good = tuple(min(MAX_SIDE, max(STRIDE, STRIDE * round(side / STRIDE))) for side in static)
+        if good != static:
+            raise ExportError(
+                f"static size {static[1]}x{static[0]} (height x width): both must be multiples of {STRIDE} "
+                f"up to {MAX_SIDE}; the nearest is {good[1]}x{good[0]}"
             )
-    except torch.onnx.OnnxExporterError as e:
-        raise ExportError(f"torch {torch.__version__} could not export this net: {e}") from e
-    if program is None:
-        raise ExportError("torch.onnx.export gave no program; is this torch older than 2.9?")
-    model: onnx.ModelProto = program.model_proto
-    strip(model)
-    onnx.helper.set_model_props(model, info.metadata())
-    return model
-
-
-def save(model: onnx.ModelProto, path: Path) -> None:
-    """Check the graph and write it; raises ExportError."""
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as e:
-        raise ExportError(f"the exported graph is not valid ONNX: {e}") from e
-    path.write_bytes(model.SerializeToString())
-
-
-def strip(model: onnx.ModelProto) -> None:
-    """Drop what the exporter notes for debugging: stack traces with this machine's paths, half the nodes' bytes."""
-    graph = model.graph
-    for item in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        del item.metadata_props[:]
-        item.doc_string = ""
-    del graph.metadata_props[:]
-    graph.doc_string = model.doc_string = ""
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the exporter's progress lines and warnings about its own insides from the user."""
-    loggers = [logging.getLogger(name) for name in CHATTY]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def model_info(
-    checkpoint: Path, notes: dict[str, object], precision: str, training_data: str | None, terms: str | None
+    checkpoint: Path,
+    notes: dict[str, object],
+    precision: str,
+    area: int | None,
+    training_data: str | None,
+    terms: str | None,
 ) -> ModelInfo:
     """The metadata of a model file, from the checkpoint's JSON; raises DataError when that lacks name or area."""
-    name, area, scores = notes.get("name"), notes.get("area"), notes.get("scores", {})
-    if not isinstance(name, str) or not isinstance(area, int) or not isinstance(scores, dict):
+    name, own_area, scores = notes.get("name"), notes.get("area"), notes.get("scores", {})
+    if not isinstance(name, str) or not isinstance(own_area, int) or not isinstance(scores, dict):
         raise DataError(f"{checkpoint.with_suffix('.json')} lacks name, area or scores; it is not from `rtseg train`")
+    area = own_area if area is None else area
     if not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
         raise DataError(f"{checkpoint.with_suffix('.json')}: area is {area}; need {AREA_LIMITS[0]}..{AREA_LIMITS[1]}")
     try:

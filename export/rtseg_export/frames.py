@@ -1,19 +1,21 @@
-"""The real frames that a parity check runs on: the bundled demo clip, or a folder of pictures."""
+"""The real frames that parity checks run on and int8 takes its scales from: the demo clip, a folder or a list."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ExportError
 from rtseg.pictures import read_picture
 from rtseg.sources import open_source
-from rtseg_train.dataset import list_images
+from rtseg_train.dataset import find_pairs, layout_of, list_images, part_of
 
 U8 = NDArray[np.uint8]
 COUNT = 12  # frames; a check at three sizes takes a few seconds
+MAX_SIDE = 1024  # pixels; 64 photos of 12 megapixels would be 2.3 GB
 
 
 def demo_frames(count: int = COUNT) -> list[U8]:
@@ -23,14 +25,34 @@ def demo_frames(count: int = COUNT) -> list[U8]:
     return [frames[i] for i in spread(len(frames), count)]
 
 
-def folder_frames(folder: Path, count: int = COUNT, option: str = "--frames") -> list[U8]:
-    """Up to `count` pictures, uint8 HxWx3 BGR, spread over the folder that the option names; raises ExportError."""
-    if not folder.is_dir():
-        raise ExportError(f"{option} {folder} is not a folder")
-    paths = list_images(folder)
+def pictures(path: Path, count: int = COUNT, option: str = "--frames") -> list[U8]:
+    """Up to `count` pictures, uint8 HxWx3 BGR, spread over the folder or training list that the option names.
+
+    Larger ones are shrunk. Raises ExportError, and DataError for a damaged list.
+    """
+    paths = picture_paths(path, option)
+    return [shrunk(read_picture(paths[i], ExportError)) for i in spread(len(paths), count)]
+
+
+def picture_paths(path: Path, option: str) -> list[Path]:
+    """All pictures of a folder, or of what `rtseg train` takes: a CSV list, pictures and masks in their order."""
+    if path.is_file() or (path.is_dir() and (layout_of(path) or part_of(path, "train"))):
+        return [pair.image for pair in find_pairs(path).pairs]  # without the masks
+    if not path.is_dir():
+        raise ExportError(f"{option} {path}: there is no such folder of pictures or training list")
+    paths = list_images(path)
     if not paths:
-        raise ExportError(f"{option} {folder} has no pictures in it")
-    return [read_picture(paths[i], ExportError) for i in spread(len(paths), count)]
+        raise ExportError(f"{option} {path} has no pictures in it")
+    return paths
+
+
+def shrunk(picture: U8) -> U8:
+    """The picture, no side longer than MAX_SIDE."""
+    scale = MAX_SIDE / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def spread(total: int, count: int) -> list[int]:

@@ -17,9 +17,10 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from rtseg.geometry import network_size
 from rtseg.model import Model
-from rtseg_export.parity import SHAPES, feed_back, fit
+from rtseg_export.compare import feed_back, fit
+from rtseg_export.frames import spread
+from rtseg_export.int8_graph import keep_frame_bytes, share_scales, shuffle_bytes
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -31,18 +32,19 @@ QUANTISED = ["Conv", "ConvTranspose", "MaxPool", "Add", "Concat", "Clip", "Relu"
 class Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
     """Frames at network size with the alphas that the fp32 model gave before, as the camera would feed them."""
 
-    def __init__(self, model: Path, frames: Sequence[U8], area: int) -> None:
-        self._feeds = feeds(model, frames[:: max(1, len(frames) // CALIBRATION)][:CALIBRATION], area)
+    def __init__(self, model: Path, frames: Sequence[U8], sizes: Sequence[tuple[int, int]]) -> None:
+        self._feeds = feeds(model, [frames[i] for i in spread(len(frames), CALIBRATION)], sizes)
 
     def get_next(self) -> dict[str, NDArray[np.generic]] | None:
         return next(self._feeds, None)
 
 
-def feeds(model: Path, frames: Sequence[U8], area: int) -> Iterator[dict[str, NDArray[np.generic]]]:
-    """The inputs of a run over the frames at each of the parity check's shapes."""
+def feeds(
+    model: Path, frames: Sequence[U8], sizes: Sequence[tuple[int, int]]
+) -> Iterator[dict[str, NDArray[np.generic]]]:
+    """The inputs of a run over the frames at each of the sizes."""
     run = Model(model, provider="cpu", threads=1).run
-    for width, height, factor in SHAPES:
-        size = network_size(width * 100, height * 100, int(area * factor))
+    for size in sizes:
         sequence = [fit(frame, size) for frame in frames]
         previous: F32 = np.zeros(size[::-1], np.float32)
         for frame, alpha in zip(sequence, feed_back(run, sequence), strict=True):
@@ -50,15 +52,15 @@ def feeds(model: Path, frames: Sequence[U8], area: int) -> Iterator[dict[str, ND
             previous = alpha
 
 
-def quantised(model: onnx.ModelProto, frames: Sequence[U8], area: int) -> onnx.ModelProto:
-    """An fp32 model in int8, its metadata kept; frames: uint8 HxWx3 BGR of any size; area in pixels."""
+def quantised(model: onnx.ModelProto, frames: Sequence[U8], sizes: Sequence[tuple[int, int]]) -> onnx.ModelProto:
+    """An fp32 model in int8, its metadata kept; frames: uint8 HxWx3 BGR of any size; sizes: (width, height) to run."""
     with tempfile.TemporaryDirectory() as folder, no_advice():
         source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
         onnx.save(model, source)
         quantize_static(
             str(source),
             str(target),
-            Calibration(source, frames, area),
+            Calibration(source, frames, sizes),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=QUANTISED,
             per_channel=True,
@@ -68,6 +70,9 @@ def quantised(model: onnx.ModelProto, frames: Sequence[U8], area: int) -> onnx.M
             calibrate_method=CalibrationMethod.MinMax,
         )
         small = onnx.load(target)
+    for step in (keep_frame_bytes, share_scales, shuffle_bytes):
+        step(small)
+    del small.graph.value_info[:]
     onnx.helper.set_model_props(small, {p.key: p.value for p in model.metadata_props})
     return small
 

@@ -1,0 +1,206 @@
+"""The fused graph for CUDA: uint8 frame in, uint8 composite out, with the network and all pixel work in between.
+
+Only what a GPU must be sent crosses the bus: the frame, and a background when it changes. The steps and their
+constants are those of the CPU's way (rtseg/cpu_path.py), so that both give the same pictures; on a CPU this graph
+is several times slower than OpenCV around the network.
+"""
+
+from __future__ import annotations
+
+import onnx
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.export import Dim
+
+from rtseg.blur import BLUR_HEIGHT, FILLER
+from rtseg.colours import NEAR
+from rtseg.filters import RADIUS
+from rtseg.fused import INPUTS, NO_PICTURE, OUTPUTS
+from rtseg.geometry import STRIDE
+from rtseg.matte import AROUND, CUT, DOUBT, EPS, HIGH, LOW, MOVED, STEADY, STILL
+from rtseg.pipeline import MAX_SIDE as MAX_FRAME
+from rtseg_export.graph import MAX_SIDE, trace
+
+LUMA = (0.114, 0.587, 0.299)  # Rec. 601 of B, G, R
+NOISE_SIGMA, NOISE_RADIUS = 1.0, 4  # pixels at network size; cv2.GaussianBlur's own radius for this sigma
+BLUR_RADIUS = 33  # pixels at half the network's size: three sigmas of the strongest blur at 160 lines
+LEAST_SIGMA = 0.3  # pixels there: next to no blur
+
+
+class Fused(nn.Module):
+    """Base of both graphs. State: what the network said of the last frame, and that frame in grey.
+
+    Inputs: frame_bgr uint8 1xHxWx3; the effect's own; previous_alpha and previous_grey float32 1x1xhxw, h and w the
+    network's size (any multiples of 32). A previous_grey far from 0..1, such as all 9, makes this the first frame.
+
+    Outputs: composite uint8 1xHxWx3; alpha and grey, the next frame's state; a and b float32 1x1xhxw, the edge
+    filter's coefficients (alpha at frame size is clip(a * grey + b), both upsampled linearly); extent float32 3,
+    alpha's least, greatest and mean: not finite or outside 0..1 means that the composite must not be shown.
+    """
+
+    luma: Tensor
+    noise: Tensor
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("luma", torch.tensor(LUMA).view(1, 3, 1, 1) / 255)
+        self.register_buffer("noise", gaussian(torch.tensor(NOISE_SIGMA), NOISE_RADIUS))
+
+    def person(self, frame: Tensor, previous_alpha: Tensor, previous_grey: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(small, grey, alpha) at network size of a frame float32 1x3xHxW in 0..255; see rtseg/matte.py."""
+        size = previous_alpha.shape[2:]
+        small = F.interpolate(frame, size=size, mode="bilinear", align_corners=False, antialias=True)
+        grey = (small * self.luma).sum(1, keepdim=True)
+        difference = grey - previous_grey
+        same_scene = (difference.abs().mean() <= CUT).float()
+        moved = box(convolved(difference, self.noise, "reflect").abs(), AROUND // 2)
+        remembered = previous_alpha * (2 - moved / MOVED).clamp(0, 1) * same_scene
+        alpha = torch.sigmoid(self.net(small.permute(0, 2, 3, 1), remembered))
+        change = previous_alpha - alpha
+        agreement = (1 - change.abs() / DOUBT).clamp(0, 1)
+        held = STEADY * (2 - moved / STILL).clamp(0, 1) * agreement * same_scene
+        return small, grey, alpha + held * change
+
+    def blend(
+        self, frame_bgr: Tensor, frame: Tensor, room: Tensor, grey: Tensor, alpha: Tensor, step: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        """(composite, a, b), see rtseg/composite.py.
+
+        frame_bgr: uint8 1xHxWx3; frame: the same as float32 1x3xHxW; room: 1xHxWx3 in 0..255;
+        step: of `rim_step`, or None.
+        """
+        a, b = fit(grey, alpha)
+        both = enlarged(torch.cat([a, b], 1), frame)
+        full = ((frame * self.luma).sum(1, keepdim=True) * both[:, :1] + both[:, 1:]).clamp(0, 1)
+        share = full.permute(0, 2, 3, 1)
+        person = frame_bgr.float()
+        if step is not None:
+            person = (person + (1 - share) * enlarged(step, frame).permute(0, 2, 3, 1)).clamp(0, 255)
+        composite = room + share * (person - room)
+        return composite.round().clamp(0, 255).to(torch.uint8), a, b
+
+
+class FusedPicture(Fused):
+    """The person before `background`, uint8 1xHxWx3 of the frame's size."""
+
+    def forward(
+        self, frame_bgr: Tensor, background: Tensor, previous_alpha: Tensor, previous_grey: Tensor
+    ) -> tuple[Tensor, ...]:
+        frame = frame_bgr.permute(0, 3, 1, 2).float()
+        small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
+        step = rim_step(*apart(small, alpha))
+        composite, a, b = self.blend(frame_bgr, frame, background.float(), grey, alpha, step)
+        return composite, alpha, grey, a, b, extent(alpha)
+
+
+class FusedBlur(Fused):
+    """The person before the room, blurred with strength `blur`, float32 of no dimensions, 1..100."""
+
+    def forward(
+        self, frame_bgr: Tensor, blur: Tensor, previous_alpha: Tensor, previous_grey: Tensor
+    ) -> tuple[Tensor, ...]:
+        frame = frame_bgr.permute(0, 3, 1, 2).float()
+        small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
+        _, room = apart(small, alpha)
+        blurred = enlarged(blurred_room(room, blur), frame).permute(0, 2, 3, 1)
+        composite, a, b = self.blend(frame_bgr, frame, blurred, grey, alpha, None)
+        return composite, alpha, grey, a, b, extent(alpha)
+
+
+GRAPHS = {"picture": FusedPicture, "blur": FusedBlur}
+
+
+def fused_graph(net: nn.Module, effect: str, static: tuple[int, int] | None = None) -> onnx.ModelProto:
+    """The ONNX graph of a net (batch norm folded) with the pixel work of an effect, "picture" or "blur", around it.
+
+    Frames may have any size; so may the network, in steps of 32, or it has the size `static`, (width, height).
+    Raises ExportError.
+    """
+    wide, high = static or (5 * STRIDE, 3 * STRIDE)  # sides that differ, so that export can't take them for one
+    frame = torch.zeros(1, 2 * high + 2, 2 * wide + 4, 3, dtype=torch.uint8)
+    examples = {
+        "frame_bgr": frame,
+        "background": frame.clone(),  # the same tensor twice would become one input
+        "blur": torch.tensor(20.0),
+        "previous_alpha": torch.zeros(1, 1, high, wide),
+        "previous_grey": torch.full((1, 1, high, wide), NO_PICTURE),
+    }
+    sides = {1: Dim("height", min=2, max=MAX_FRAME), 2: Dim("width", min=2, max=MAX_FRAME)}
+    h, w = (STRIDE * Dim(name, min=1, max=MAX_SIDE // STRIDE) for name in ("h", "w"))
+    network = {} if static else {2: h, 3: w}
+    free = {"frame_bgr": sides, "background": sides, "blur": {}, "previous_alpha": network, "previous_grey": network}
+    names = list(INPUTS[effect])
+    inputs = {name: examples[name] for name in names}
+    return trace(GRAPHS[effect](net), inputs, OUTPUTS, {name: free[name] for name in names})
+
+
+def extent(alpha: Tensor) -> Tensor:
+    """float32 3: least, greatest and mean; the mean because minima and maxima may pass over NaN."""
+    return torch.stack([alpha.min(), alpha.max(), alpha.mean()])
+
+
+def box(x: Tensor, radius: int) -> Tensor:
+    """Mean over a square of side 2 * radius + 1, mirrored at the border as cv2.blur does."""
+    return F.avg_pool2d(F.pad(x, (radius,) * 4, mode="reflect"), 2 * radius + 1, stride=1)
+
+
+def gaussian(sigma: Tensor, radius: int) -> Tensor:
+    """float32 of 2 * radius + 1 weights that sum to 1."""
+    x = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    weights = torch.exp(-0.5 * (x / sigma) ** 2)
+    return weights / weights.sum()
+
+
+def convolved(x: Tensor, kernel: Tensor, border: str) -> Tensor:
+    """Each channel of NxCxHxW with a kernel in both directions."""
+    radius, channels = kernel.shape[0] // 2, x.shape[1]
+    x = F.pad(x, (radius,) * 4, mode=border)
+    x = F.conv2d(x, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+    return F.conv2d(x, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+
+
+def fit(grey: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """rtseg.matte.fit_coefficients (fast guided filter, He & Sun 2015), both 1x1xhxw."""
+    mean_i, mean_p = box(grey, RADIUS), box(alpha, RADIUS)
+    variance = box(grey * grey, RADIUS) - mean_i * mean_i
+    covariance = box(grey * alpha, RADIUS) - mean_i * mean_p
+    a = covariance / (variance + EPS)
+    b = mean_p - a * mean_i
+    stretch = 1 / (HIGH - LOW)
+    return box(a, RADIUS) * stretch, (box(b, RADIUS) - LOW) * stretch
+
+
+def enlarged(x: Tensor, frame: Tensor) -> Tensor:
+    """Linear, to the frame's size."""
+    return F.interpolate(x, size=frame.shape[2:], mode="bilinear", align_corners=False)
+
+
+def apart(small: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """(person, room): 1x4x(h/2)x(w/2), colours times weight, and weight; see rtseg/colours.py."""
+    half = F.avg_pool2d(small, 2)
+    high = F.max_pool2d(alpha, 4, stride=2, padding=1)
+    low = -F.max_pool2d(-alpha, 4, stride=2, padding=1)
+    inside, outside = (4 * low - 3).clamp(0, 1), (1 - 4 * high).clamp(0, 1)
+    return torch.cat([half * inside, inside], 1), torch.cat([half * outside, outside], 1)
+
+
+def rim_step(person: Tensor, room: Tensor) -> Tensor:
+    """Person's colour minus room's, 1x3x(h/4)x(w/4); see rtseg/colours.py (after Forte 2021)."""
+
+    def window(parts: Tensor) -> Tensor:
+        blocks = F.pad(F.pad(F.avg_pool2d(parts, 2), (1, 1, 0, 0), mode="replicate"), (0, 0, 1, 1))
+        return F.avg_pool2d(blocks, 3, stride=1)
+
+    inside, outside = window(person), window(room)
+    p, r = inside[:, 3:], outside[:, 3:]
+    return (inside[:, :3] * r - outside[:, :3] * p) / ((p + NEAR) * (r + NEAR))
+
+
+def blurred_room(room: Tensor, blur: Tensor) -> Tensor:
+    """The room without the person, 1x3x(h/2)x(w/2): normalised convolution (Knutsson & Westin 1993)."""
+    sigma = (blur * room.shape[2] / BLUR_HEIGHT).clamp(min=LEAST_SIGMA)
+    seen = room.mean((2, 3), keepdim=True)
+    near = convolved(room, gaussian(sigma, BLUR_RADIUS), "replicate")
+    return (near[:, :3] + FILLER * seen[:, :3] / (seen[:, 3:] + 1e-6)) / (near[:, 3:] + FILLER)

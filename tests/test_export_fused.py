@@ -1,0 +1,85 @@
+"""Fused files out of the exporter: checked like the others, refused like the others."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+
+from rtseg import Pipeline
+from rtseg.errors import ExportError
+from rtseg.fused import FusedModel
+from rtseg_export import export as exporter
+from rtseg_export import fused_parity
+from rtseg_export.check import check_file
+from rtseg_export.checkpoint import default_name
+from rtseg_export.export import Exported, export
+from rtseg_export.frames import demo_frames
+from rtseg_export.parity import Tolerance
+from rtseg_export.report import report
+
+U8 = NDArray[np.uint8]
+CHECKPOINT = Path(__file__).parents[1] / "train" / "rtseg_train" / "fast.safetensors"
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[U8]:
+    return demo_frames(2)
+
+
+@pytest.fixture(scope="module", params=["picture", "blur"])
+def made(request: pytest.FixtureRequest, frames: list[U8], tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    target = tmp_path_factory.mktemp("fused") / "fused.onnx"
+    return export(CHECKPOINT, target, "fp16", frames, area=8192, effect=request.param)
+
+
+def test_a_fused_file_is_one_clean_graph(made: Exported) -> None:
+    model = onnx.load(made.path)
+    onnx.checker.check_model(model, full_check=True)
+    operations = [node.op_type for node in model.graph.node]
+    # The frame twice (as planes, and as it is), the background or the network's size, to fp16 and back, the bytes out.
+    assert operations.count("Cast") <= 7
+    assert not {"BatchNormalization", "Identity", "If", "Loop"} & set(operations)
+    assert [o.version for o in model.opset_import if o.domain == ""] == [18]
+    assert {d.runner for d in made.parity.differences} == {"torch fp16", "cpu"} and not made.parity.failures
+
+
+def test_it_runs_and_checks_and_reports(made: Exported, frames: list[U8]) -> None:
+    model = FusedModel(made.path, provider="cpu")
+    effect = {"blur": 20} if model.effect == "blur" else {"background": "beach.jpg"}
+    pipeline = Pipeline(model=made.path, provider="cpu", **effect)  # type: ignore[arg-type]
+    assert pipeline(frames[0]).shape == frames[0].shape
+    again = check_file(made.path, CHECKPOINT, frames)
+    assert not again.parity.failures
+    found = report(made, frames[0], seconds=0.01)
+    assert found.fused and found.gmac > 0.01 and ("--blur 20" in found.next) == (model.effect == "blur")
+
+
+def test_files_that_differ_are_refused(
+    made: Exported, frames: list[U8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "fused_graph", lambda *_: onnx.load(made.path))  # tracing takes many seconds
+    effect = FusedModel(made.path, provider="cpu").effect
+    with pytest.raises(ExportError, match="misses its parity tolerance"):
+        strict = Tolerance(0.0, 0.0, 1.0)
+        export(CHECKPOINT, tmp_path / "x.onnx", "fp16", frames[:1], area=8192, effect=effect, tolerance=strict)
+    monkeypatch.setattr(fused_parity, "LEVELS", 0.0)
+    with pytest.raises(ExportError, match=r"composites differ by .* of 255"):
+        export(CHECKPOINT, tmp_path / "x.onnx", "fp16", frames[:1], area=8192, effect=effect)
+    with pytest.raises(ExportError, match="slower than fp16"):
+        export(CHECKPOINT, tmp_path / "x.onnx", "int8", frames[:1], effect=effect)
+    assert not list(tmp_path.iterdir())
+
+
+def test_names() -> None:
+    assert default_name(CHECKPOINT, "fp16", None, "picture") == "fast-fused.onnx"
+    assert default_name(CHECKPOINT, "fp32", (288, 160), "blur") == "fast-fused-blur-fp32-160x288.onnx"
+
+
+def test_a_fused_file_of_one_size(frames: list[U8], tmp_path: Path) -> None:
+    made = export(CHECKPOINT, tmp_path / "x.onnx", "fp16", frames, static=(160, 96), effect="picture")
+    model = FusedModel(made.path, provider="cpu")
+    assert model.static == (160, 96) == model.size_for(1920, 1080, 10**6)
+    pipeline = Pipeline(background="#000000", model=made.path, provider="cpu")
+    assert pipeline(frames[0]).shape == frames[0].shape

@@ -1,0 +1,112 @@
+"""Exports small enough for tests: one random net, made into each kind of file once for all test files."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from torch import nn
+
+from rtseg_export.cli import app
+from rtseg_export.compare import Expected, check_sizes, expected
+from rtseg_export.export import Exported, export
+from rtseg_train.checkpoint import save_weights
+from rtseg_train.unet import UNet
+
+U8 = NDArray[np.uint8]
+AREA = 4096  # pixels: 64x64
+INFO: dict[str, object] = {"name": "tiny", "arch": "balanced", "area": AREA, "scores": {"ALL": {"iou": 50.0}}}
+INFO |= {"terms": "public domain"}
+
+
+def make_frames(count: int = 2) -> list[U8]:
+    rng = np.random.default_rng(7)
+    coarse = rng.integers(0, 256, (count, 6, 8, 3), np.uint8)
+    return [np.kron(x, np.ones((16, 16, 1), np.uint8)) for x in coarse]
+
+
+def write_frames(folder: Path) -> Path:
+    """The frames as a folder of pictures."""
+    folder.mkdir()
+    for i, frame in enumerate(make_frames()):
+        cv2.imwrite(str(folder / f"{i}.png"), frame)
+    return folder
+
+
+@lru_cache(maxsize=1)
+def shared_folder() -> Path:
+    """For files that several tests read; gone when Python ends."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+@lru_cache(maxsize=1)
+def tiny_net() -> UNet:
+    """Random weights, with the head scaled until the alphas use the whole range. Copy it to change it."""
+    torch.manual_seed(0)
+    net = UNet().eval()
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.bias.normal_(0, 0.01)  # all zero they would be stored once
+    with torch.inference_mode():
+        logits = net(torch.from_numpy(make_frames()[0])[None], torch.zeros(1, 1, 96, 128))
+    with torch.no_grad():
+        net.head.weight *= 3 / logits.std()
+    return net
+
+
+def changed_net() -> UNet:
+    """A copy of the same, to be spoiled."""
+    net = UNet().eval()
+    net.load_state_dict(tiny_net().state_dict())
+    return net
+
+
+@lru_cache(maxsize=1)
+def tiny_expected() -> list[Expected]:
+    """What the net says of the frames at the sizes of a parity check."""
+    return expected(tiny_net(), make_frames(), check_sizes(AREA))
+
+
+@lru_cache(maxsize=1)
+def tiny_checkpoint() -> Path:
+    """A run's model.safetensors and model.json."""
+    return save_run(shared_folder() / "run", tiny_net())
+
+
+def save_run(folder: Path, net: UNet, **info: object) -> Path:
+    """The weights of a run in this folder; `info` goes into the JSON."""
+    folder.mkdir(exist_ok=True)
+    save_weights(net, folder / "model.safetensors", INFO | info)
+    return folder / "model.safetensors"
+
+
+@lru_cache(maxsize=4)
+def tiny_export(precision: str) -> Exported:
+    """The net's file in this precision; tracing takes many seconds. Copy it to change it."""
+    target = shared_folder() / precision / f"{precision}.onnx"
+    target.parent.mkdir()
+    return export(tiny_checkpoint(), target, precision, make_frames(), training_data="noise")
+
+
+def call(*args: object) -> None:
+    """`rtseg export ...` in this process; errors come out."""
+    command = typer.main.get_command(app)
+    command.main(args=["export", *map(str, args)], prog_name="rtseg", standalone_mode=False)
+
+
+def edit_notes(weights: Path, **values: object) -> None:
+    """Change some values of the JSON beside the weights; None takes one out."""
+    notes = weights.with_suffix(".json")
+    info = {k: v for k, v in (json.loads(notes.read_text()) | values).items() if v is not None}
+    notes.write_text(json.dumps(info))

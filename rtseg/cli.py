@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rtseg import completion
 from rtseg.errors import RtsegError
 
 app = typer.Typer(
@@ -23,11 +24,21 @@ FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 
 Background = Annotated[
     str | None,
-    typer.Option("--bg", metavar="PICTURE|#RRGGBB|blur", help="A picture (beach.jpg ships), a colour, or blur."),
+    typer.Option(
+        "--bg",
+        metavar="FILE|FOLDER|#RRGGBB|blur",
+        autocompletion=completion.backgrounds,
+        help="A picture (beach.jpg ships), a looped video, a folder of both, a colour, transparent (green), or blur.",
+    ),
 ]
-Blur = Annotated[float | None, typer.Option("--blur", help="Blur strength 1..100 instead of a background.")]
-ModelName = Annotated[str, typer.Option("--model", help="balanced or fast, which ship, or an .onnx file.")]
-Provider = Annotated[str, typer.Option("--provider", help="auto, cuda or cpu.")]
+Blur = Annotated[
+    float | None, typer.Option("--blur", help="Strength 1..100 of the room's blur; with --bg, of the background's.")
+]
+ModelName = Annotated[
+    str,
+    typer.Option("--model", autocompletion=completion.models, help="balanced or fast, which ship, or an .onnx file."),
+]
+Provider = Annotated[str, typer.Option("--provider", autocompletion=completion.providers, help="auto, cuda or cpu.")]
 Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of the network. [half the cores]")]
 
 
@@ -40,14 +51,34 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
+def from_config(context: typer.Context, value: Path | None) -> Path | None:
+    """The config file that was read, whose values are now the command's defaults."""
+    if context.resilient_parsing:  # for shell completion
+        return value
+    from rtseg.config import take_config
+
+    return take_config(context, value)
+
+
 @app.command()
 def cam(
+    context: typer.Context,
     bg: Background = None,
     blur: Blur = None,
     source: Annotated[
-        str | None, typer.Option("--source", help="Camera, video file, pipe, URL, or demo. [first camera]")
+        str | None,
+        typer.Option(
+            "--source",
+            autocompletion=completion.sources,
+            help="Camera's number or name, file, pipe, URL, or demo. [first camera]",
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write a video (.mp4, .mov, .mkv).")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out", metavar="FILE|virtual", help="A video (.mp4, .mov, .mkv, .webm), or virtual[:DEVICE], a camera."
+        ),
+    ] = None,
     window: Annotated[bool, typer.Option("--window/--no-window", help="Show a window (q quits).")] = True,
     model: ModelName = "balanced",
     provider: Provider = "auto",
@@ -58,36 +89,86 @@ def cam(
     fps: Annotated[
         float | None, typer.Option("--fps", min=1, max=240, help="Ask the camera for this; show no more.")
     ] = None,
-    mirror: Annotated[bool, typer.Option("--mirror", help="Mirror the window, not what is written.")] = False,
+    mirror: Annotated[
+        bool, typer.Option("--mirror/--no-mirror", help="Mirror the window, not what is written.")
+    ] = False,
+    smoothing: Annotated[
+        bool, typer.Option("--smoothing/--no-smoothing", help="Steady the edge from frame to frame.")
+    ] = True,
+    save_power: Annotated[
+        bool, typer.Option("--save-power/--no-save-power", help="Leave the network out while nothing moves.")
+    ] = False,
+    target_fps: Annotated[
+        float | None,
+        typer.Option("--target-fps", min=1, max=240, help="Make the network smaller before this rate is missed."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            is_eager=True,
+            callback=from_config,
+            help="Options from a TOML file, in a section named cam; the command line wins. Default: your own, if any.",
+        ),
+    ] = None,
+    save: Annotated[
+        str | None,
+        typer.Option("--save-config", metavar="[FILE]", help="Write the options there at the end, or to --config's."),
+    ] = None,
 ) -> None:
     """Run on a camera, file or stream, in a window and/or to a file."""
+    from rtseg.call import call_of, typed_effect
     from rtseg.cam import CamOptions, parse_size, run
+    from rtseg.config import config_target, save_config
 
+    bg, blur = typed_effect(context, bg, blur)
+    call = call_of(context).changed(bg=bg, blur=blur)
+    target = None if save is None else config_target(save, config)
+    if config:
+        console().print(f"config: {config}")
     bg, blur = effect(bg, blur)
     asked = parse_size(size) if size else None
-    run(CamOptions(bg, blur, source, out, window, model, provider, threads, asked, fps, mirror), console())
+    options = CamOptions(
+        bg, blur, source, out, window, model, provider, threads, asked, fps, mirror, smoothing, save_power, target_fps
+    )
+    call = run(options, call, console())
+    if target:
+        save_config(target, call)
+        console().print(f"saved the options in {target}")
 
 
 @app.command()
 def apply(
-    source: Annotated[Path, typer.Argument(help="A picture, a video, or a folder of them.")],
-    out: Annotated[Path, typer.Option("--out", help="The file to write; a folder for a folder.")],
+    source: Annotated[Path, typer.Argument(help="A picture, a video, a folder of them, or - for raw frames.")],
+    out: Annotated[
+        str, typer.Option("--out", help="A file; a folder for a folder; DIR/: a PNG of each frame; - for raw frames.")
+    ],
     bg: Background = None,
     blur: Blur = None,
     emit: Annotated[
-        str, typer.Option("--emit", help="composite, alpha (grey) or cutout (transparent PNG).")
+        str, typer.Option("--emit", help="composite, alpha (grey) or cutout (straight alpha: .png, .mov, .webm, DIR/).")
     ] = "composite",
+    raw: Annotated[
+        str | None, typer.Option("--raw", metavar="WxH", help="SOURCE holds raw BGR frames (bgr24) of this size.")
+    ] = None,
+    fps: Annotated[float | None, typer.Option("--fps", min=1, max=1000, help="Of raw frames. [30]")] = None,
     model: ModelName = "balanced",
     provider: Provider = "auto",
     threads: Threads = None,
 ) -> None:
-    """Process files: same stems, every frame, sound and timestamps kept."""
+    """Process files or pipes: same stems, every frame, sound and timestamps kept.
+
+    Raw frames out (--out -) are bgr24, gray for alpha, bgra for cutout; messages then go to standard error.
+    """
     from rtseg.apply import run
+    from rtseg.cam import parse_size
     from rtseg.pipeline import Pipeline
 
     bg, blur = effect(bg, blur)
+    size = parse_size(raw) if raw else None
     pipeline = Pipeline(background=bg, blur=blur, model=model, provider=provider, threads=threads)
-    run(source, out, pipeline, emit, console())
+    run(source, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
 
 
 @app.command()
@@ -109,6 +190,27 @@ def bench(
     show(results, pipeline, console())
     if json_file:
         write_json(json_file, report(results, pipeline))
+
+
+@app.command()
+def doctor(
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write what was found here.")] = None,
+) -> None:
+    """Say what is here, what is missing and what cures it; exit 1 when something stands against `rtseg cam`."""
+    from rtseg.doctor import run
+
+    if not run(console(), json_file):
+        raise typer.Exit(1)
+
+
+@app.command()
+def cameras(
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the list here.")] = None,
+) -> None:
+    """List the cameras: number, name, path, formats. `rtseg cam --source` takes any of the first three."""
+    from rtseg.cameras import run
+
+    run(console(), json_file)
 
 
 @app.command(context_settings=FORWARD, help="Train a model on your own photos (needs the train extra).")
@@ -146,25 +248,27 @@ def forward(module: str, arguments: list[str]) -> None:
 
 
 def effect(bg: str | None, blur: float | None) -> tuple[str | None, float | None]:
-    """(background, blur strength) of --bg and --blur; `--bg blur` is the default strength."""
-    if bg == "blur":
-        bg = None
-    if bg is not None and blur is not None:
-        raise typer.BadParameter("give --bg or --blur, not both")
-    return bg, blur
+    """(background, blur strength) of --bg and --blur; `--bg blur` is the room at the default strength."""
+    return None if bg == "blur" else bg, blur
 
 
-def console() -> Any:
+def console(stderr: bool = False) -> Any:
     """Messages go to the terminal as they are: no wrapping of paths, no guessed colours."""
     from rich.console import Console
 
-    return Console(soft_wrap=True, highlight=False)
+    return Console(soft_wrap=True, highlight=False, stderr=stderr)
+
+
+def optional_value(option: str, words: list[str]) -> list[str]:
+    """The words of a command line with `option=` for an option that stands without a value, which typer has not."""
+    following = [*words[1:], "-"]
+    return [f"{w}=" if w == option and after[:1] == "-" else w for w, after in zip(words, following, strict=True)]
 
 
 def main() -> None:
     """Entry point: one clear message and exit 1 for what went wrong; the traceback with --debug."""
     debug = "--debug" in sys.argv
-    sys.argv[1:] = [a for a in sys.argv[1:] if a != "--debug"]
+    sys.argv[1:] = optional_value("--save-config", [a for a in sys.argv[1:] if a != "--debug"])
     try:
         app()
     except Exception as e:
@@ -172,7 +276,7 @@ def main() -> None:
             raise
         known = isinstance(e, RtsegError)
         what = str(e) if known else f"{type(e).__name__}: {e} (a bug in rtseg; run again with --debug and report it)"
-        typer.echo(f"error: {what}", err=True)
+        typer.echo("\n".join([f"error: {what}", *getattr(e, "__notes__", [])]), err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)

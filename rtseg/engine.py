@@ -4,60 +4,74 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import Condition, Thread
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.errors import ModelError
+from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame, Source
+from rtseg.model import AREA_LIMITS
+from rtseg.pace import Governor, Metronome
 from rtseg.pipeline import Pipeline
 
 QUEUE = 2  # composites that may wait for output when no frame may be lost
+AHEAD = 4  # frames of a file that may wait for inference
 
 
 @dataclass(frozen=True)
 class Composite:
-    """A finished picture (uint8 HxWx3 BGR), the frame's time and when that frame was captured (monotonic)."""
+    """A finished picture and what it was made of; pictures are uint8 HxWx3 BGR."""
 
     image: NDArray[np.uint8]
-    time: float
-    captured: float
+    time: float  # the frame's
+    captured: float  # monotonic seconds
     hidden: bool  # the background alone, because there was no good alpha
+    frame_bgr: NDArray[np.uint8]
+    alpha: NDArray[np.float32] | None  # HxW, where it was asked for
+    timings: Mapping[str, float]  # milliseconds by stage
 
 
-class Newest:
-    """The newest frame of a live source, read in a thread that never waits for us."""
+class Reader:
+    """Frames of a source, read in a thread of its own, so that decoding does not wait for inference.
+
+    Of a live source only the newest is kept and reading never waits for us; of a file or pipe every frame comes out,
+    and reading waits while AHEAD of them lie here.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._change = Condition()
-        self._frame: Frame | None = None
+        self._frames: deque[Frame] = deque(maxlen=1 if source.live else None)
         self._error: BaseException | None = None
-        self._ended = False
+        self._ended = self._stopped = False
         Thread(target=self._read, name="capture", daemon=True).start()
 
     def _read(self) -> None:
         try:
             for frame in self._source:
                 with self._change:
-                    self._frame = frame
-                    self._change.notify()
-                    if self._ended:
+                    self._change.wait_for(lambda: self._source.live or len(self._frames) < AHEAD or self._stopped)
+                    if self._stopped:
                         return
+                    self._frames.append(frame)
+                    self._change.notify_all()
         except Exception as e:
             self._error = e
         with self._change:
             self._ended = True
-            self._change.notify()
+            self._change.notify_all()
 
     def __iter__(self) -> Iterator[Frame]:
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._frame is not None or self._ended)
-                frame, self._frame = self._frame, None
+                self._change.wait_for(lambda: self._frames or self._ended or self._stopped)
+                if self._stopped:
+                    return
+                frame = self._frames.popleft() if self._frames else None
+                self._change.notify_all()
             if frame is not None:
                 yield frame
             elif self._error:
@@ -68,8 +82,8 @@ class Newest:
     def stop(self) -> None:
         """Let go of the reader after the frame it is waiting for."""
         with self._change:
-            self._ended = True
-            self._change.notify()
+            self._stopped = True
+            self._change.notify_all()
 
 
 class Engine:
@@ -77,28 +91,39 @@ class Engine:
 
     A failing model never lets a frame through: its place is taken by the background alone, and
     `model_error` says why. For files such an error ends the run instead, since a file can be done again.
+
+    Args:
+        fps: of a live source no more frames than this are worked on; it sleeps in between.
+        target_fps: the network's area is lowered, and raised again, so that a live source keeps this rate.
     """
 
-    def __init__(self, source: Source, pipeline: Pipeline) -> None:
+    def __init__(
+        self, source: Source, pipeline: Pipeline, *, fps: float | None = None, target_fps: float | None = None
+    ) -> None:
+        self.want_alpha = False  # whether composites bring their alpha
+        self._metronome = Metronome(fps) if fps and source.live else None
+        self._governor = Governor(target_fps) if target_fps and source.live else None
+        self._area = pipeline.area
         self.model_error: ModelError | None = None
         self._source, self._pipeline = source, pipeline
         self._change = Condition()
         self._done: deque[Composite] = deque()
         self._error: BaseException | None = None
         self._ended = self._stopped = False
-        self._newest: Newest | None = None
+        self._reader: Reader | None = None
         self._thread = Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
             self._pipeline.warm_up(self._source.width, self._source.height)
-            frames: Iterator[Frame] = iter(self._source)
-            if self._source.live:
-                self._newest = Newest(self._source)
-                frames = iter(self._newest)
-            for frame in frames:
-                if not self._put(self._composite(frame)):
+            self._reader = Reader(self._source)
+            frames = iter(self._reader)
+            while not self._stopped:
+                if self._metronome:
+                    time.sleep(self._metronome.wait(time.monotonic()))
+                frame = next(frames, None)
+                if frame is None or not self._put(self._composite(frame)):
                     break
         except Exception as e:
             self._error = e
@@ -109,15 +134,35 @@ class Engine:
     def _composite(self, frame: Frame) -> Composite:
         captured = frame.time if self._source.live else time.monotonic()
         try:
-            image = self._pipeline(frame.image)
+            composite = self._good(frame, captured)
             self.model_error = None
-            return Composite(image, frame.time, captured, hidden=False)
+            return composite
+        except ProviderError:
+            raise  # the provider that was asked for is gone: there is nothing to go on with
         except ModelError as e:
             if not self._source.live:
-                raise
+                if not self._pipeline.recovering:
+                    raise
+                return self._good(frame, captured)
             self.model_error = e
             height, width = frame.image.shape[:2]
-            return Composite(self._pipeline.hidden(width, height), frame.time, captured, hidden=True)
+            hidden = self._pipeline.hidden(width, height)  # by the clock: only live sources go on
+            return Composite(hidden, frame.time, captured, True, frame.image, None, {})
+
+    def _good(self, frame: Frame, captured: float) -> Composite:
+        """The composite of a frame; raises what the pipeline raises."""
+        start = time.monotonic()
+        image = self._pipeline(frame.image, None if self._source.live else frame.time)
+        alpha = self._pipeline.alpha if self.want_alpha else None
+        now = time.monotonic()
+        if self._governor and self._governor.note(now - start, now):
+            self._pipeline.area = max(AREA_LIMITS[0], round(self._area * self._governor.share))
+        return Composite(image, frame.time, captured, False, frame.image, alpha, self._pipeline.timings)
+
+    @property
+    def share(self) -> float:
+        """Of the network's own area, that it works at."""
+        return self._governor.share if self._governor else 1.0
 
     def _put(self, composite: Composite) -> bool:
         with self._change:
@@ -155,6 +200,6 @@ class Engine:
         with self._change:
             self._stopped = True
             self._change.notify_all()
-        if self._newest:
-            self._newest.stop()
+        if self._reader:
+            self._reader.stop()
         self._thread.join(2.0)

@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.background import DEFAULT_BLUR, check_blur, cover, load_background
+from rtseg.background import DEFAULT_BLUR, Background, check_blur
 from rtseg.cpu_path import CpuPath
-from rtseg.errors import BackgroundError, ModelError, SourceError
+from rtseg.errors import ModelError, ProviderError, SourceError
+from rtseg.foreign import ForeignModel
+from rtseg.fused import FusedModel, FusedPath
 from rtseg.model import AREA_LIMITS, Model
+from rtseg.networks import open_network
+from rtseg.scene import open_background
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -23,9 +27,11 @@ class Pipeline:
     """Segments frames and puts the person in front of a background.
 
     Args:
-        background: path, name of a shipped picture, "#rrggbb", or uint8 HxWx3 BGR array.
-        blur: strength 1..100 instead of a background: sigma in pixels at 720 lines. Without either: 20.
-        model: tier name or path of an .onnx file made by `rtseg export`.
+        background: a picture, film or folder of them by path, the name of a shipped picture, "#rrggbb", or uint8
+            HxWx3 BGR array.
+        blur: strength 1..100, sigma in pixels at 720 lines: of the background or, without one, of the room.
+            Without either the room is blurred by 20.
+        model: tier name, or path of an .onnx file: made by `rtseg export`, or with an adapter file beside it.
         provider: "auto", "cuda" or "cpu".
         threads: CPU threads of the network; None for half the cores, at most 4.
         area: pixels at network size; None for what the model prefers.
@@ -44,44 +50,110 @@ class Pipeline:
         threads: int | None = None,
         area: int | None = None,
     ) -> None:
-        if background is not None and blur is not None:
-            raise BackgroundError("give a background or a blur strength, not both")
         if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
             raise ModelError(f"area is {area}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
-        if background is None:
-            self.blur: float | None = check_blur(DEFAULT_BLUR if blur is None else blur)
-        else:
-            self.blur = None
-        self._picture = load_background(HIDDEN if background is None else background)
-        self.model = Model(model, provider=provider, threads=threads)
-        self.area = area or self.model.info.area
+        self.blur, self.background = opened(background, blur)
+        self.provider, self._name, self._threads = provider, model, threads
+        self.model = self._open(provider)
+        self._area = area or self.model.info.area
         self.timings: dict[str, float] = {}
+        self.smoothing = True  # False: each frame by itself
+        self.save_power = False  # True: the network is left out where nothing moves
+        self.processed = self.skipped = 0  # frames; those that took the alpha of one before
+        self.recovering = False  # CUDA has failed, and the next frame will be done on the CPU
         self._pool = BufferPool()
-        self._path: CpuPath | None = None
-        self._room = self._picture  # uint8 HxWx3, of the frames' size
+        self._path: CpuPath | FusedPath | None = None
+        self._size: tuple[int, ...] | None = None  # HxWx3 of the path's frames
         self._frame: U8 | None = None
         self._alpha: F32 | None = None
+        self._next: tuple[float | None, Background] | None = None  # what `change` has opened
 
-    def __call__(self, frame_bgr: U8) -> U8:
+    def _open(self, provider: str) -> Model | ForeignModel | FusedModel:
+        effect = "picture" if self.blur is None else "blur"
+        return open_network(self._name, effect=effect, provider=provider, threads=self._threads)
+
+    def __call__(self, frame_bgr: U8, seconds: float | None = None) -> U8:
         """The composite, uint8 HxWx3 BGR, of a frame of the same type; a new array, never the frame itself.
 
-        Raises ModelError when there is no good alpha (show `hidden(frame_bgr)` then) and SourceError for
-        what is not a frame. After either the state is as after `reset()`.
+        seconds: the frame's time in its file, by which a film in the background moves; None: by the clock.
+
+        Raises ModelError when there is no good alpha (show `hidden(width, height)` then) and SourceError for what is
+        not a frame. After either the state is as after `reset()`. When CUDA fails on the way, `auto` raises once and
+        does the next frame on the CPU (`recovering` says so in between); `cuda` raises ProviderError from then on.
         """
+        if self.recovering:
+            self._recover()
+        following, self._next = self._next, None
+        if following:
+            self._take_over(*following)
         try:
-            return self._process(frame_bgr)
+            return self._process(frame_bgr, seconds)
+        except ModelError as e:
+            self.reset()
+            if self.model.provider != "cuda":
+                raise
+            self._failure = str(e)
+            if self.provider == "cuda":
+                raise ProviderError(f"--provider cuda: {e}; free the GPU's memory, or use --provider auto") from e
+            self.recovering = True
+            raise ModelError(f"{e}; going on on the CPU") from e
         except Exception:
             self.reset()
             raise
 
-    def _process(self, frame_bgr: U8) -> U8:
+    def _process(self, frame_bgr: U8, seconds: float | None) -> U8:
         path = self._path_for(frame_bgr)
+        if not self.smoothing:
+            path.forget()
         frame_bgr = np.ascontiguousarray(frame_bgr)
-        out = self._pool.get(frame_bgr.shape)
-        path.composite(frame_bgr, None if self.blur else self._room, self.blur or 0.0, out)
+        room = None if self.blur else self.background.at(seconds, *frame_bgr.shape[1::-1])
+        if isinstance(path, FusedPath):
+            out = path.composite(frame_bgr, room, self.blur or 0.0)
+        else:
+            out = self._pool.get(frame_bgr.shape)
+            path.save_power = self.save_power
+            path.composite(frame_bgr, room, self.blur or 0.0, out)
+            self.skipped += path.skipped
         self._frame, self._alpha = frame_bgr, None
         self.timings = path.timings
+        self.processed += 1
         return out
+
+    def change(self, background: str | Path | U8 | None = None, blur: float | None = None) -> None:
+        """Another background or blur from the next frame on; may be called while another thread is in a frame.
+
+        Raises BackgroundError, and leaves what there is, when it can't be had.
+        """
+        self._next = opened(background, blur)
+
+    def _take_over(self, blur: float | None, background: Background) -> None:
+        """Put what `change` has opened in place."""
+        old = self.blur, self.background
+        self.blur, self.background = blur, background
+        try:
+            if isinstance(self.model, FusedModel) and (blur is None) != (old[0] is None):
+                self.model, self._path = self._open(self.model.provider), None
+        except Exception:
+            self.blur, self.background = old
+            raise
+        old[1].close()
+
+    @property
+    def area(self) -> int:
+        """Pixels at network size; may be changed between two frames."""
+        return self._area
+
+    @area.setter
+    def area(self, pixels: int) -> None:
+        if pixels != self._area:
+            self._area, self._path = pixels, None
+
+    def _recover(self) -> None:
+        """Put the CPU in CUDA's place."""
+        self._path = None
+        self.model = self._open("cpu")
+        self.model.fallback_reason = self._failure
+        self.recovering = False
 
     @property
     def alpha(self) -> F32:
@@ -96,33 +168,52 @@ class Pipeline:
             self._alpha = self._path.alpha(self._frame)
         return self._alpha
 
-    def hidden(self, width: int, height: int) -> U8:
-        """The background alone, uint8 HxWx3 BGR: what may be shown when there is no good alpha."""
-        return cover(self._picture, width, height)
+    def hidden(self, width: int, height: int, seconds: float | None = None) -> U8:
+        """The background alone, uint8 HxWx3 BGR, not to be written to: for when there is no good alpha."""
+        background = self._next[1] if self._next else self.background
+        return background.at(seconds, width, height)
+
+    def close(self) -> None:
+        """End what runs for a background that moves."""
+        self.background.close()
 
     def reset(self) -> None:
         """Forget the frames so far; the next one is treated as the first."""
-        self._path = self._frame = self._alpha = None
-        self.model.reset()
+        self._frame = self._alpha = None
+        if isinstance(self._path, FusedPath) and not self.recovering:
+            self._path.forget()  # its buffers on the device are worth keeping
+        else:
+            self._path = None
+        if not isinstance(self.model, FusedModel):
+            self.model.reset()
 
     def warm_up(self, width: int, height: int, frames: int = 3) -> None:
         """Compile, allocate and settle for frames of this size, then reset."""
         noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
         for _ in range(frames):
-            self(noise)
+            self(noise, seconds=0.0)
         self.reset()
+        self.processed = self.skipped = 0
 
-    def _path_for(self, frame_bgr: U8) -> CpuPath:
+    def _path_for(self, frame_bgr: U8) -> CpuPath | FusedPath:
         """The path so far, or a fresh one for the first frame and after a change of size."""
         if not isinstance(frame_bgr, np.ndarray) or frame_bgr.dtype != np.uint8 or frame_bgr.ndim != 3:
             raise SourceError(f"frame is {describe(frame_bgr)}, expected uint8 (H, W, 3) BGR")
         height, width, channels = frame_bgr.shape
         if channels != 3 or not 2 <= min(height, width) <= max(height, width) <= MAX_SIDE:
             raise SourceError(f"frame is {describe(frame_bgr)}, expected uint8 (H, W, 3) with sides 2..{MAX_SIDE}")
-        if self._path is None or self._room.shape != frame_bgr.shape:
-            self._room = self.hidden(width, height)
-            self._path = CpuPath(self.model, width, height, self.area)
+        if self._path is None or self._size != frame_bgr.shape:
+            way = FusedPath if isinstance(self.model, FusedModel) else CpuPath
+            self._path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
+            self._size = frame_bgr.shape
         return self._path
+
+
+def opened(background: str | Path | U8 | None, blur: float | None) -> tuple[float | None, Background]:
+    """(strength by which the room is blurred or None, what is shown without an alpha); raises BackgroundError."""
+    if background is None:
+        return check_blur(DEFAULT_BLUR if blur is None else blur), open_background(HIDDEN)
+    return None, open_background(background, blur)
 
 
 def describe(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The preview window: composite, fps overlay, keys."""
+"""The preview window: pictures in, keys out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rtseg.errors import OutputError
 
 TITLE = "rtseg"
-QUIT_KEYS = (ord("q"), ord("Q"), 27)  # 27: Esc
+ESCAPE = 27
 PROBE = "import cv2; cv2.namedWindow('rtseg'); cv2.waitKey(1); cv2.destroyAllWindows()"
 PROBE_TIMEOUT = 20.0  # seconds
 
@@ -37,30 +37,31 @@ def display_problem() -> str | None:
 
 
 class Window:
-    """A resizable window. `mirror` flips what is shown, never what is written anywhere else."""
+    """A resizable window. Raises OutputError where there is no display."""
 
-    def __init__(self, width: int, height: int, *, mirror: bool = False) -> None:
+    def __init__(self, width: int, height: int) -> None:
         problem = display_problem()
         if problem:
             raise OutputError(f"no window: {problem}; use --no-window")
-        self.mirror = mirror
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(TITLE, width, height)
 
-    def show(self, frame_bgr: NDArray[np.uint8], overlay: str) -> bool:
-        """Draw a frame (uint8 HxWx3 BGR) with a line of text; False once the user wants to quit."""
-        shown = cv2.flip(frame_bgr, 1) if self.mirror else frame_bgr.copy()
-        scale = max(0.8, shown.shape[0] / 720)
-        for shift, colour in ((2, (0, 0, 0)), (0, (255, 255, 255))):  # a shadow keeps it readable on white
-            place = (round(12 * scale) + shift, round(28 * scale) + shift)
-            cv2.putText(shown, overlay, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7 * scale, colour, 2, cv2.LINE_AA)
-        cv2.imshow(TITLE, shown)
-        return self.poll()
+    def draw(self, picture_bgr: NDArray[np.uint8]) -> None:
+        """Put a picture (uint8 HxWx3 BGR) in the window as it is; seen with the next `key`."""
+        cv2.imshow(TITLE, picture_bgr)
 
-    def poll(self) -> bool:
-        """Handle keys and the close button; False once the user wants to quit."""
-        key = cv2.waitKey(1) & 0xFF
-        return key not in QUIT_KEYS and cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
+    def key(self) -> int | None:
+        """Handle what happened to the window: the code of a key that was pressed, ESCAPE if it was closed, or None."""
+        code = cv2.waitKeyEx(1)
+        try:
+            closed = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # Qt has nothing left to ask once its last window is closed
+            closed = True
+        if closed:
+            return ESCAPE
+        # The upper half holds Shift and the like. Without `Ex` the arrow to the left (0xff51) would be a Q (0x51).
+        key = code & 0xFFFF
+        return key if 0 < key < 128 else None
 
     def __enter__(self) -> Self:
         return self

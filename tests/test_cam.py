@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,14 +14,21 @@ from rich.console import Console
 
 from conftest import read_clip
 from rtseg import cam
-from rtseg.cam import CamOptions, Loop
-from rtseg.engine import Engine, Newest
-from rtseg.errors import ModelError, OutputError, SourceError
+from rtseg import loop as loop_module
+from rtseg.call import Call
+from rtseg.cam import CamOptions
+from rtseg.controls import Controls, choices
+from rtseg.engine import Engine, Reader
+from rtseg.errors import ModelError, OutputError, ProviderError, SourceError
 from rtseg.frames import Frame
+from rtseg.loop import Loop
+from rtseg.overlay import Shown
 from rtseg.pipeline import Pipeline
+from rtseg.settings import Settings
 
 ROOM = 77  # the grey level that must never be seen
 GREEN = (0, 255, 0)
+CALL = Call("cam", (), {})
 
 
 class Made:
@@ -49,20 +57,45 @@ class Made:
 
 
 class Seen:
-    """Stands for a window; keeps what it was shown."""
+    """Stands for a window; keeps what it was shown before text was drawn over it, and presses keys."""
 
-    def __init__(self, quit_after: int = 10**9) -> None:
+    def __init__(self, quit_after: int = 10**9, keys: dict[int, str] | None = None) -> None:
+        self.shown: list[Shown] = []
+        self.quit_after, self.keys = quit_after, keys or {}
+
+    @property
+    def images(self) -> list[np.ndarray]:
+        return [s.image for s in self.shown]
+
+    @property
+    def texts(self) -> list[str]:
+        return [s.status for s in self.shown]
+
+    def draw(self, shown: Shown) -> None:
+        self.shown.append(shown)
+
+    def key(self) -> int | None:
+        if len(self.shown) >= self.quit_after:
+            return ord("q")
+        due = [at for at in sorted(self.keys) if at <= len(self.shown)]
+        return ord(self.keys.pop(due[0])) if due else None
+
+
+class Kept:
+    """Stands for an output."""
+
+    remark = None
+
+    def __init__(self) -> None:
         self.images: list[np.ndarray] = []
-        self.texts: list[str] = []
-        self.quit_after = quit_after
 
-    def show(self, image: np.ndarray, overlay: str) -> bool:
-        self.images.append(image.copy())
-        self.texts.append(overlay)
-        return self.poll()
+    def write(self, picture: np.ndarray, time: float) -> None:
+        self.images.append(picture.copy())
 
-    def poll(self) -> bool:
-        return len(self.images) < self.quit_after
+
+@pytest.fixture(autouse=True)
+def nothing_drawn_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_module, "preview", lambda shown, settings: replace(shown, image=shown.image.copy()))
 
 
 def pipeline_that(answer: Callable[[int], np.ndarray | None]) -> Pipeline:
@@ -82,18 +115,21 @@ def pipeline_that(answer: Callable[[int], np.ndarray | None]) -> Pipeline:
     return pipeline
 
 
-def play(source: Made, pipeline: Pipeline, seen: Seen, console: Console) -> Loop:
-    engine = Engine(source, pipeline)
-    loop = Loop(source, pipeline, engine, None, seen, None)  # type: ignore[arg-type]
+def play(
+    source: Made, pipeline: Pipeline, seen: Seen, console: Console, kept: Kept | None = None, **options: float
+) -> Loop:
+    engine = Engine(source, pipeline, **options)
+    controls = Controls(Settings(background="#00ff00"), choices("#00ff00"), CALL)
+    loop = Loop(source, pipeline, engine, controls, kept, seen, console)  # type: ignore[arg-type]
     try:
-        loop.run(console)
+        loop.run()
     finally:
         engine.stop()
     return loop
 
 
 def to_file(folder: Path) -> CamOptions:
-    return CamOptions(background="#00ff00", source="x", out=folder / "out.mp4", window=False, provider="cpu")
+    return CamOptions(background="#00ff00", source="x", out=str(folder / "out.mp4"), window=False, provider="cpu")
 
 
 def is_green(image: np.ndarray) -> bool:
@@ -117,7 +153,7 @@ def test_live_sources_keep_only_the_newest(console: Console) -> None:
 
 
 def test_newest_skips_what_nobody_took() -> None:
-    newest = iter(Newest(Made(40, live=True)))
+    newest = iter(Reader(Made(40, live=True)))
     assert next(newest).index < 5
     time.sleep(0.1)
     assert next(newest).index >= 8
@@ -147,7 +183,7 @@ def test_failing_inference_ends_a_file(console: Console) -> None:
 
 
 def test_hanging_inference_shows_the_background_only(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
-    monkeypatch.setattr(cam, "STALL", 0.15)
+    monkeypatch.setattr(loop_module, "STALL", 0.15)
     release = threading.Event()
 
     def hang(call: int) -> np.ndarray:
@@ -156,10 +192,8 @@ def test_hanging_inference_shows_the_background_only(monkeypatch: pytest.MonkeyP
         return np.float32(1)  # type: ignore[return-value]
 
     class Patient(Seen):
-        def show(self, image: np.ndarray, overlay: str) -> bool:
-            stalled = "no new frame" in overlay
-            super().show(image, overlay)
-            return not (stalled and self.texts.count(overlay) >= 3)
+        def key(self) -> int | None:
+            return ord("q") if sum("no new frame" in text for text in self.texts) >= 3 else None
 
     seen = Patient()
     play(Made(400, live=True), pipeline_that(hang), seen, console)
@@ -182,10 +216,7 @@ def test_recording_of_a_camera_that_breaks_off_is_kept(
 ) -> None:
     monkeypatch.setattr(cam, "open_source", lambda *_, **__: Made(40, live=True, fps=30, fails=True))
     with pytest.raises(SourceError, match="made broke off"):
-        cam.run(
-            CamOptions(background="#00ff00", source="x", out=tmp_path / "out.mp4", window=False, provider="cpu"),
-            console,
-        )
+        cam.run(to_file(tmp_path), CALL, console)
     frames, times = read_clip(tmp_path / "out.mp4")
     assert len(frames) > 5 and 0.2 < times[-1] < 10
 
@@ -193,21 +224,90 @@ def test_recording_of_a_camera_that_breaks_off_is_kept(
 def test_broken_file_leaves_no_output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, console: Console) -> None:
     monkeypatch.setattr(cam, "open_source", lambda *_, **__: Made(10, live=False, fails=True))
     with pytest.raises(SourceError, match="made broke off"):
-        cam.run(
-            CamOptions(background="#00ff00", source="x", out=tmp_path / "out.mp4", window=False, provider="cpu"),
-            console,
-        )
+        cam.run(to_file(tmp_path), CALL, console)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_output_is_never_the_source(clip: Path, console: Console) -> None:
     before = clip.read_bytes()
     with pytest.raises(OutputError, match="source itself"):
-        cam.run(CamOptions(source=str(clip), out=clip, window=False, provider="cpu"), console)
+        cam.run(CamOptions(source=str(clip), out=str(clip), window=False, provider="cpu"), CALL, console)
     assert clip.read_bytes() == before
 
 
 def test_size_is_a_cameras(clip: Path, console: Console, tmp_path: Path) -> None:
-    options = CamOptions(source=str(clip), out=tmp_path / "o.mp4", window=False, provider="cpu", size=(640, 480))
-    cam.run(options, console)
+    options = CamOptions(source=str(clip), out=str(tmp_path / "o.mp4"), window=False, provider="cpu", size=(640, 480))
+    cam.run(options, CALL, console)
     assert "--size and --fps are for cameras" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def person(_: int) -> np.ndarray:
+    return np.float32(1)  # type: ignore[return-value]
+
+
+def test_pause_gives_every_output_the_background(console: Console) -> None:
+    kept, seen = Kept(), Seen(quit_after=60, keys={20: "b"})
+    play(Made(10**6, live=True), pipeline_that(person), seen, console, kept)
+    green = [is_green(image) for image in kept.images]
+    first = green.index(True)
+    assert 10 < first < 30 and all(green[first:]) and not any(green[:first])
+
+
+def test_the_effect_goes_off_for_who_presses_e_twice(console: Console) -> None:
+    nobody = pipeline_that(lambda _: np.float32(0))  # type: ignore[arg-type, return-value]
+    kept, seen = Kept(), Seen(quit_after=60, keys={10: "e"})
+    play(Made(10**6, live=True), nobody, seen, console, kept)
+    assert all(is_green(image) for image in kept.images)
+    kept, seen = Kept(), Seen(quit_after=250, keys={10: "e", 60: "e"})
+    play(Made(10**6, live=True), nobody, seen, console, kept)
+    assert is_green(kept.images[30]) and (kept.images[-1] == ROOM).all()
+
+
+def test_keys_change_the_background(console: Console) -> None:
+    seen = Seen(quit_after=60, keys={10: "]"})
+    pipeline = pipeline_that(lambda _: np.float32(0))  # type: ignore[arg-type, return-value]
+    play(Made(10**6, live=True), pipeline, seen, console)
+    assert is_green(seen.images[5]) and not is_green(seen.images[-1]) and not (seen.images[-1] == ROOM).all()
+
+
+def test_snapshots_and_recordings_never_overwrite(console: Console, tmp_path: Path) -> None:
+    keys = {10: "p", 80: "p", 100: "r", 180: "r", 260: "r"}
+    play(Made(10**6, live=True), pipeline_that(person), Seen(quit_after=340, keys=keys), console)
+    pictures, videos = sorted(tmp_path.glob("rtseg-*.png")), sorted(tmp_path.glob("rtseg-*.mp4"))
+    assert len(pictures) == 2 and len(videos) == 2
+    assert len(read_clip(videos[0])[0]) > 20, "the one that was running when the user quit is complete too"
+    assert len(read_clip(videos[1])[0]) > 5
+
+
+def test_a_provider_that_was_asked_for_and_is_gone_ends_it(console: Console) -> None:
+    def gone(*_: object) -> np.ndarray:
+        raise ProviderError("--provider cuda: out of memory")
+
+    pipeline = pipeline_that(person)
+    pipeline.model.run = gone  # type: ignore[method-assign, assignment]
+    with pytest.raises(ProviderError, match="out of memory"):
+        play(Made(10**6, live=True), pipeline, Seen(), console)
+
+
+def test_too_much_work_lowers_the_network(console: Console) -> None:
+    def slow(_: int) -> np.ndarray:
+        time.sleep(0.02)
+        return np.float32(1)  # type: ignore[return-value]
+
+    seen = Seen(quit_after=60)
+    play(Made(10**6, live=True), pipeline_that(slow), seen, console, target_fps=100)
+    assert any("network at 75%" in text for text in seen.texts)
+
+
+def test_no_more_frames_are_worked_on_than_asked(console: Console) -> None:
+    class Counting(Made):
+        given = 0
+
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                self.given += 1
+                yield frame
+
+    source = Counting(10**6, live=True)
+    loop = play(source, pipeline_that(person), Seen(quit_after=20), console, fps=25)
+    assert loop.frames < source.given / 2

@@ -109,9 +109,9 @@ def test_blur_keeps_the_person_and_blurs_the_room(demo_frames: list[np.ndarray])
     )
 
 
-def test_background_and_blur_exclude_each_other() -> None:
-    with pytest.raises(BackgroundError, match="not both"):
-        Pipeline(background=GREEN, blur=5)
+def test_a_background_may_be_blurred() -> None:
+    sharp, soft = (Pipeline(background="room.jpg", blur=b, provider="cpu").hidden(640, 360) for b in (None, 30))
+    assert np.abs(np.diff(soft.astype(int), axis=1)).mean() < 0.5 * np.abs(np.diff(sharp.astype(int), axis=1)).mean()
 
 
 @pytest.mark.parametrize("blur", [0, -1, 101, float("nan")])

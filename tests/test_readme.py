@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -26,6 +27,11 @@ SHORTER = {
     "--json bench.json": "--json bench.json --frames 5",
     "--video me.mp4": "--video me.mp4 --steps 1",
     "--preset article": "--preset article --epochs 1",
+    "--save-power --target-fps 30": "--save-power --target-fps 30 --source talk.mp4",
+    "--blur 35 --mirror --save-config": "--blur 35 --mirror --save-config --source talk.mp4",
+    "--bg waves.mp4": "--bg waves.mp4 --source talk.mp4",
+    "--bg beach.jpg --blur 15": "--bg beach.jpg --blur 15 --source talk.mp4",
+    "--out virtual": "--out virtual --source talk.mp4",
 }
 
 
@@ -41,7 +47,8 @@ def stream_url(tmp_path: Path, small_frames: list[np.ndarray]) -> Iterator[str]:
     write_clip(tmp_path / "talk.mp4", small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "portrait.jpg"), small_frames[0])
-    shutil.copy(DEMO_CLIP, tmp_path / "me.mp4")
+    for name in ("me.mp4", "waves.mp4"):
+        shutil.copy(DEMO_CLIP, tmp_path / name)
     for folder in ("mine/images", "mine/masks"):
         (tmp_path / folder).mkdir(parents=True)
     for i, frame in enumerate(small_frames[:4]):
@@ -54,6 +61,10 @@ def stream_url(tmp_path: Path, small_frames: list[np.ndarray]) -> Iterator[str]:
         yield url
 
 
+def virtual_camera() -> bool:
+    return Path("/sys/module/v4l2loopback").exists()
+
+
 def test_every_command_of_the_readme(stream_url: str) -> None:
     for command in commands():
         if command in BY_CI + INSTALLS:
@@ -64,9 +75,10 @@ def test_every_command_of_the_readme(stream_url: str) -> None:
         assert words[0] == "rtseg", command
         if words[1] == "cam" and "--source" not in words and not no_cameras():
             continue  # would run on this machine's camera until stopped
-        missing_camera = "--source 0" in command and no_cameras()
-        said = rtseg(*words[1:], code=1 if missing_camera else 0)
-        assert not missing_camera or "camera 0 is not there" in said
+        expected = "camera 0 is not there" if "--source 0" in command and no_cameras() else ""
+        if "--out virtual" in command and not virtual_camera():
+            expected = "rtseg[vcam]" if find_spec("pyvirtualcam") is None else "v4l2loopback"
+        assert expected in rtseg(*words[1:], code=1 if expected else 0)
     for made in (
         "talk-beach.mp4",
         "live.mp4",
@@ -79,6 +91,9 @@ def test_every_command_of_the_readme(stream_url: str) -> None:
         "reliability.png",
         "mine.onnx",
         "mine-int8.onnx",
+        "mine-fused.onnx",
+        "talk.mov",
+        "frames/000000.png",
         "scores.json",
         "me/verdict.json",
         "runs/article/predictions.png",

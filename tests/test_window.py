@@ -1,4 +1,4 @@
-"""A real window on a virtual X display: what it shows, `q`, mirror; and no display at all."""
+"""A real window on a virtual X display: what it shows, what each key does; and no display at all."""
 
 import os
 import shutil
@@ -8,14 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from rtseg.window import display_problem
+from screen import Player, keep, near, press_close_button, screenshot, xdotool
 from test_cli import environment, rtseg
 
-ROOT = Path(__file__).parent.parent
 NEEDED = ("Xvfb", "xdotool", "xwd")
 WHY = "needs {} to make a display (apt: xvfb xdotool x11-apps)"
 missing = [tool for tool in NEEDED if not shutil.which(tool)]
@@ -34,21 +33,6 @@ def display() -> Iterator[str]:
     yield f":{number}"
     server.terminate()
     server.wait(10)
-
-
-def screenshot(display: str) -> np.ndarray:
-    """The whole screen, uint8 600x800x3 BGR, from xwd's raw dump."""
-    dump = b""
-    while not dump:  # xwd fails while windows come and go
-        dump = subprocess.run(["xwd", "-root", "-silent", "-display", display], capture_output=True, check=False).stdout
-    header = np.frombuffer(dump[:100], ">u4")
-    width, height, bits, stride = header[4], header[5], header[11], header[12]
-    rows = np.frombuffer(dump[header[0] + 12 * header[19] :], np.uint8)[: height * stride].reshape(height, stride)
-    return rows[:, : width * (bits // 8)].reshape(height, width, bits // 8)[..., :3]
-
-
-def xdotool(display: str, *words: str) -> None:
-    subprocess.run(["xdotool", *words], env=environment(DISPLAY=display), check=True, capture_output=True)
 
 
 def start(display: str, *arguments: str) -> subprocess.Popen[str]:
@@ -90,9 +74,7 @@ def test_window_shows_the_person_without_the_room(
         if orange.sum() > 5000 or time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    if kept := os.environ.get("RTSEG_TEST_PICTURES"):
-        Path(kept).mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(Path(kept) / f"window-{'mirror' if mirror else 'plain'}.png"), screen.astype(np.uint8))
+    keep(screen, f"window-{'mirror' if mirror else 'plain'}")
     assert orange.sum() > 5000
     green = np.abs(screen - (0, 255, 0)).max(-1) < 40
     assert green.sum() > 50_000
@@ -102,6 +84,86 @@ def test_window_shows_the_person_without_the_room(
     xdotool(display, "search", "--name", "^rtseg$", "windowfocus", "key", "q")
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 0 and "frames in" in said, said
+
+
+@pytest.fixture
+def player(display: str) -> Iterator[Player]:
+    player = Player(display)
+    yield player
+    player.close()
+
+
+GREEN, RED, WALL = (0, 255, 0), (40, 40, 220), (176, 186, 180)  # WALL: of the room in the demo clip
+
+
+@pytest.mark.display
+@needs_tools
+def test_real_keys_do_what_they_say(player: Player) -> None:
+    changes = [
+        ("m", {"mirror": True}),
+        ("shift+m", {"mirror": False}),
+        ("i", {"inset": True}),
+        ("t", {"timings": True}),
+        ("s", {"smoothing": False, "event": "SMOOTHING"}),
+        ("p", {"event": "SNAPSHOT"}),
+        ("r", {"recording": True, "event": "RECORD"}),
+        ("bracketright", {"background": "beach.jpg", "event": "BACKGROUND"}),
+        ("plus", {"blur": 1.0}),
+        ("equal", {"blur": 2.0}),
+        ("KP_Add", {"blur": 3.0}),
+        ("minus", {"blur": 2.0}),
+        ("bracketleft", {"background": "#00ff00", "blur": None}),
+        ("question", {"help": True, "event": None}),
+        ("h", {"help": False}),
+        ("space", {"paused": True}),
+        ("b", {"paused": False}),
+    ]
+    for key, change in changes:
+        seen = player.press(key)
+        seen.pop("message", None)
+        assert change.items() <= player.state.items(), (key, seen)
+        assert set(seen) <= {*change, "event"}, key
+        time.sleep(0.15)  # longer than a keyboard's own repeats
+    for key in ("Left", "Up", "Home", "F1", "Shift_L"):  # whose codes end like those of letters
+        xdotool(player.display, "key", key)
+    assert player.press("v")["view"] == "mask"
+    assert player.press("Escape")["event"] == "QUIT"
+    assert player.process.wait(20) == 0
+
+
+@pytest.mark.display
+@needs_tools
+def test_the_window_says_so_when_the_room_is_visible(player: Player) -> None:
+    assert near(player.screen(), GREEN) > 50_000 and near(player.screen(), WALL) < 10_000
+    assert "again" in str(player.press("e")["message"])
+    assert near(player.screen(), WALL) < 10_000
+    assert player.press("e")["effect"] is False
+    screen = player.screen()
+    keep(screen, "window-effect-off")
+    assert near(screen, WALL) > 50_000 and near(screen, RED) > 5000
+    player.press("b")
+    screen = player.screen()
+    assert near(screen, WALL) < 1000 and near(screen, RED) < 1000 and near(screen, GREEN) > 150_000
+
+
+@pytest.mark.display
+@needs_tools
+def test_help_is_drawn_over_the_picture(player: Player) -> None:
+    before = player.screen()
+    player.press("question")
+    screen = player.screen()
+    keep(screen, "window-help")
+    panel = screen.sum(-1) < before.sum(-1) * 0.5
+    assert panel.sum() > 40_000
+    assert near(screen, (255, 255, 255)) > near(before, (255, 255, 255)) + 1500  # letters
+
+
+@pytest.mark.display
+@needs_tools
+def test_closing_the_window_quits(player: Player) -> None:
+    press_close_button(player.display)
+    assert player._line()["event"] == "QUIT"
+    assert player.process.wait(20) == 0
 
 
 @pytest.mark.display

@@ -1,0 +1,206 @@
+"""The config file: what it may say, that the command line wins, and that what is saved comes back the same."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from rtseg import cli
+from rtseg.call import Call, call_of, typed_effect
+from rtseg.config import config_target, default_path, save_config
+from rtseg.errors import DataError, OutputError
+from test_cli import environment, rtseg
+
+CAM = typer.main.get_command(cli.app).commands["cam"]  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not the developer's config file."""
+    for name in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def parsed(*words: str) -> Call:
+    """`rtseg cam WORDS` as it would run."""
+    with CAM.make_context("cam", list(words)) as context:
+        bg, blur = typed_effect(context, context.params["bg"], context.params["blur"])
+        return call_of(context).changed(bg=bg, blur=blur)
+
+
+def write(text: str, name: str = "c.toml") -> Path:
+    path = Path(name)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_kind_of_option_and_the_command_line_wins() -> None:
+    write('[cam]\nmodel = "fast"\nblur = 35\nthreads = 2\nmirror = true\nwindow = false\nout = "a.mkv"\n')
+    assert parsed("--config", "c.toml").different() == {
+        "blur": 35.0,
+        "out": "a.mkv",
+        "window": False,
+        "model": "fast",
+        "threads": 2,
+        "mirror": True,
+    }
+    typed = parsed("--config", "c.toml", "--model", "balanced", "--no-mirror", "--blur", "5")
+    assert typed.different() == {"blur": 5.0, "out": "a.mkv", "window": False, "threads": 2}
+    assert "--no-mirror" in typed.command_line() and "--model balanced" in typed.command_line()
+
+
+@pytest.mark.parametrize(
+    ("words", "effect"),
+    [
+        ([], ("beach.jpg", 8.0)),
+        (["--blur", "50"], (None, 50.0)),
+        (["--bg", "space.jpg"], ("space.jpg", None)),
+        (["--bg", "blur"], ("blur", None)),
+    ],
+)
+def test_bg_and_blur_are_taken_together(words: list[str], effect: tuple[str | None, float | None]) -> None:
+    write('[cam]\nbg = "beach.jpg"\nblur = 8')
+    values = parsed("--config", "c.toml", *words).values
+    assert (values["bg"], values["blur"]) == effect
+
+
+def test_the_command_line_undoes_what_the_file_says() -> None:
+    write('[cam]\nbg = "beach.jpg"\nmirror = true')
+    back = parsed("--config", "c.toml").changed(bg=None, mirror=False)
+    assert back.command_line() == "rtseg cam --no-mirror --bg blur"
+    again = parsed("--config", "c.toml", *shlex.split(back.command_line())[2:])
+    assert again.different() == {"bg": "blur"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[cam]\n\nblurr = 3", ["c.toml, line 3", "did you mean blur"]),
+        ("[cam]\nno-window = true", ["line 2", "did you mean window"]),
+        ("[cam]\nxyzzy = 3", ["line 2: xyzzy", "known are bg, blur"]),
+        ('[cam]\nblur = "35"', ["line 2: blur is '35'; give a number"]),
+        ("[cam]\nthreads = 1.5", ["threads is 1.5; give a whole number"]),
+        ("[cam]\nthreads = true", ["threads is True; give a whole number"]),
+        ("[cam]\nmirror = 1", ["mirror is 1; give true or false"]),
+        ("[cam]\nbg = 7", ["bg is 7; give text in quotes"]),
+        ('[cam]\nbg = "a\\u0000b"', ["without NUL"]),
+        ("[cam]\nfps = 500", ["fps is 500; give a number, 1 to 240"]),
+        ("[cam]\nfps = nan", ["fps is nan"]),
+        ("[cam]\nblur = [1, 2]", ["blur is [1, 2]"]),
+        ('config = "other.toml"', ["config is not a section"]),
+        ("[cam]\nconfig = 1", ["config is not an option"]),
+        ("blur = 3\n[cam]\n", ["line 1: blur stands outside", "[cam]"]),
+        ("[cm]\nblur = 3", ["line 1: cm is not a section", "[cam]"]),
+        ("cam = 5", ["cam is not a section"]),
+        ("[cam]\nblur 3", ["c.toml is not TOML", "line 2"]),
+        ("[cam]\nblur = 1\nblur = 2", ["not TOML"]),
+        ("[cam]\nbg = " + "[" * 5000, ["not TOML"]),
+    ],
+)
+def test_mistakes_are_named(text: str, says: list[str]) -> None:
+    write(text)
+    with pytest.raises(DataError) as e:
+        parsed("--config", "c.toml")
+    for words in says:
+        assert words in str(e.value)
+
+
+def test_files_that_are_none() -> None:
+    Path("bytes.toml").write_bytes(b"[cam]\nbg = '\xff\xfe'")
+    Path("folder.toml").mkdir()
+    for name, says in (("bytes.toml", "not UTF-8"), ("folder.toml", "not a file"), ("none.toml", "No such file")):
+        with pytest.raises(DataError, match=says):
+            parsed("--config", name)
+
+
+def test_the_users_own_file() -> None:
+    assert parsed().different() == {}  # there is none
+    default_path().parent.mkdir(parents=True)
+    default_path().write_text("\ufeff[cam]\r\nblur = 12\r\n", encoding="utf-8")  # as a Windows editor leaves it
+    assert parsed().different() == {"blur": 12.0}
+    write("[cam]\nmirror = true")
+    assert parsed("--config", "c.toml").different() == {"mirror": True}  # another file instead, not both
+
+
+HOSTILE = [
+    'it\'s "quoted"',
+    "back\\slash\\",
+    "two\nlines\r\n\ttab",
+    "Zoë 日本 \U0001f600",
+    "'''",
+    '"""',
+    "#00ff00",
+    "$HOME `id` ; rm *",
+    "--mirror",
+    "\x7f\x1b\u2028",
+    "a = 1 ]",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_strings_come_back(text: str) -> None:
+    call = parsed(f"--bg={text}", f"--model={text}", "--fps", "29.97", "--mirror", "--no-window")
+    save_config(Path("saved.toml"), call)
+    assert parsed("--config", "saved.toml").different() == call.different()
+    if sys.platform != "win32":
+        assert parsed(*shlex.split(call.command_line())[2:]).different() == call.different()
+
+
+def test_saved_paths_hold_anywhere_and_recordings_are_not_written_over(tmp_path: Path) -> None:
+    write("", "me.jpg")
+    call = parsed("--bg", "me.jpg", "--source", "demo", "--model", "fast", "--out", "talk.mp4")
+    assert "--out talk.mp4" in call.command_line()
+    save_config(Path("deep/er/saved.toml"), call)
+    values = parsed("--config", "deep/er/saved.toml").different()
+    assert values == {"bg": str(tmp_path / "me.jpg"), "source": "demo", "model": "fast"}
+    save_config(Path("saved.toml"), parsed("--out", "virtual:/dev/video9"))
+    assert parsed("--config", "saved.toml").different() == {"out": "virtual:/dev/video9"}
+
+
+def test_saving_is_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = write("[cam]\nblur = 3\n")
+    os.symlink(old, "link.toml")
+    with pytest.raises(OutputError, match="can't be written"):
+        save_config(Path("link.toml"), parsed("--blur", "4").changed(bg="\ud800"))  # no UTF-8 for it
+    assert old.read_text() == "[cam]\nblur = 3\n" and sorted(os.listdir()) == ["c.toml", "link.toml"]
+    save_config(Path("link.toml"), parsed("--blur", "4"))
+    assert Path("link.toml").is_symlink() and "blur = 4" in old.read_text()
+
+
+def test_a_bad_target_is_found_before_the_session() -> None:
+    write("", "file")
+    Path("folder").mkdir()
+    for name in ("folder", "file/c.toml"):
+        with pytest.raises(OutputError, match=name.partition("/")[0]):
+            config_target(name, None)
+    assert config_target("", Path("c.toml")) == Path("c.toml")
+    assert config_target("", None) == default_path()
+
+
+def test_the_tool_reads_and_saves(clip: Path) -> None:
+    write('[cam]\nbg = "#0000ff"\nsource = "clip.mp4"\nwindow = false\n')
+    said = rtseg("cam", "--config", "c.toml", "--save-config", "--out", "o.mp4", "--threads", "1")
+    assert "config: c.toml" in said and "saved the options in c.toml" in said
+    values = parsed("--config", "c.toml").different()
+    assert values == {"bg": "#0000ff", "source": str(clip), "window": False, "threads": 1}
+    assert "no permission" in rtseg("cam", "--save-config", "clip.mp4/x.toml", code=1)
+    assert "did you mean blur" in rtseg("cam", "--config", str(write("[cam]\nblurr = 1")), code=1)
+
+
+def test_shell_completion() -> None:
+    def offered(words: str) -> str:
+        more = {"_RTSEG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        code = "from rtseg.cli import app; app(prog_name='rtseg')"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment(**more), capture_output=True, text=True, check=False
+        )
+        return done.stdout
+
+    assert offered("rtseg cam --bg be").split() == ["beach.jpg"]
+    assert "balanced" in offered("rtseg cam --model ") and "fast" in offered("rtseg cam --model ")
+    assert "--save-config" in offered("rtseg cam --sa")

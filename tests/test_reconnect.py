@@ -1,0 +1,115 @@
+"""A camera that goes and comes back."""
+
+import time
+from collections.abc import Iterator
+from threading import Thread
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pytest
+
+from rtseg import reconnect
+from rtseg.errors import SourceError
+from rtseg.frames import Frame
+from rtseg.reconnect import Reconnecting
+
+
+class Unplugged:
+    """Gives `count` frames of a size, then breaks off."""
+
+    live, fps, count, remark = True, 30.0, None, None
+
+    def __init__(self, count: int, width: int = 64, height: int = 48, ends: bool = False) -> None:
+        self.name, self.frames, self.width, self.height, self.ends = "camera 0", count, width, height, ends
+        self.closed = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self.frames):
+            yield Frame(np.full((self.height, self.width, 3), 7, np.uint8), float(index), index)
+        if not self.ends:
+            raise SourceError("camera 0 was unplugged")
+
+    def close(self) -> None:
+        self.closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnect, "FIRST_WAIT", 0.01)
+
+
+def test_it_goes_on_when_the_camera_is_back() -> None:
+    absent = SourceError("camera 0 is not there")
+    plan: list[Unplugged | SourceError] = [Unplugged(3), absent, absent, Unplugged(2), Unplugged(4, ends=True)]
+    opened: list[Unplugged] = []
+
+    def open_again() -> Unplugged:
+        following = plan.pop(0)
+        if isinstance(following, SourceError):
+            raise following
+        opened.append(following)
+        return following
+
+    source = Reconnecting(open_again, open_again())
+    frames = list(source)
+    assert [f.index for f in frames] == list(range(9)) and not plan
+    assert [s.closed for s in opened] == [True, True, False]
+    assert source.losses == 2 and "found again 2 times" in str(source.remark)
+
+
+def test_another_size_is_fitted_to_the_first() -> None:
+    plan = [Unplugged(1), Unplugged(1, 320, 180, ends=True)]
+    frames = list(Reconnecting(lambda: plan.pop(0), plan.pop(0)))
+    assert [f.image.shape for f in frames] == [(48, 64, 3)] * 2
+
+
+def test_a_camera_that_never_gave_a_frame_is_an_error() -> None:
+    with pytest.raises(SourceError, match="unplugged"):
+        list(Reconnecting(lambda: Unplugged(0), Unplugged(0)))
+
+
+def test_it_is_released_while_nobody_watches() -> None:
+    opened = [Unplugged(10**6)]
+
+    def open_again() -> Unplugged:
+        opened.append(Unplugged(10**6))
+        return opened[-1]
+
+    source = Reconnecting(open_again, opened[0])
+    seen: list[Frame] = []
+    thread = Thread(target=lambda: seen.extend(f for f in source if time.sleep(0.001) is None))
+    thread.start()
+    source.wanted(False)
+    while not opened[0].closed:
+        time.sleep(0.005)
+    assert len(opened) == 1 and "nobody is watching" in str(source.notice)
+    source.wanted(True)
+    while len(opened) == 1 or source.notice:
+        time.sleep(0.005)
+    source.close()
+    opened[1].frames = 0
+    thread.join(5)
+
+
+def test_the_notice_says_what_is_the_matter_and_closing_ends_the_search() -> None:
+    plan = [Unplugged(1)]
+
+    def open_again() -> Unplugged:
+        if plan:
+            return plan.pop()
+        raise SourceError("camera 0 is not there")
+
+    source = Reconnecting(open_again, open_again())
+    thread = Thread(target=lambda: list(source))
+    thread.start()
+    while source.notice != "camera 0 is not there":
+        time.sleep(0.005)
+    source.close()
+    thread.join(5)
+    assert not thread.is_alive()

@@ -262,7 +262,7 @@ def console(stderr: bool = False) -> Any:
 def optional_value(option: str, words: list[str]) -> list[str]:
     """The words of a command line with `option=` for an option that stands without a value, which typer has not."""
     following = [*words[1:], "-"]
-    return [f"{w}=" if w == option and after[:1] == "-" else w for w, after in zip(words, following, strict=True)]
+    return [f"{w}=" if w == option and after[:1] == "-" else w for w, after in zip(words, following, strict=False)]
 
 
 def main() -> None:

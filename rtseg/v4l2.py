@@ -220,9 +220,16 @@ def holders(path: str | Path, proc: Path = Path("/proc")) -> list[str]:
         if process.name == str(os.getpid()):
             continue
         try:
-            links = [os.readlink(link) for link in (process / "fd").iterdir()]
-            if device in links:
+            if any(target_of(link) == device for link in (process / "fd").iterdir()):
                 found.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
         except OSError:  # it has just ended, or is not ours to look into
             continue
     return found
+
+
+def target_of(link: Path) -> str | None:
+    """Where a link points; None when it is gone by now."""
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:
+        return None

@@ -110,7 +110,7 @@ def test_latency(tmp_path: Path) -> None:
     rows = json.loads(path.read_text())["results"]
     assert [r["effect"] for r in rows] == ["picture", "blur"]
     for row in rows:
-        assert 1 <= row["frames"] <= 60 and 0 < row["median_ms"] <= row["p95_ms"]
+        assert 1 <= row["frames"] <= 90 and 0 < row["median_ms"] <= row["p95_ms"]
         assert len(row["quantiles_ms"]) == 21 and row["quantiles_ms"] == sorted(row["quantiles_ms"])
         assert row["cpu_share"] > 0
 

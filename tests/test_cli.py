@@ -53,6 +53,10 @@ def test_help(command: list[str]) -> None:
     assert "Usage: rtseg" in rtseg(*command, "--help").replace("python -m rtseg", "rtseg")
 
 
+def test_without_a_command_it_shows_its_help() -> None:
+    assert "Usage: rtseg" in rtseg(code=2).replace("python -m rtseg", "rtseg")
+
+
 def test_version() -> None:
     assert re.fullmatch(r"rtseg \d+\.\d+\.\d+\S*\n", rtseg("--version"))
 

@@ -96,7 +96,7 @@ def test_model_that_does_not_work(tmp_path: Path, make_model: Callable[..., Path
 
 
 def test_gpu_that_is_not_used_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtseg.session.cuda_problem", lambda: "libexample.so.1 is missing")
+    monkeypatch.setattr("rtseg.networks.cuda_problem", lambda: "libexample.so.1 is missing")
     assert (check_session(usable=True).status, check_session(usable=True).cure) == (
         "problem",
         "libexample.so.1 is missing",

@@ -14,23 +14,33 @@ from rtseg.background import cover
 from rtseg.errors import BackgroundError, ModelError, ProviderError
 from rtseg.fused import FusedModel, FusedPath
 from rtseg.model import ASSETS
+from rtseg_export.export import export
+from rtseg_export.frames import demo_frames as demo
 
 U8 = NDArray[np.uint8]
 FILES = {"picture": ASSETS / "fast-fused.onnx", "blur": ASSETS / "fast-fused-blur.onnx"}
-PLAIN = ASSETS / "fast-fp16.onnx"
+CHECKPOINT = Path(__file__).parents[1] / "train" / "rtseg_train" / "fast.safetensors"
 ROOM: dict[str, dict[str, object]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": 20}}
 
 
-def both(effect: str) -> tuple[Pipeline, Pipeline]:
+@pytest.fixture(scope="module")
+def plain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same network in the same precision, without the pixel work."""
+    return export(CHECKPOINT, tmp_path_factory.mktemp("plain") / "fp16.onnx", "fp16", demo(1)).path
+
+
+def both(effect: str, plain_model: Path) -> tuple[Pipeline, Pipeline]:
     """(fused, OpenCV around the network)."""
-    fused, plain = (Pipeline(model=m, provider="cpu", threads=1, **ROOM[effect]) for m in (FILES[effect], PLAIN))  # type: ignore[arg-type]
+    fused, plain = (Pipeline(model=m, provider="cpu", threads=1, **ROOM[effect]) for m in (FILES[effect], plain_model))  # type: ignore[arg-type]
     return fused, plain
 
 
 @pytest.mark.parametrize("effect", ["picture", "blur"])
 @pytest.mark.parametrize("size", [(640, 360), (361, 539), (1280, 720)], ids=["landscape", "odd portrait", "720p"])
-def test_composites_are_those_of_the_other_way(effect: str, size: tuple[int, int], demo_frames: list[U8]) -> None:
-    fused, plain = both(effect)
+def test_composites_are_those_of_the_other_way(
+    effect: str, size: tuple[int, int], demo_frames: list[U8], plain_model: Path
+) -> None:
+    fused, plain = both(effect, plain_model)
     for frame in demo_frames[:6]:
         frame = cover(frame, *size)
         composite, expected = fused(frame).astype(int), plain(frame).astype(int)
@@ -42,7 +52,7 @@ def test_composites_are_those_of_the_other_way(effect: str, size: tuple[int, int
 
 
 def test_a_cut_and_a_reset_forget_the_state(demo_frames: list[U8]) -> None:
-    fused, _ = both("picture")
+    fused = Pipeline(background="beach.jpg", model=FILES["picture"], provider="cpu", threads=1)
     first = fused(demo_frames[0])
     for frame in demo_frames[1:4]:
         fused(frame)
@@ -54,7 +64,7 @@ def test_a_cut_and_a_reset_forget_the_state(demo_frames: list[U8]) -> None:
 
 
 def test_what_it_gives_is_not_changed_later(demo_frames: list[U8]) -> None:
-    fused, _ = both("picture")
+    fused = Pipeline(background="beach.jpg", model=FILES["picture"], provider="cpu", threads=1)
     first = fused(demo_frames[0])
     kept = first.copy()
     fused(demo_frames[5])

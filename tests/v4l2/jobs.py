@@ -1,0 +1,277 @@
+"""What runs inside the guest: each job tries one thing on real devices and says what it saw; the tests judge it."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvirtualcam
+from stage import (
+    EMPTY,
+    FEED,
+    FPS,
+    OURS,
+    PLAIN,
+    SIZE,
+    U8,
+    VIVID,
+    Reader,
+    Room,
+    disconnect,
+    far,
+    fed,
+    holding,
+    wait,
+)
+
+from rtseg import loopback, v4l2
+from rtseg.cameras import list_cameras
+from rtseg.engine import Engine
+from rtseg.errors import RtsegError
+from rtseg.sources import open_source
+from rtseg.virtual import VirtualCamera
+
+LONG = 90.0  # seconds for the whole tool to do something
+HANG = 120.0  # seconds after which a job prints where it hangs
+VIVID_DRIVER = Path("/sys/bus/platform/drivers/vivid")
+DIE_WRITING = """
+import os, signal, time
+from rtseg.virtual import VirtualCamera
+with VirtualCamera("41", size=(320, 180), fps=20) as camera:
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+AS_NOBODY = """
+import grp, os, pwd
+from rtseg import loopback
+os.setgid(65534)
+os.setuid(65534)
+print(loopback.problem("/dev/video40"))
+"""
+
+
+def composite() -> dict[str, Any]:
+    """Clip-fed camera -> engine -> virtual camera -> another reader: it sees composites, and never the room."""
+    room = Room()
+    shown: list[U8] = [np.zeros_like(room.background), room.background]
+    with fed(FEED, room.raw), VirtualCamera("rtseg", size=SIZE, fps=FPS) as virtual:
+        virtual.hide(room.background)
+        reader = Reader(OURS)
+        with open_source(FEED, size=SIZE) as source:
+            engine = Engine(source, room.pipe)
+            end = time.monotonic() + 25
+            while virtual.frames < 12 and time.monotonic() < end:
+                made = engine.get(timeout=0.5)
+                if made is not None:
+                    shown.append(made.image.copy())
+                    virtual.write(made.image, made.time)
+                    time.sleep(1 / FPS)
+            engine.stop()
+            report = source.report
+        wait(lambda: len(reader.frames) > 10)
+        reader.close()
+    nearest = [[far(f, s) for s in shown] for f in reader.frames]
+    return {
+        "report": report,
+        "written": virtual.frames,
+        "read": len(reader.frames),
+        "shape": reader.frames[-1].shape,
+        "room_pixels": int(room.where.sum()),
+        "from_composite": max(map(min, nearest)),
+        "different": len({int(np.argmin(n)) for n in nearest}),
+        "from_room": room.distance(reader.frames),
+        "camera_from_room": room.distance(room.raw[:1]),
+    }
+
+
+def command() -> dict[str, Any]:
+    """`rtseg cam` from a clip-fed camera to the virtual one: it uses the camera while somebody reads, not before."""
+    room = Room()
+    tool = [sys.executable, "-m", "rtseg", "cam", "--source", FEED, "--size", "{}x{}".format(*SIZE), "--no-window"]
+    options = ["--bg", "beach.jpg", "--model", "fast", "--provider", "cpu", "--threads", "1", "--out", "virtual:41"]
+    with fed(FEED, room.raw):
+        process = subprocess.Popen([*tool, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        started = wait(lambda: loopback.caps(OURS) & loopback.CAPTURE or process.poll() is not None, LONG)
+        released = wait(lambda: not v4l2.holders(FEED), LONG)
+        reader = Reader(OURS)
+        taken = wait(lambda: v4l2.holders(FEED), LONG)
+        seen = wait(lambda: reader.frames and far(reader.frames[-1], room.background) > 4, LONG)
+        reader.close()
+        again = wait(lambda: not v4l2.holders(FEED), LONG)
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=LONG)[0]
+    result = {"started": bool(started), "released": released, "taken": taken, "seen": seen, "released_again": again}
+    distance = room.distance([f for f in reader.frames if f.any()])
+    return {**result, "code": process.returncode, "output": output, "from_room": distance}
+
+
+def cameras() -> dict[str, Any]:
+    """What `rtseg cameras` finds."""
+    return {c.path: [c.name, c.virtual, len(c.modes)] for c in list_cameras()}
+
+
+def refused(device: str) -> dict[str, Any]:
+    """What opening a camera says that can't be used, and after how many seconds."""
+    start = time.monotonic()
+    try:
+        open_source(device).close()
+    except RtsegError as e:
+        return {"message": str(e), "seconds": time.monotonic() - start}
+    return {"message": None}
+
+
+def unfed() -> dict[str, Any]:
+    """A virtual camera that nobody writes to, with both kinds of caps; and one whose writer says nothing."""
+    result = {"plain": refused(PLAIN), "exclusive": refused(EMPTY)}
+    with pyvirtualcam.Camera(*SIZE, FPS, device=EMPTY):
+        loopback.release(EMPTY)  # now that there are buffers, this makes it a camera without a frame
+        return {**result, "silent": refused(EMPTY)}
+
+
+def busy() -> dict[str, Any]:
+    """A camera that another program uses."""
+    with holding(VIVID):
+        held = refused(VIVID)
+    return {**held, "after": refused(VIVID)["message"]}
+
+
+def odd_size() -> dict[str, Any]:
+    """A size that the camera does not offer."""
+    with open_source(VIVID, size=(1234, 777)) as source:
+        return {"report": source.report, "shape": next(iter(source)).image.shape}
+
+
+def unplug() -> dict[str, Any]:
+    """vivid's own disconnection: every call on the device fails, until the last user has closed it."""
+    return loss(disconnect)
+
+
+def remove() -> dict[str, Any]:
+    """The device taken from its driver, so that its node vanishes too; then given back."""
+    return loss(lambda: (VIVID_DRIVER / "unbind").write_text("vivid.0"), gone=True)
+
+
+def loss(pull: Callable[[], object], gone: bool = False) -> dict[str, Any]:
+    """Pull the plug in the middle of capturing; plug it in again."""
+    source = open_source(VIVID, size=(640, 360))
+    frames = iter(source)
+    for _ in range(3):
+        next(frames)
+    pull()
+    start, message = time.monotonic(), None
+    try:
+        for _ in range(200):  # some are in the queue
+            next(frames)
+    except RtsegError as e:
+        message = str(e)
+    seconds, there = time.monotonic() - start, Path(VIVID).exists()
+    absent = refused(VIVID)["message"] if gone else None
+    source.close()
+    if gone:
+        (VIVID_DRIVER / "bind").write_text("vivid.0")
+    with open_source(VIVID, size=(640, 360)) as again:
+        shape = next(iter(again)).image.shape
+    return {"message": message, "seconds": seconds, "there": there, "absent": absent, "again": shape}
+
+
+def virtual_again() -> dict[str, Any]:
+    """The virtual camera is started again: after a normal end, a killed one, and with a reader that stays."""
+    black = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    for _ in range(2):
+        with VirtualCamera("41", size=SIZE, fps=20) as camera:
+            time.sleep(0.3)
+    subprocess.run([sys.executable, "-c", DIE_WRITING], check=False)
+    with VirtualCamera("41", size=SIZE, fps=20) as camera:
+        reader = Reader(OURS)
+        wait(lambda: len(reader.frames) > 2)
+    with VirtualCamera("41", size=(640, 360), fps=20) as camera:
+        camera.write(np.full((360, 640, 3), 200, np.uint8), 0.0)
+        before = len(reader.frames)
+        wait(lambda: len(reader.frames) > before + 5 and reader.frames[-1].mean() > 150)
+        result = {"size": camera.size, "remark": camera.remark, "from_grey": far(reader.frames[-1], black + 200)}
+    reader.close()
+    with VirtualCamera("41", size=(321, 181), fps=20) as camera:
+        return {**result, "odd": camera.size, "odd_remark": camera.remark}
+
+
+def virtual_demand() -> dict[str, Any]:
+    """Whether it is wanted: before, while and after another program reads it; and a second one writes to it."""
+    with VirtualCamera(None, size=SIZE, fps=20) as camera:
+        before = camera.wanted()
+        second = complaint(camera.device)  # in this process: pyvirtualcam's own words
+        with holding(camera.device):
+            during = wait(camera.wanted)
+            names = camera.readers()
+            other = subprocess.run(
+                [sys.executable, "-c", DIE_WRITING], capture_output=True, text=True, check=False
+            ).stderr.splitlines()[-1]
+        after = wait(lambda: not camera.wanted())
+    result = {"device": camera.device, "before": before, "during": during, "names": names, "after": after}
+    return {**result, "second": second, "other": other}
+
+
+def virtual_errors() -> dict[str, Any]:
+    """What is said of virtual cameras that are none, that are forbidden, and when the driver is not there."""
+    result: dict[str, Any] = {name: complaint(name) for name in (VIVID, "/dev/video99", "nobody", "/dev/null")}
+    with VirtualCamera(PLAIN, size=SIZE, fps=20) as camera:
+        result["plain"] = camera.remark
+    os.chmod(FEED, 0o640)
+    user = subprocess.run([sys.executable, "-c", AS_NOBODY], capture_output=True, text=True, check=False)
+    result["forbidden"] = user.stdout.strip() or user.stderr
+    unload = ["/run/busybox", "rmmod", "v4l2loopback"]
+    result["unloaded"] = wait(lambda: subprocess.run(unload, check=False).returncode == 0)
+    return {**result, "gone": complaint(None), "gone_9": complaint("9")}
+
+
+def complaint(device: str | None) -> str | None:
+    """What opening a virtual camera says; None when it works."""
+    try:
+        VirtualCamera(device, size=SIZE, fps=20).close()
+    except RtsegError as e:
+        return str(e)
+    return None
+
+
+JOBS = (
+    cameras,
+    composite,
+    command,
+    odd_size,
+    busy,
+    unfed,
+    unplug,
+    remove,
+    virtual_again,
+    virtual_demand,
+    virtual_errors,
+)
+
+
+def main() -> None:
+    """Write one JSON line per job."""
+    with open(os.environ["RTSEG_RESULTS"], "w") as out:
+        for job in JOBS:
+            faulthandler.dump_traceback_later(HANG)
+            start = time.monotonic()
+            print(f"job {job.__name__}", flush=True)
+            try:
+                result = job()
+            except Exception:
+                result = {"error": traceback.format_exc()}
+            result |= {"job": job.__name__, "took": round(time.monotonic() - start, 1)}
+            print(json.dumps(result), file=out, flush=True)
+    faulthandler.cancel_dump_traceback_later()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Real cameras and a real virtual camera, in a guest: what rtseg does with them, judged by what its jobs saw."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import guest
+import pytest
+
+pytestmark = pytest.mark.v4l2
+TIMEOUT = 480.0  # seconds for all jobs; alone on two cores they take about one minute
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What each job saw, by its name."""
+    scratch = tmp_path_factory.mktemp("guest")
+    try:
+        lines = guest.run(Path(__file__).with_name("jobs.py"), scratch, TIMEOUT)
+    except guest.Unavailable as e:
+        pytest.skip(str(e))
+    log = scratch / "console.log"
+    if os.environ.get("RTSEG_ARTEFACTS"):
+        log = Path(shutil.copy(log, Path(os.environ["RTSEG_ARTEFACTS"]) / "guest-console.log"))
+    return {line["job"]: line for line in lines} | {
+        "log": {"path": log, "tail": log.read_text(errors="replace")[-2000:]}
+    }
+
+
+@pytest.fixture
+def seen(results: dict[str, dict[str, Any]], request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the job saw that is called like the test."""
+    name = request.function.__name__.removeprefix("test_")
+    log = results["log"]
+    assert name in results, f"the guest did not get to {name}; the end of {log['path']}:\n{log['tail']}"
+    assert "error" not in results[name], f"{results[name]['error']}\nthe guest's console: {log['path']}"
+    return results[name]
+
+
+def test_cameras(seen: dict[str, Any]) -> None:
+    assert seen["/dev/video50"][0].startswith("vivid")
+    assert seen["/dev/video50"][1] is False
+    assert seen["/dev/video50"][2] > 10  # formats and sizes
+    assert seen["/dev/video43"][:2] == ["plain", True]
+    assert "/dev/video42" not in seen  # gives no pictures at the moment
+
+
+def test_composite(seen: dict[str, Any]) -> None:
+    assert seen["report"] == "camera /dev/video40: asked 320x180@30 MJPG, got 320x180@30 YU12"
+    assert seen["shape"] == [180, 320, 3]
+    assert seen["written"] >= 5
+    assert seen["different"] >= 4  # pictures that the reader told apart
+    assert seen["from_composite"] < 4  # levels; colours are halved and rounded on the way
+    assert seen["room_pixels"] > 5000
+    assert seen["camera_from_room"] < 4  # the measure finds a room where it is
+    assert seen["from_room"] > 25
+
+
+def test_command(seen: dict[str, Any]) -> None:
+    assert seen["code"] == 0, seen["output"]
+    steps = ("started", "released", "taken", "seen", "released_again")
+    assert [step for step in steps if not seen[step]] == [], seen["output"]
+    assert "virtual camera: /dev/video41, 320x180" in seen["output"]
+    assert seen["from_room"] > 25
+
+
+def test_odd_size(seen: dict[str, Any]) -> None:
+    assert seen["report"].startswith("camera /dev/video50: asked 1234x777@30 MJPG, got 1280x720@12.5 ")
+    assert seen["shape"] == [720, 1280, 3]
+
+
+def test_busy(seen: dict[str, Any]) -> None:
+    assert "it is in use by python" in seen["message"]
+    assert seen["after"] is None
+
+
+def test_unfed(seen: dict[str, Any]) -> None:
+    for kind in ("plain", "exclusive"):
+        assert "no program feeds this virtual camera" in seen[kind]["message"]
+    assert "gave no frame within 5 s" in seen["silent"]["message"]
+
+
+def test_unplug(seen: dict[str, Any]) -> None:
+    assert "camera /dev/video50 stopped giving frames after 3" in seen["message"]
+    assert seen["seconds"] < 10
+    assert seen["again"] == [360, 640, 3]
+
+
+def test_remove(seen: dict[str, Any]) -> None:
+    assert "it was unplugged (/dev/video50 is gone)" in seen["message"]
+    assert seen["there"] is False
+    assert "/dev/video50" in seen["absent"]
+    assert seen["again"] == [360, 640, 3]
+
+
+def test_virtual_again(seen: dict[str, Any]) -> None:
+    assert seen["size"] == [320, 180]
+    assert "a program still reads it in this size" in seen["remark"]
+    assert seen["from_grey"] < 4
+    assert seen["odd"] == [322, 182]
+    assert "sides must be even" in seen["odd_remark"]
+
+
+def test_virtual_demand(seen: dict[str, Any]) -> None:
+    assert seen["device"] == "/dev/video41"  # the one called rtseg, though another has a lower number
+    assert (seen["before"], seen["during"], seen["after"]) == (False, True, True)
+    assert seen["names"][0].startswith("python (process ")
+    assert "already in use" in seen["second"]
+    assert "virtual camera /dev/video41 is in use by python" in seen["other"]
+
+
+def test_virtual_errors(seen: dict[str, Any]) -> None:
+    assert "no virtual camera; virtual cameras here: /dev/video41 (rtseg)" in seen["/dev/video50"]
+    assert "video_nr=99 exclusive_caps=1 card_label=rtseg" in seen["/dev/video99"]
+    assert "there is no virtual camera nobody; use one of /dev/video41 (rtseg)" in seen["nobody"]
+    assert "/dev/null is another kind of device" in seen["/dev/null"]
+    assert "without exclusive_caps" in seen["plain"]
+    assert "no permission for /dev/video40" in seen["forbidden"]
+    assert seen["unloaded"]
+    assert "sudo modprobe v4l2loopback exclusive_caps=1 card_label=rtseg" in seen["gone"]
+    assert "video_nr=9 " in seen["gone_9"]

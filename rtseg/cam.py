@@ -88,7 +88,7 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
             if not source.live:
                 raise
             broken = e  # what was recorded of a camera can't be recorded again: keep it
-    for remark in (source.remark, sink.remark if sink else None):
+    for remark in (source.remark, sink.remark if isinstance(sink, VideoFile) else None):
         if remark:
             console.print(f"note: {remark}")
     if broken and not loop.frames:
@@ -110,6 +110,8 @@ def open_sink(out: str, source: Source, options: CamOptions, console: Console) -
         return VideoFile(Path(out), size=size, fps=fps, live=source.live)
     camera = VirtualCamera(device, size=size, fps=fps)
     console.print(camera.report)
+    if camera.remark:
+        console.print(f"note: {camera.remark}")
     return camera
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rtseg.cameras import SYSFS, CameraInfo, first_line, how_to_check, list_cameras
 from rtseg.checks import Check
+from rtseg.loopback import MODULE, MODULES
 
-MODULE, MODULES = Path("/sys/module/v4l2loopback"), Path("/lib/modules")
 RELOAD = 'sudo modprobe -r v4l2loopback; sudo modprobe v4l2loopback exclusive_caps=1 card_label="rtseg"'
 LOAD = RELOAD.split("; ")[1]
 SMOOTH = 24.0  # frames per second

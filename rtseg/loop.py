@@ -118,9 +118,11 @@ class Loop:
 
     def _outgoing(self, composite: Composite) -> U8:
         """What every output gets of it: the composite, the background, or the frame, as the keys say."""
-        height, width = composite.image.shape[:2]
-        background = self.pipeline.hidden(width, height, None if self.source.live else composite.time)
-        return outgoing(self.controls.settings, composite.image, composite.frame_bgr, background)
+        settings, background = self.controls.settings, composite.image
+        if settings.paused:  # only then: a film that is asked for two moments in turn has to seek for each
+            height, width = background.shape[:2]
+            background = self.pipeline.hidden(width, height, None if self.source.live else composite.time)
+        return outgoing(settings, composite.image, composite.frame_bgr, background)
 
     def _wait_for(self, moment: float) -> bool:
         """Until it is time to show a file's frame: files play at their own speed. False when the user quits."""

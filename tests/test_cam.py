@@ -311,3 +311,19 @@ def test_no_more_frames_are_worked_on_than_asked(console: Console) -> None:
     source = Counting(10**6, live=True)
     loop = play(source, pipeline_that(person), Seen(quit_after=20), console, fps=25)
     assert loop.frames < source.given / 2
+
+
+def test_a_film_is_asked_for_its_moments_in_order(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Going back and forth would make it seek for every frame."""
+    pipeline = pipeline_that(person)
+    asked: list[float] = []
+    at = pipeline.background.at
+
+    def noted(seconds: float | None, width: int, height: int) -> np.ndarray:
+        assert seconds is not None, "a file's background goes by the file's time"
+        asked.append(seconds)
+        return at(seconds, width, height)
+
+    monkeypatch.setattr(pipeline.background, "at", noted)
+    play(Made(30, live=False, fps=1000), pipeline, Seen(), console)
+    assert len(asked) >= 30 and asked[1:] == sorted(asked[1:])

@@ -55,6 +55,9 @@ class Pipeline:
         self.blur, self.background = opened(background, blur)
         self.provider, self._name, self._threads = provider, model, threads
         self.model = self._open(provider)
+        fixed = self.model.signature.size if isinstance(self.model, ForeignModel) else self.model.static
+        if fixed and area not in (None, fixed[0] * fixed[1]):
+            raise ModelError("{} works at {}x{} alone, not at an area of {}; leave it out".format(model, *fixed, area))
         self._area = area or self.model.info.area
         self.timings: dict[str, float] = {}
         self.smoothing = True  # False: each frame by itself

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rtseg import Pipeline
-from rtseg.errors import ExportError
+from rtseg.errors import ExportError, ModelError
 from rtseg.fused import FusedModel
 from rtseg_export import export as exporter
 from rtseg_export import fused_parity
@@ -83,3 +83,5 @@ def test_a_fused_file_of_one_size(frames: list[U8], tmp_path: Path) -> None:
     assert model.static == (160, 96) == model.size_for(1920, 1080, 10**6)
     pipeline = Pipeline(background="#000000", model=made.path, provider="cpu")
     assert pipeline(frames[0]).shape == frames[0].shape
+    with pytest.raises(ModelError, match="works at 160x96 alone, not at an area of 40960"):
+        Pipeline(background="#000000", model=made.path, provider="cpu", area=40960)

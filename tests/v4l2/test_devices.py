@@ -107,7 +107,7 @@ def test_virtual_again(seen: dict[str, Any]) -> None:
 def test_virtual_demand(seen: dict[str, Any]) -> None:
     assert seen["device"] == "/dev/video41"  # the one called rtseg, though another has a lower number
     assert (seen["before"], seen["during"], seen["after"]) == (False, True, True)
-    assert seen["names"][0].startswith("python (process ")
+    assert seen["names"][0].startswith("python") and "(process " in seen["names"][0]
     assert "already in use" in seen["second"]
     assert "virtual camera /dev/video41 is in use by python" in seen["other"]
 

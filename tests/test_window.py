@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rtseg.window import display_problem
-from screen import Player, keep, near, press_close_button, screenshot, xdotool
+from screen import Player, keep, near, press_close_button, screenshot, wait_for_picture, xdotool
 from test_cli import environment, rtseg
 
 NEEDED = ("Xvfb", "xdotool", "xwd")
@@ -40,11 +40,8 @@ def start(display: str, *arguments: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         command, env=environment(DISPLAY=display), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if screenshot(display).any():
-            return process
-        time.sleep(0.1)
+    if wait_for_picture(display, process):
+        return process
     process.kill()
     raise AssertionError(process.communicate(timeout=5)[0])
 

@@ -68,8 +68,9 @@ def run(
                     raise
                 failed.append(str(e))
             progress.advance(whole)
-    if pipeline.background.remark:
-        console.print(f"note: {pipeline.background.remark}")
+    for remark in (pipeline.remark, pipeline.background.remark):
+        if remark:
+            console.print(f"note: {remark}")
     pipeline.close()
     console.print(f"wrote {f'{len(jobs) - len(failed)} files to {out}' if len(jobs) > 1 else jobs[0].title}")
     if failed:

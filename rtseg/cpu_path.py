@@ -37,6 +37,7 @@ class State:
     grey: F32 | None = None  # hxw, the last frame
     seen: F32 | None = None  # hxw, the last frame that the network saw
     rested: int = 0  # frames since then
+    blur: float | None = None  # strength that was blurred by then; None before a background
     step: U8 | None = None  # nxWx3, see colours.py
     room: U8 | None = None  # nxWx3, the blurred room
 
@@ -74,12 +75,13 @@ class CpuPath:
         marks = [perf_counter()]
         small = shrink(frame_bgr, state.size)
         grey = grey_of(small)
-        self.skipped = self.save_power and self._quiet(grey)
+        strength = blur if background is None else None
+        self.skipped = self.save_power and strength == state.blur and self._quiet(grey)
         if self.skipped:
             state.rested += 1
             marks += [perf_counter()] * (len(STAGES) - 1)
         else:
-            marks += self._look(small, grey, frame_bgr.shape[1], blur if background is None else None)
+            marks += self._look(small, grey, frame_bgr.shape[1], strength)
         room = state.room if background is None else background
         assert room is not None
         blend(frame_bgr, room, state.a, state.b, out, state.step)
@@ -116,7 +118,7 @@ class CpuPath:
             state.step = None
             state.room = widened(blurred_room(room, blur), width, state.room)
         marks.append(perf_counter())
-        state.alpha, state.seen, state.rested = alpha, grey, 0
+        state.alpha, state.seen, state.rested, state.blur = alpha, grey, 0, blur
         return marks
 
     def forget(self) -> None:

@@ -90,7 +90,6 @@ class Loop:
                     return
                 if self.source.live and now - last > STALL:
                     self._blank(self._notice() or "no new frame")
-                self._sleep_unless_wanted()
                 continue
             last = now
             if not self._output(composite):
@@ -169,7 +168,7 @@ class Loop:
     def _report(self) -> None:
         """Print what went wrong, once each."""
         for trouble in (self.engine.model_error and f"showing the background only: {self.engine.model_error}",
-                        self._notice(), self.pipeline.background.remark):  # fmt: skip
+                        self._notice(), self.pipeline.remark, self.pipeline.background.remark):  # fmt: skip
             if trouble and str(trouble) not in self._said:
                 self._said.add(str(trouble))
                 self.console.print(str(trouble))
@@ -225,7 +224,11 @@ class Loop:
 
     def _record(self) -> None:
         if not self.controls.settings.recording:
-            self._stop_recording()
+            try:
+                self._stop_recording()
+            except OutputError as e:
+                self.console.print(str(e))
+                self.controls.say(str(e), time.monotonic())
             return
         path = free_path(Path(), ".mp4", datetime.now())
         size, fps = (self.source.width, self.source.height), self.source.fps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from rtseg.cpu_path import CpuPath
 from rtseg.errors import ModelError, ProviderError, SourceError
 from rtseg.foreign import ForeignModel
 from rtseg.fused import FusedModel, FusedPath
-from rtseg.model import AREA_LIMITS, Model
+from rtseg.model import AREA_LIMITS, TIERS, Model
 from rtseg.networks import open_network
 from rtseg.scene import open_background
 
@@ -64,11 +65,13 @@ class Pipeline:
         self.save_power = False  # True: the network is left out where nothing moves
         self.processed = self.skipped = 0  # frames; those that took the alpha of one before
         self.recovering = False  # CUDA has failed, and the next frame will be done on the CPU
+        self.failure: str | None = None  # why CUDA was left on the way
         self._pool = BufferPool()
         self._path: CpuPath | FusedPath | None = None
         self._size: tuple[int, ...] | None = None  # HxWx3 of the path's frames
         self._frame: U8 | None = None
         self._alpha: F32 | None = None
+        self._changing = Lock()
         self._next: tuple[float | None, Background] | None = None  # what `change` has opened
 
     def _open(self, provider: str) -> Model | ForeignModel | FusedModel:
@@ -86,7 +89,8 @@ class Pipeline:
         """
         if self.recovering:
             self._recover()
-        following, self._next = self._next, None
+        with self._changing:
+            following, self._next = self._next, None
         if following:
             self._take_over(*following)
         try:
@@ -95,7 +99,7 @@ class Pipeline:
             self.reset()
             if self.model.provider != "cuda":
                 raise
-            self._failure = str(e)
+            self.failure = str(e)
             if self.provider == "cuda":
                 raise ProviderError(f"--provider cuda: {e}; free the GPU's memory, or use --provider auto") from e
             self.recovering = True
@@ -127,7 +131,13 @@ class Pipeline:
 
         Raises BackgroundError, and leaves what there is, when it can't be had.
         """
-        self._next = opened(background, blur)
+        following = opened(background, blur)
+        if isinstance(self.model, FusedModel) and str(self._name) not in TIERS:
+            self.model.require("picture" if following[0] is None else "blur")  # there is no file of the other effect
+        with self._changing:
+            replaced, self._next = self._next, following
+        if replaced:
+            replaced[1].close()
 
     def _take_over(self, blur: float | None, background: Background) -> None:
         """Put what `change` has opened in place."""
@@ -155,7 +165,7 @@ class Pipeline:
         """Put the CPU in CUDA's place."""
         self._path = None
         self.model = self._open("cpu")
-        self.model.fallback_reason = self._failure
+        self.model.fallback_reason = self.failure
         self.recovering = False
 
     @property
@@ -173,12 +183,22 @@ class Pipeline:
 
     def hidden(self, width: int, height: int, seconds: float | None = None) -> U8:
         """The background alone, uint8 HxWx3 BGR, not to be written to: for when there is no good alpha."""
-        background = self._next[1] if self._next else self.background
+        with self._changing:
+            background = self._next[1] if self._next else self.background
         return background.at(seconds, width, height)
+
+    @property
+    def remark(self) -> str | None:
+        """What the user should know of how frames are done now: CUDA left on the way, a graph that is not recorded."""
+        if self.failure:
+            return f"CUDA failed: {self.failure}; going on on the CPU"
+        return self._path.remark if isinstance(self._path, FusedPath) else None
 
     def close(self) -> None:
         """End what runs for a background that moves."""
         self.background.close()
+        if self._next:
+            self._next[1].close()
 
     def reset(self) -> None:
         """Forget the frames so far; the next one is treated as the first."""
@@ -194,7 +214,11 @@ class Pipeline:
         """Compile, allocate and settle for frames of this size, then reset."""
         noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
         for _ in range(frames):
-            self(noise, seconds=0.0)
+            try:
+                self(noise, seconds=0.0)
+            except ModelError:
+                if not self.recovering:  # a library that CUDA misses may be missed at the first run only
+                    raise
         self.reset()
         self.processed = self.skipped = 0
 

@@ -164,6 +164,23 @@ def test_auto_goes_on_on_the_cpu_when_cuda_fails(demo_frames: list[U8]) -> None:
     np.testing.assert_array_equal(composite, fresh(demo_frames[1]))
 
 
+def test_cuda_that_fails_at_its_first_run_is_said_and_replaced(demo_frames: list[U8]) -> None:
+    """As when a library is missing that only a run needs."""
+    pipeline = failing_pipeline("auto", demo_frames[0])
+    pipeline.warm_up(demo_frames[0].shape[1], demo_frames[0].shape[0])
+    assert pipeline.model.provider == "cpu" and "out of memory" in str(pipeline.remark)
+    assert pipeline(demo_frames[1]).shape == demo_frames[1].shape
+
+
+def test_a_file_of_one_effect_refuses_the_other_while_it_runs(demo_frames: list[U8]) -> None:
+    pipeline = Pipeline(background="#00ff00", model=FILES["picture"], provider="cpu", threads=1)
+    first = pipeline(demo_frames[0])
+    with pytest.raises(BackgroundError, match="--fused --blur"):
+        pipeline.change(blur=20)
+    pipeline.reset()
+    np.testing.assert_array_equal(pipeline(demo_frames[0]), first)
+
+
 def test_cuda_that_was_asked_for_is_not_replaced(demo_frames: list[U8]) -> None:
     pipeline = failing_pipeline("cuda", demo_frames[0])
     for _ in range(2):

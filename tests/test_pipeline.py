@@ -1,6 +1,7 @@
 """The library face, on real frames."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +147,18 @@ def test_bad_alpha_raises_and_shows_nothing(make_model: Callable[..., Path], dem
 
 def test_tiny_frames_work() -> None:
     assert Pipeline(background=GREEN, provider="cpu")(np.zeros((2, 2, 3), np.uint8)).shape == (2, 2, 3)
+
+
+def test_a_rest_ends_when_the_effect_changes(small_frames: list[np.ndarray]) -> None:
+    """While nothing moves the network is left out, but not the change that the user asks for."""
+    frame = small_frames[0]
+    pipeline = Pipeline(background="#00ff00", provider="cpu", threads=1)
+    pipeline.save_power = True
+    pipeline(frame), pipeline(frame)
+    assert pipeline.skipped == 1
+    pictures = []
+    for choice in ({"blur": 10}, {"blur": 60}, {"background": "#00ff00"}):
+        pipeline.change(**choice)  # type: ignore[arg-type]
+        pictures.append(pipeline(frame).astype(int))
+    assert pipeline.skipped == 1
+    assert all(np.abs(a - b).mean() > 0.5 for a, b in pairwise(pictures))

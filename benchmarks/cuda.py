@@ -27,16 +27,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from rtseg.background import cover
+from rtseg.backgrounds.background import cover
 from rtseg.bench import PACKAGES, demo_frames, middle_and_p95, surroundings
 from rtseg.errors import BackgroundError
-from rtseg.fused import NO_PICTURE, FusedModel, FusedPath
-from rtseg.model import ASSETS
-from rtseg.pictures import read_picture
+from rtseg.files import ASSETS, write_json
+from rtseg.models.fused import NO_PICTURE, FusedModel, FusedPath
+from rtseg.models.providers import cuda_problem
+from rtseg.models.session import Tuning, open_session
 from rtseg.pipeline import Pipeline
-from rtseg.providers import cuda_problem
-from rtseg.session import Tuning, open_session
-from rtseg.sinks import write_json
+from rtseg.sources.pictures import read_picture
 
 U8 = NDArray[np.uint8]
 Way = Callable[[U8], U8]  # frame -> composite

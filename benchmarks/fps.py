@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from rtseg.bench import SIZES, measure, report, show
-from rtseg.sinks import write_json
+from rtseg.files import write_json
 
 
 def main() -> None:

@@ -27,10 +27,10 @@ from rich.table import Table
 
 from rtseg import Pipeline
 from rtseg.bench import PACKAGES, SIZES, demo_frames, surroundings
-from rtseg.engine import Engine
 from rtseg.errors import RtsegError
+from rtseg.files import write_json
 from rtseg.frames import Frame
-from rtseg.sinks import write_json
+from rtseg.live.engine import Engine
 
 EFFECTS: dict[str, dict[str, Any]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": 20.0}}
 SETTLE = 0.5  # seconds at the start that do not count

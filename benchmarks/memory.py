@@ -22,7 +22,7 @@ from rtseg import Pipeline
 from rtseg.bench import PACKAGES, demo_frames, surroundings
 from rtseg.cam import parse_size
 from rtseg.errors import RtsegError
-from rtseg.sinks import write_json
+from rtseg.files import write_json
 
 STATUS = Path("/proc/self/status")
 EFFECTS: dict[str, dict[str, Any]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": 20.0}}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtseg import Pipeline
 from rtseg.bench import PACKAGES, surroundings
-from rtseg.model import Model
+from rtseg.models.model import Model
 
 U8 = NDArray[np.uint8]
 WAYS = ("common", "OpenCV")

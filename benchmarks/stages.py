@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.bench import SIZES
-from rtseg.blur import blurred_room
-from rtseg.colours import apart, rim_step
-from rtseg.composite import blend
 from rtseg.cpu_path import widened
-from rtseg.matte import fit_coefficients, grey_of
-from rtseg.model import Model
-from rtseg.shrink import shrink
-from rtseg.sources import open_source
+from rtseg.models.model import Model
+from rtseg.pixels.blur import blurred_room
+from rtseg.pixels.colours import apart, rim_step
+from rtseg.pixels.composite import blend
+from rtseg.pixels.matte import fit_coefficients, grey_of
+from rtseg.pixels.shrink import shrink
+from rtseg.sources.opening import open_source
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

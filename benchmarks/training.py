@@ -22,7 +22,7 @@ from rich.table import Table
 
 from rtseg.bench import middle_and_p95, surroundings
 from rtseg.errors import RtsegError
-from rtseg.sinks import write_json
+from rtseg.files import write_json
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import TrainBatches, batches, open_data
 from rtseg_train.nets import build

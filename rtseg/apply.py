@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from rtseg.errors import ModelError, RtsegError, SourceError
-from rtseg.pictures import read_picture
+from rtseg.frames import Sink
 from rtseg.pipeline import Pipeline
 from rtseg.progress import progress_bar
-from rtseg.raw import STDIO, RawFrames, RawOutput
-from rtseg.sequence import PictureSequence, write_picture
-from rtseg.sinks import Sink, VideoFile, together
-from rtseg.sources import Video
+from rtseg.sinks.raw import RawOutput
+from rtseg.sinks.sequence import PictureSequence, write_picture
+from rtseg.sinks.video_file import VideoFile, together
+from rtseg.sources.pictures import read_picture
+from rtseg.sources.raw import STDIO, RawFrames
+from rtseg.sources.video import Video
 from rtseg.targets import PIXELS, Job, plan
 
 U8 = NDArray[np.uint8]

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from rtseg.background import DEFAULT_BLUR, cover
+from rtseg.backgrounds.background import DEFAULT_BLUR, cover
 from rtseg.errors import RtsegError
 from rtseg.pipeline import Pipeline
-from rtseg.sources import open_source
+from rtseg.sources.opening import open_source
 
 U8 = NDArray[np.uint8]
 SIZES = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080)}

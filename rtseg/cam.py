@@ -9,20 +9,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rtseg.call import Call
-from rtseg.camera import Camera
-from rtseg.controls import Controls, choices
-from rtseg.engine import Engine
 from rtseg.errors import SourceError
+from rtseg.files import check_target
 from rtseg.frames import Source
-from rtseg.loop import Loop
+from rtseg.live.controls import Controls, choices
+from rtseg.live.engine import Engine
+from rtseg.live.loop import Loop
+from rtseg.live.reconnect import Reconnecting
+from rtseg.live.settings import Settings
+from rtseg.options.call import Call
 from rtseg.pipeline import Pipeline
-from rtseg.reconnect import Reconnecting
-from rtseg.settings import Settings
-from rtseg.sinks import VideoFile, check_target
-from rtseg.sources import default_camera, open_source
-from rtseg.virtual import VirtualCamera, parse_virtual
-from rtseg.window import Window, display_problem
+from rtseg.sinks.video_file import VideoFile
+from rtseg.sinks.virtual import VirtualCamera, parse_virtual
+from rtseg.sinks.window import Window, display_problem
+from rtseg.sources.camera import Camera
+from rtseg.sources.opening import default_camera, open_source
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rtseg import completion
 from rtseg.errors import RtsegError
+from rtseg.options import completion
 
 app = typer.Typer(
     name="rtseg",
@@ -55,7 +55,7 @@ def from_config(context: typer.Context, value: Path | None) -> Path | None:
     """The config file that was read, whose values are now the command's defaults."""
     if context.resilient_parsing:  # for shell completion
         return value
-    from rtseg.config import take_config
+    from rtseg.options.config import take_config
 
     return take_config(context, value)
 
@@ -118,9 +118,9 @@ def cam(
     ] = None,
 ) -> None:
     """Run on a camera, file or stream, in a window and/or to a file."""
-    from rtseg.call import call_of, typed_effect
     from rtseg.cam import CamOptions, parse_size, run
-    from rtseg.config import config_target, save_config
+    from rtseg.options.call import call_of, typed_effect
+    from rtseg.options.config import config_target, save_config
 
     bg, blur = typed_effect(context, bg, blur)
     call = call_of(context).changed(bg=bg, blur=blur)
@@ -182,7 +182,7 @@ def bench(
 ) -> None:
     """Measure milliseconds per frame on the demo clip, by size, effect and stage."""
     from rtseg.bench import measure, report, show
-    from rtseg.sinks import check_target, write_json
+    from rtseg.files import check_target, write_json
 
     if json_file:
         check_target(json_file)

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.blur import blurred_room
-from rtseg.colours import apart, rim_step
-from rtseg.composite import blend, full_alpha
 from rtseg.errors import ModelError
-from rtseg.matte import fit_coefficients, grey_of, motion, remembered, steadied
-from rtseg.model import Network
-from rtseg.shrink import shrink
+from rtseg.models.model import Network
+from rtseg.pixels.blur import blurred_room
+from rtseg.pixels.colours import apart, rim_step
+from rtseg.pixels.composite import blend, full_alpha
+from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
+from rtseg.pixels.shrink import shrink
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

@@ -11,8 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from rtseg import check_cuda, check_devices, check_model, checks
-from rtseg.checks import Check
+from rtseg.checks import cuda as check_cuda
+from rtseg.checks import devices as check_devices
+from rtseg.checks import model as check_model
+from rtseg.checks import software as checks
+from rtseg.checks.software import Check
 from rtseg.errors import OutputError
 from rtseg.files import whole_file
 

@@ -1,4 +1,4 @@
-"""A frame and what the capture loop expects of anything that gives frames."""
+"""A frame, and what is expected of anything that gives frames or takes pictures."""
 
 from __future__ import annotations
 
@@ -36,5 +36,19 @@ class Source(Protocol):
 
     def __iter__(self) -> Iterator[Frame]: ...
     def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None: ...
+
+
+class Sink(Protocol):
+    """Takes pictures in the order in which they are shown. Leaving it normally completes it."""
+
+    frames: int
+
+    @property
+    def remark(self) -> str | None:
+        """What the user should know once it is complete."""
+
+    def write(self, picture: NDArray[np.uint8], time: float) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None: ...

@@ -9,14 +9,14 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.background import DEFAULT_BLUR, Background, check_blur
+from rtseg.backgrounds.background import DEFAULT_BLUR, Background, check_blur
+from rtseg.backgrounds.scene import open_background
 from rtseg.cpu_path import CpuPath
 from rtseg.errors import ModelError, ProviderError, SourceError
-from rtseg.foreign import ForeignModel
-from rtseg.fused import FusedModel, FusedPath
-from rtseg.model import AREA_LIMITS, TIERS, Model
-from rtseg.networks import open_network
-from rtseg.scene import open_background
+from rtseg.models.foreign import ForeignModel
+from rtseg.models.fused import FusedModel, FusedPath
+from rtseg.models.model import AREA_LIMITS, TIERS, Model
+from rtseg.models.networks import open_network
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtseg.encoders import FORMATS, TRANSPARENT, Pixels
+from rtseg.backgrounds.scene import VIDEOS
 from rtseg.errors import OutputError, SourceError
-from rtseg.pictures import PICTURES
-from rtseg.raw import STDIO
-from rtseg.scene import VIDEOS
-from rtseg.sequence import check_folder
-from rtseg.sinks import check_target
+from rtseg.files import check_target
+from rtseg.sinks.encoders import FORMATS, TRANSPARENT, Pixels
+from rtseg.sinks.sequence import check_folder
+from rtseg.sources.pictures import PICTURES
+from rtseg.sources.raw import STDIO
 
 PIXELS: dict[str, Pixels] = {
     "composite": "bgr24",

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from rtseg import Pipeline
-from rtseg.sources import open_source
+from rtseg.sources.opening import open_source
 
 CHOSEN = (60, 176)  # frames of the clip
 WIDTH = 400  # pixels of one tile

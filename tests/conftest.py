@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
-from rtseg.model import ModelInfo
-from rtseg.sources import open_source
+from rtseg.models.model import ModelInfo
+from rtseg.sources.opening import open_source
 
 U8 = NDArray[np.uint8]
 WIDTH, HEIGHT, COUNT = 320, 180, 12

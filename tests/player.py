@@ -11,12 +11,12 @@ import numpy as np
 import typer
 
 from rtseg import cli
-from rtseg.call import call_of
-from rtseg.controls import Controls, Event, choices
-from rtseg.overlay import Shown, preview
-from rtseg.settings import Settings, outgoing
-from rtseg.sources import open_source
-from rtseg.window import Window
+from rtseg.live.controls import Controls, Event, choices
+from rtseg.live.overlay import Shown, preview
+from rtseg.live.settings import Settings, outgoing
+from rtseg.options.call import call_of
+from rtseg.sinks.window import Window
+from rtseg.sources.opening import open_source
 
 COLOUR = "#00ff00"
 

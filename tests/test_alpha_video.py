@@ -12,7 +12,7 @@ from conftest import COUNT, read_clip, write_clip
 from rtseg.apply import run
 from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
-from rtseg.sequence import PictureSequence
+from rtseg.sinks.sequence import PictureSequence
 
 TIMES = [0.1 * i + 0.03 * (i % 3) for i in range(COUNT)]
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from rtseg.errors import DataError, OutputError
-from rtseg.model import Model
+from rtseg.models.model import Model
 from rtseg_export.export import export
 from rtseg_train import article, nets
 from rtseg_train.article import Pictures, draw_predictions, predict_picture, train_article

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.background import cover, load_background, small_enough
+from rtseg.backgrounds.background import cover, load_background, small_enough
 from rtseg.errors import BackgroundError
-from rtseg.model import ASSETS
+from rtseg.files import ASSETS
 
 
 def test_shipped_picture_is_found_by_name() -> None:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.providers import cuda_problem
+from rtseg.models.providers import cuda_problem
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 PEER_PYTHON = os.environ.get("RTSEG_MEDIAPIPE_PYTHON")

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from rtseg.blur import blurred_room
-from rtseg.colours import apart
+from rtseg.pixels.blur import blurred_room
+from rtseg.pixels.colours import apart
 
 
 def blurred(small: np.ndarray, alpha: np.ndarray, strength: float) -> np.ndarray:

@@ -14,17 +14,17 @@ from rich.console import Console
 
 from conftest import read_clip
 from rtseg import cam
-from rtseg import loop as loop_module
-from rtseg.call import Call
 from rtseg.cam import CamOptions
-from rtseg.controls import Controls, choices
-from rtseg.engine import Engine, Reader
 from rtseg.errors import ModelError, OutputError, ProviderError, SourceError
 from rtseg.frames import Frame
-from rtseg.loop import Loop
-from rtseg.overlay import Shown
+from rtseg.live import loop as loop_module
+from rtseg.live.controls import Controls, choices
+from rtseg.live.engine import Engine, Reader
+from rtseg.live.loop import Loop
+from rtseg.live.overlay import Shown
+from rtseg.live.settings import Settings
+from rtseg.options.call import Call
 from rtseg.pipeline import Pipeline
-from rtseg.settings import Settings
 
 ROOM = 77  # the grey level that must never be seen
 GREEN = (0, 255, 0)

@@ -9,9 +9,9 @@ import cv2
 import pytest
 
 from conftest import COUNT
-from rtseg import camera, v4l2
-from rtseg.camera import Camera
 from rtseg.errors import SourceError
+from rtseg.sources import camera, v4l2
+from rtseg.sources.camera import Camera
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rtseg.cameras import CameraInfo, cause, find_camera, format_lines, linux_cameras, listed, no_permission, run
+from rtseg.cameras import format_lines, run
 from rtseg.errors import SourceError
-from rtseg.v4l2 import Device, Mode
+from rtseg.sources.cameras import CameraInfo, cause, find_camera, linux_cameras, listed, no_permission
+from rtseg.sources.v4l2 import Device, Mode
 from test_cli import rtseg
 
 MODES = (Mode("MJPG", 640, 480, 30.0), Mode("MJPG", 1920, 1080, 30.0), Mode("YUYV", 640, 480, 15.0))

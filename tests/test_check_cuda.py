@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rtseg.check_cuda import check_build, check_driver, check_library, has_card
-from rtseg.elf import needed
-from rtseg.providers import built_for, has_cuda, needed_libraries
+from rtseg.checks.cuda import check_build, check_driver, check_library, has_card
+from rtseg.models.elf import needed
+from rtseg.models.providers import built_for, has_cuda, needed_libraries
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at Linux's own files")
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from rtseg.cameras import CameraInfo
-from rtseg.check_devices import check_cameras, check_loopback
-from rtseg.checks import Check
-from rtseg.v4l2 import Mode
+from rtseg.checks.devices import check_cameras, check_loopback
+from rtseg.checks.software import Check
+from rtseg.sources.cameras import CameraInfo
+from rtseg.sources.v4l2 import Mode
 
 
 def loopback(folder: Path, exclusive: str, *nodes: int) -> tuple[Path, Path]:

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from conftest import COUNT, read_clip, write_clip
-from rtseg.background import cover, load_background
-from rtseg.model import ASSETS
+from rtseg.backgrounds.background import cover, load_background
+from rtseg.files import ASSETS
 from servers import feed_pipe, mjpeg_server
 
 ROOT = Path(__file__).parent.parent
@@ -191,7 +191,7 @@ def test_wrong_input_is_one_clear_message(
 
 
 def test_cuda_without_gpu_is_refused() -> None:
-    from rtseg.providers import cuda_problem
+    from rtseg.models.providers import cuda_problem
 
     if cuda_problem() is None:
         pytest.skip("CUDA works on this machine")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import rtseg
-from rtseg.composite import blend, full_alpha
-from rtseg.matte import HIGH, LOW, fit_coefficients
+from rtseg.pixels.composite import blend, full_alpha
+from rtseg.pixels.matte import HIGH, LOW, fit_coefficients
 
 SIZES = [(37, 53), (180, 320), (64, 64), (90, 203), (21, 9), (2, 2), (300, 70)]
 
@@ -148,9 +148,9 @@ def test_works_where_nothing_can_be_cached(tmp_path: Path) -> None:
     """Neither beside the module nor in the user's cache: as in a read-only container without a home."""
     package = tmp_path / "rtseg"
     shutil.copytree(Path(rtseg.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "assets"))
-    for taken in (package / "__pycache__", tmp_path / "home"):  # files where numba would make folders
+    for taken in (package / "pixels" / "__pycache__", tmp_path / "home"):  # files where numba would make folders
         taken.touch()
-    program = "import numpy as np\nfrom rtseg.composite import full_alpha\nx = np.zeros((4, 32, 3), np.uint8)\n"
+    program = "import numpy as np\nfrom rtseg.pixels.composite import full_alpha\nx = np.zeros((4, 32, 3), np.uint8)\n"
     program += "a = np.zeros((2, 4), np.float32)\nout = np.zeros((4, 32), np.float32)\n"
     program += "full_alpha(x, a, a + 0.25, out)\nassert (out == 0.25).all()"
     home = str(tmp_path / "home" / "no")

@@ -10,9 +10,9 @@ import pytest
 import typer
 
 from rtseg import cli
-from rtseg.call import Call, call_of, typed_effect
-from rtseg.config import config_target, default_path, save_config
 from rtseg.errors import DataError, OutputError
+from rtseg.options.call import Call, call_of, typed_effect
+from rtseg.options.config import config_target, default_path, save_config
 from test_cli import environment, rtseg
 
 CAM = typer.main.get_command(cli.app).commands["cam"]  # type: ignore[attr-defined]

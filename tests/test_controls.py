@@ -11,12 +11,12 @@ import pytest
 import typer
 
 from rtseg import cli
-from rtseg.background import shipped_backgrounds
-from rtseg.call import Call, call_of
-from rtseg.controls import CONFIRM_TIME, HELD, HELP, MESSAGE_TIME, Controls, Event, choices
+from rtseg.backgrounds.background import shipped_backgrounds
 from rtseg.errors import OutputError
-from rtseg.settings import Settings, outgoing
-from rtseg.snapshot import free_path, save_snapshot
+from rtseg.live.controls import CONFIRM_TIME, HELD, HELP, MESSAGE_TIME, Controls, Event, choices
+from rtseg.live.settings import Settings, outgoing
+from rtseg.options.call import Call, call_of
+from rtseg.sinks.snapshot import free_path, save_snapshot
 
 CAM = typer.main.get_command(cli.app).commands["cam"]  # type: ignore[attr-defined]
 ROOM, PERSON, BEACH = (np.full((72, 128, 3), level, np.uint8) for level in (77, 150, 220))

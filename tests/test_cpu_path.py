@@ -10,7 +10,7 @@ import pytest
 
 from rtseg.cpu_path import CpuPath
 from rtseg.errors import ModelError
-from rtseg.model import Model
+from rtseg.models.model import Model
 
 
 @pytest.mark.parametrize("replaced", [True, False])

@@ -4,23 +4,24 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-from rtseg.adapter import read_adapter
-from rtseg.background import find_background
-from rtseg.call import options_of
+from rtseg.backgrounds.background import find_background
 from rtseg.cam import parse_size
 from rtseg.cli import app, optional_value
-from rtseg.config import read_config
-from rtseg.encoders import FORMATS
 from rtseg.errors import RtsegError
-from rtseg.model import TIERS
+from rtseg.models.adapter import read_adapter
+from rtseg.models.model import TIERS
+from rtseg.options.call import options_of
+from rtseg.options.config import read_config
+from rtseg.sinks.encoders import FORMATS
+from rtseg.sinks.virtual import parse_virtual
 from rtseg.targets import PIXELS
-from rtseg.virtual import parse_virtual
 from rtseg_export.cli import app as exporter
 from rtseg_train.cli import app as trainer
 
@@ -173,8 +174,30 @@ def test_files_that_are_named_exist(page: Path) -> None:
 
 def test_every_file_of_the_runtime_is_explained() -> None:
     page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
-    missing = [p.name for p in (ROOT / "rtseg").glob("*.py") if f"`{p.name}`" not in page and p.name[0] != "_"]
+    rooms = re.split(r"\| \*\*`(rtseg/[a-z/]*)`\*\* \|", page)
+    named = {Path(room) / name for room, text in zip(rooms[1::2], rooms[2::2], strict=True)
+             for name in re.findall(r"`([a-z0-9_]+\.py)`", text)}  # fmt: skip
+    files = {p.relative_to(ROOT) for p in (ROOT / "rtseg").rglob("*.py") if p.name[0] != "_"}
+    missing, gone = sorted(map(str, files - named)), sorted(map(str, named - files))
+    assert not gone, f"take {gone} out of the table at the end of docs/how-it-works.md"
     assert not missing, f"add {missing} to the table at the end of docs/how-it-works.md"
+
+
+def test_imports_between_folders_go_one_way() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in (ROOT / "rtseg").rglob("*.py"):
+        here = graph.setdefault(room(path.relative_to(ROOT).with_suffix("").parts), set())
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rtseg."):
+                here.add(room(tuple(str(node.module).split("."))))
+        here.discard(room(path.relative_to(ROOT).with_suffix("").parts))
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError
+    assert order.index("rtseg/pixels") < order.index("rtseg/live") < order.index("rtseg/cli")
+
+
+def room(parts: tuple[str, ...]) -> str:
+    """A folder of the runtime, or a file that lies in none of them."""
+    return "/".join(parts[:2])
 
 
 def test_toml_is_read(tmp_path: Path) -> None:
@@ -202,7 +225,7 @@ def literals(text: str) -> Iterator[str]:
 def test_messages_are_those_of_the_program() -> None:
     """Each piece between two holes of a message that docs/troubleshooting.md quotes is in one string of the program."""
     sources = [
-        p for folder in ("rtseg", "train/rtseg_train", "export/rtseg_export") for p in (ROOT / folder).glob("*.py")
+        p for folder in ("rtseg", "train/rtseg_train", "export/rtseg_export") for p in (ROOT / folder).rglob("*.py")
     ]
     strings = "\n".join(s for p in sources for s in literals(p.read_text(encoding="utf-8")))
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")

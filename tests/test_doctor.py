@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rtseg import checks
-from rtseg.check_model import check_session, check_speed
-from rtseg.checks import Check, check_cache, check_folder, check_import, check_onnxruntimes, check_opencvs
+from rtseg.checks import software as checks
+from rtseg.checks.model import check_session, check_speed
+from rtseg.checks.software import Check, check_cache, check_folder, check_import, check_onnxruntimes, check_opencvs
 from rtseg.doctor import run
 from test_cli import environment
 
@@ -96,7 +96,7 @@ def test_model_that_does_not_work(tmp_path: Path, make_model: Callable[..., Path
 
 
 def test_gpu_that_is_not_used_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtseg.networks.cuda_problem", lambda: "libexample.so.1 is missing")
+    monkeypatch.setattr("rtseg.models.networks.cuda_problem", lambda: "libexample.so.1 is missing")
     assert (check_session(usable=True).status, check_session(usable=True).cure) == (
         "problem",
         "libexample.so.1 is missing",

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from rtseg.errors import DataError, RtsegError
-from rtseg.model import ModelInfo
+from rtseg.models.model import ModelInfo
 from rtseg_train.checkpoint import save_weights
 from rtseg_train.cli import app
 from rtseg_train.clips import find_clips, is_clip, score_clip

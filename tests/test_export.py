@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from rtseg.errors import ExportError
-from rtseg.model import Model
+from rtseg.models.model import Model
 from rtseg.pipeline import Pipeline
 from rtseg_export.compare import check_sizes, torch_runner
 from rtseg_export.export import Exported, export

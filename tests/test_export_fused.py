@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rtseg import Pipeline
 from rtseg.errors import ExportError, ModelError
-from rtseg.fused import FusedModel
+from rtseg.models.fused import FusedModel
 from rtseg_export import export as exporter
 from rtseg_export import fused_parity
 from rtseg_export.check import check_file

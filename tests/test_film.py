@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from conftest import write_clip
-from rtseg.background import Still, cover
+from rtseg.backgrounds.background import Still, cover
+from rtseg.backgrounds.film import Film
 from rtseg.errors import BackgroundError
-from rtseg.film import Film
 
 ROOT = Path(__file__).parent.parent
 STEP = 1 / 30
@@ -211,7 +211,9 @@ def test_close_ends_the_thread_and_so_does_forgetting(shades: Path) -> None:
 
 
 def test_a_program_that_never_closes_it_ends(shades: Path) -> None:
-    program = f"from rtseg.film import Film, Path\nfilm = Film(Path({str(shades)!r}))\nfilm.at(None, 64, 36)"
+    program = (
+        f"from rtseg.backgrounds.film import Film, Path\nfilm = Film(Path({str(shades)!r}))\nfilm.at(None, 64, 36)"
+    )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
 
 

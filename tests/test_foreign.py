@@ -16,11 +16,11 @@ from onnx import helper
 import foreign_nets
 from foreign_nets import BYTE, FLOAT, HALF, echo, probabilities, save
 from rtseg import Pipeline
-from rtseg.adapter import Adapter, Input, Output, State, read_adapter
 from rtseg.errors import ModelError
-from rtseg.foreign import ForeignModel
-from rtseg.model import Model
-from rtseg.networks import open_network
+from rtseg.models.adapter import Adapter, Input, Output, State, read_adapter
+from rtseg.models.foreign import ForeignModel
+from rtseg.models.model import Model
+from rtseg.models.networks import open_network
 from test_cli import rtseg
 
 U8 = NDArray[np.uint8]

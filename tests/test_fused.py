@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from rtseg import Pipeline
-from rtseg.background import cover
+from rtseg.backgrounds.background import cover
 from rtseg.errors import BackgroundError, ModelError, ProviderError
-from rtseg.fused import FusedModel, FusedPath
-from rtseg.model import ASSETS
+from rtseg.files import ASSETS
+from rtseg.models.fused import FusedModel, FusedPath
 from rtseg_export.export import export
 from rtseg_export.frames import demo_frames as demo
 

@@ -1,6 +1,6 @@
 import pytest
 
-from rtseg.geometry import cover_crop, network_size
+from rtseg.pixels.geometry import cover_crop, network_size
 
 
 @pytest.mark.parametrize(

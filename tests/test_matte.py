@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from rtseg.matte import AROUND, EPS, HIGH, LOW, RADIUS, fit_coefficients, motion, remembered, steadied
+from rtseg.pixels.filters import RADIUS
+from rtseg.pixels.matte import AROUND, EPS, HIGH, LOW, fit_coefficients, motion, remembered, steadied
 
 SIZE = (96, 160)
 

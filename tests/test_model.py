@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from conftest import INFO
-from rtseg import Pipeline, providers
+from rtseg import Pipeline
 from rtseg.errors import ModelError, ProviderError
-from rtseg.model import Model, ModelInfo
+from rtseg.models import providers
+from rtseg.models.model import Model, ModelInfo
 
 Maker = Callable[..., Path]
 
@@ -79,13 +80,13 @@ def test_output_that_is_no_alpha_is_an_error(make_model: Maker, kind: str) -> No
 
 
 def test_cuda_is_refused_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtseg.session.cuda_problem", lambda: "libexample.so.1 is missing")
+    monkeypatch.setattr("rtseg.models.session.cuda_problem", lambda: "libexample.so.1 is missing")
     with pytest.raises(ProviderError, match=r"libexample\.so\.1 is missing"):
         Model("balanced", provider="cuda")
 
 
 def test_auto_says_why_it_is_not_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtseg.session.cuda_problem", lambda: "libexample.so.1 is missing")
+    monkeypatch.setattr("rtseg.models.session.cuda_problem", lambda: "libexample.so.1 is missing")
     model = Model("balanced", provider="auto")
     assert (model.provider, model.fallback_reason) == ("cpu", "libexample.so.1 is missing")
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rtseg.errors import DataError
-from rtseg.matte import fit_coefficients
+from rtseg.pixels.matte import fit_coefficients
 from rtseg_train import loop
 from rtseg_train.config import AREAS, TrainConfig
 from rtseg_train.losses import boundary_loss, edge_filter, temporal_loss

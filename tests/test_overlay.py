@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.controls import HELP
-from rtseg.overlay import Shown, preview
-from rtseg.settings import Settings
+from rtseg.live.controls import HELP
+from rtseg.live.overlay import Shown, preview
+from rtseg.live.settings import Settings
 
 SIZES = [(360, 640), (1080, 1920), (640, 360), (180, 320)]
 ROOM, BEACH = (np.full((72, 128, 3), level, np.uint8) for level in (77, 220))

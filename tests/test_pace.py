@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from rtseg.pace import LEVELS, Governor, Metronome
+from rtseg.live.pace import LEVELS, Governor, Metronome
 
 
 def run(governor: Governor, seconds: float, cost: float, start: float = 0.0) -> list[float]:

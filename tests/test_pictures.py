@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rtseg.errors import BackgroundError
-from rtseg.picture_size import picture_size
-from rtseg.pictures import read_opaque, read_picture
+from rtseg.sources.picture_size import picture_size
+from rtseg.sources.pictures import read_opaque, read_picture
 
 RED, GREEN = (0, 0, 255), (0, 255, 0)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rtseg import Pipeline
-from rtseg.background import cover, load_background
+from rtseg.backgrounds.background import cover, load_background
 from rtseg.errors import BackgroundError, ModelError, SourceError
 
 GREEN = "#00ff00"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from conftest import write_clip
-from rtseg.sources import DEMO_CLIP
+from rtseg.sources.opening import DEMO_CLIP
 from servers import mjpeg_server
 from test_cli import no_cameras, rtseg
 

@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 import pytest
 
-from rtseg import reconnect
 from rtseg.errors import SourceError
 from rtseg.frames import Frame
-from rtseg.reconnect import Reconnecting
+from rtseg.live import reconnect
+from rtseg.live.reconnect import Reconnecting
 
 
 class Unplugged:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from conftest import read_clip
-from rtseg import encoders
-from rtseg.encoders import FORMATS
 from rtseg.errors import OutputError
-from rtseg.sinks import VideoFile
-from rtseg.sources import Video
+from rtseg.sinks import encoders
+from rtseg.sinks.encoders import FORMATS
+from rtseg.sinks.video_file import VideoFile
+from rtseg.sources.video import Video
 
 ROOT = Path(__file__).parent.parent
 SIZE = (160, 90)
@@ -24,7 +24,7 @@ import resource, signal, sys
 import numpy as np
 from pathlib import Path
 from rtseg.errors import OutputError
-from rtseg.sinks import VideoFile
+from rtseg.sinks.video_file import VideoFile
 name, limit = sys.argv[1], int(sys.argv[2])
 if limit:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

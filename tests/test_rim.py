@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.blur import blurred_room
-from rtseg.colours import apart, rim_step
-from rtseg.composite import blend
 from rtseg.cpu_path import widened
-from rtseg.matte import fit_coefficients, grey_of
-from rtseg.shrink import shrink
+from rtseg.pixels.blur import blurred_room
+from rtseg.pixels.colours import apart, rim_step
+from rtseg.pixels.composite import blend
+from rtseg.pixels.matte import fit_coefficients, grey_of
+from rtseg.pixels.shrink import shrink
 
 WIDTH, HEIGHT = 640, 352
 SMALL = (160, 96)

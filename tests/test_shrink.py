@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.linear import linear_steps
-from rtseg.shrink import shrink
+from rtseg.pixels.linear import linear_steps
+from rtseg.pixels.shrink import shrink
 
 
 def picture(width: int, height: int, spots: int = 16) -> np.ndarray:

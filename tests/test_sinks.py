@@ -8,8 +8,9 @@ import pytest
 
 from conftest import read_clip, write_clip
 from rtseg.errors import OutputError
-from rtseg.sinks import VideoFile, check_target, write_json
-from rtseg.sources import Video
+from rtseg.files import check_target, write_json
+from rtseg.sinks.video_file import VideoFile
+from rtseg.sources.video import Video
 
 SIZE = (320, 180)
 
@@ -102,7 +103,7 @@ import resource, signal, sys
 import numpy as np
 from pathlib import Path
 from rtseg.errors import OutputError
-from rtseg.sinks import VideoFile
+from rtseg.sinks.video_file import VideoFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 rng = np.random.default_rng(0)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from conftest import COUNT, read_clip, write_clip
-from rtseg import sources
 from rtseg.errors import SourceError
-from rtseg.sources import Video, open_source, upright
+from rtseg.sources import video as sources
+from rtseg.sources.opening import open_source
+from rtseg.sources.video import Video, upright
 from servers import feed_pipe, mjpeg_server
 
 
@@ -124,7 +125,7 @@ def test_closing_twice_is_harmless(clip: Path) -> None:
 
 def test_closing_early_never_hangs() -> None:
     """Decoder threads and PyAV's logger could wait for each other for ever."""
-    program = "from rtseg.sources import open_source\nfor _ in range(150):\n    open_source('demo').close()"
+    program = "from rtseg.sources.opening import open_source\nfor _ in range(150):\n    open_source('demo').close()"
     root = str(Path(__file__).parent.parent)
     subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": root}, check=True, timeout=180)
 

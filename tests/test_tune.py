@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from conftest import write_clip
 from rtseg.errors import DataError
-from rtseg.sources import DEMO_CLIP, open_source
+from rtseg.sources.opening import DEMO_CLIP, open_source
 from rtseg_train import tune as tune_module
 from rtseg_train.selflabel import Opinion, Room, find_room, label
 from rtseg_train.tune import Verdict, fit_size, sample_frames, tune

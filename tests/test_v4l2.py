@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rtseg import v4l2
-from rtseg.v4l2 import Mode, describe, holders, probe, refuses_format
+from rtseg.sources import v4l2
+from rtseg.sources.v4l2 import Mode, describe, holders, probe, refuses_format
 
 MJPG, YUYV = (int.from_bytes(code, "little") for code in (b"MJPG", b"YUYV"))
 

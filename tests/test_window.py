@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtseg.window import display_problem
+from rtseg.sinks.window import display_problem
 from screen import Player, keep, near, press_close_button, screenshot, wait_for_picture, xdotool
 from test_cli import environment, rtseg
 

@@ -11,9 +11,9 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from rtseg.errors import ExportError
-from rtseg.fused import FusedModel
-from rtseg.model import Model, ModelInfo
-from rtseg.session import open_session
+from rtseg.models.fused import FusedModel
+from rtseg.models.model import Model, ModelInfo
+from rtseg.models.session import open_session
 from rtseg_export.checkpoint import open_checkpoint
 from rtseg_export.compare import check, check_sizes, expected
 from rtseg_export.export import Exported

@@ -144,7 +144,7 @@ def parse_static(text: str) -> tuple[int, int]:
 
 def check_json(path: Path, inputs: Iterable[Path | None]) -> None:
     """Raise OutputError unless the report can be written to `path` without overwriting what is read."""
-    from rtseg.sinks import check_target
+    from rtseg.files import check_target
 
     check_target(path)
     for other in inputs:
@@ -156,7 +156,7 @@ def tell(made: Exported, frames: Sequence[NDArray[np.uint8]], json_file: Path | 
     """The report on the screen and, where asked for, as JSON."""
     from rich.console import Console
 
-    from rtseg.sinks import write_json
+    from rtseg.files import write_json
     from rtseg_export.report import as_json, report, show
 
     found = report(made, frames[0])

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rtseg.errors import ExportError, ModelError
-from rtseg.geometry import cover_crop, network_size
-from rtseg.model import Model
-from rtseg.providers import cuda_problem
+from rtseg.models.model import Model
+from rtseg.models.providers import cuda_problem
+from rtseg.pixels.geometry import cover_crop, network_size
 from rtseg_export.parity import Difference, Parity, Tolerance, difference
 from rtseg_train.unet import ConvBN, MBConv
 

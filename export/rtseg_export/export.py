@@ -13,10 +13,9 @@ import onnx
 from numpy.typing import NDArray
 
 from rtseg.errors import DataError, ExportError, OutputError
-from rtseg.files import whole_file
-from rtseg.geometry import STRIDE
-from rtseg.model import AREA_LIMITS, ModelInfo
-from rtseg.sinks import check_target
+from rtseg.files import check_target, whole_file
+from rtseg.models.model import AREA_LIMITS, ModelInfo
+from rtseg.pixels.geometry import STRIDE
 from rtseg_export.checkpoint import open_checkpoint
 from rtseg_export.compare import check, check_half, check_sizes, expected
 from rtseg_export.fused import GRAPHS, fused_graph

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ExportError
-from rtseg.pictures import read_picture
-from rtseg.sources import open_source
+from rtseg.sources.opening import open_source
+from rtseg.sources.pictures import read_picture
 from rtseg_train.dataset import find_pairs, layout_of, list_images, part_of
 
 U8 = NDArray[np.uint8]

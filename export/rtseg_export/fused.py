@@ -13,13 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import Dim
 
-from rtseg.blur import BLUR_HEIGHT, FILLER
-from rtseg.colours import NEAR
-from rtseg.filters import RADIUS
-from rtseg.fused import INPUTS, NO_PICTURE, OUTPUTS
-from rtseg.geometry import STRIDE
-from rtseg.matte import AROUND, CUT, DOUBT, EPS, HIGH, LOW, MOVED, STEADY, STILL
+from rtseg.models.fused import INPUTS, NO_PICTURE, OUTPUTS
 from rtseg.pipeline import MAX_SIDE as MAX_FRAME
+from rtseg.pixels.blur import BLUR_HEIGHT, FILLER
+from rtseg.pixels.colours import NEAR
+from rtseg.pixels.filters import RADIUS
+from rtseg.pixels.geometry import STRIDE
+from rtseg.pixels.matte import AROUND, CUT, DOUBT, EPS, HIGH, LOW, MOVED, STEADY, STILL
 from rtseg_export.graph import MAX_SIDE, trace
 
 LUMA = (0.114, 0.587, 0.299)  # Rec. 601 of B, G, R
@@ -49,7 +49,7 @@ class Fused(nn.Module):
         self.register_buffer("noise", gaussian(torch.tensor(NOISE_SIGMA), NOISE_RADIUS))
 
     def person(self, frame: Tensor, previous_alpha: Tensor, previous_grey: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(small, grey, alpha) at network size of a frame float32 1x3xHxW in 0..255; see rtseg/matte.py."""
+        """(small, grey, alpha) at network size of a frame float32 1x3xHxW in 0..255; see rtseg/pixels/matte.py."""
         size = previous_alpha.shape[2:]
         small = F.interpolate(frame, size=size, mode="bilinear", align_corners=False, antialias=True)
         grey = (small * self.luma).sum(1, keepdim=True)
@@ -66,7 +66,7 @@ class Fused(nn.Module):
     def blend(
         self, frame_bgr: Tensor, frame: Tensor, room: Tensor, grey: Tensor, alpha: Tensor, step: Tensor | None
     ) -> tuple[Tensor, ...]:
-        """(composite, a, b), see rtseg/composite.py.
+        """(composite, a, b), see rtseg/pixels/composite.py.
 
         frame_bgr: uint8 1xHxWx3; frame: the same as float32 1x3xHxW; room: 1xHxWx3 in 0..255;
         step: of `rim_step`, or None.
@@ -178,7 +178,7 @@ def enlarged(x: Tensor, frame: Tensor) -> Tensor:
 
 
 def apart(small: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """(person, room): 1x4x(h/2)x(w/2), colours times weight, and weight; see rtseg/colours.py."""
+    """(person, room): 1x4x(h/2)x(w/2), colours times weight, and weight; see rtseg/pixels/colours.py."""
     half = F.avg_pool2d(small, 2)
     high = F.max_pool2d(alpha, 4, stride=2, padding=1)
     low = -F.max_pool2d(-alpha, 4, stride=2, padding=1)
@@ -187,7 +187,7 @@ def apart(small: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rim_step(person: Tensor, room: Tensor) -> Tensor:
-    """Person's colour minus room's, 1x3x(h/4)x(w/4); see rtseg/colours.py (after Forte 2021)."""
+    """Person's colour minus room's, 1x3x(h/4)x(w/4); see rtseg/pixels/colours.py (after Forte 2021)."""
 
     def window(parts: Tensor) -> Tensor:
         blocks = F.pad(F.pad(F.avg_pool2d(parts, 2), (1, 1, 0, 0), mode="replicate"), (0, 0, 1, 1))

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rtseg.errors import ExportError, ModelError
-from rtseg.fused import NO_PICTURE, FusedModel, FusedPath
-from rtseg.providers import cuda_problem
+from rtseg.models.fused import NO_PICTURE, FusedModel, FusedPath
+from rtseg.models.providers import cuda_problem
 from rtseg_export.compare import fit, one_thread
 from rtseg_export.fused import Fused, FusedPicture
 from rtseg_export.parity import Difference, Parity, Tolerance, difference

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from rtseg.errors import ExportError
-from rtseg.geometry import STRIDE
+from rtseg.pixels.geometry import STRIDE
 from rtseg_train.unet import ConvBN
 
 OPSET = 18  # older CUDA providers lack Resize-19 and would run it on the CPU

@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from rtseg.model import Model
+from rtseg.models.model import Model
 from rtseg_export.compare import feed_back, fit
 from rtseg_export.frames import spread
 from rtseg_export.int8_graph import keep_frame_bytes, share_scales, shuffle_bytes

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.bench import middle_and_p95, surroundings
-from rtseg.fused import FusedModel, FusedPath
-from rtseg.geometry import network_size
-from rtseg.model import Model
-from rtseg.providers import cuda_problem
-from rtseg.session import open_session
+from rtseg.models.fused import FusedModel, FusedPath
+from rtseg.models.model import Model
+from rtseg.models.providers import cuda_problem
+from rtseg.models.session import open_session
+from rtseg.pixels.geometry import network_size
 from rtseg_export.compare import fit
 from rtseg_export.count import gmac, parameters
 from rtseg_export.export import Exported

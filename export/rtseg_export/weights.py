@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from rtseg.geometry import STRIDE
+from rtseg.pixels.geometry import STRIDE
 
 F32 = NDArray[np.float32]
 CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}  # of the output channels

@@ -179,7 +179,7 @@ def initramfs(folder: Path, job: str, scratch: Path) -> Path:
 
 def compile_for_guest(cache: Path) -> Path:
     """What numba compiles, for any x86-64 processor, made anew when the code changes: in the guest it takes minutes."""
-    code = b"".join(p.read_bytes() for p in sorted((HERE.parent.parent / "rtseg").glob("*.py")))
+    code = b"".join(p.read_bytes() for p in sorted((HERE.parent.parent / "rtseg").rglob("*.py")))
     folder = cache / f"numba-{hashlib.sha256(code).hexdigest()[:16]}"
     for old in cache.glob("numba-*"):
         if old != folder:

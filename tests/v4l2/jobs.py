@@ -34,26 +34,27 @@ from stage import (
     wait,
 )
 
-from rtseg import loopback, v4l2
-from rtseg.cameras import list_cameras
-from rtseg.engine import Engine
 from rtseg.errors import RtsegError
-from rtseg.sources import open_source
-from rtseg.virtual import VirtualCamera
+from rtseg.live.engine import Engine
+from rtseg.sinks import loopback
+from rtseg.sinks.virtual import VirtualCamera
+from rtseg.sources import v4l2
+from rtseg.sources.cameras import list_cameras
+from rtseg.sources.opening import open_source
 
 LONG = 90.0  # seconds for the whole tool to do something
 HANG = 120.0  # seconds after which a job prints where it hangs
 VIVID_DRIVER = Path("/sys/bus/platform/drivers/vivid")
 DIE_WRITING = """
 import os, signal, time
-from rtseg.virtual import VirtualCamera
+from rtseg.sinks.virtual import VirtualCamera
 with VirtualCamera("41", size=(320, 180), fps=20) as camera:
     time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 AS_NOBODY = """
 import grp, os, pwd
-from rtseg import loopback
+from rtseg.sinks import loopback
 os.setgid(65534)
 os.setuid(65534)
 print(loopback.problem("/dev/video40"))

@@ -18,9 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg import Pipeline, loopback, v4l2
-from rtseg.sources import open_source
-from rtseg.virtual import VirtualCamera
+from rtseg import Pipeline
+from rtseg.sinks import loopback
+from rtseg.sinks.virtual import VirtualCamera
+from rtseg.sources import v4l2
+from rtseg.sources.opening import open_source
 
 U8 = NDArray[np.uint8]
 SIZE = (320, 180)  # frames are tiny: the guest computes about a hundred times slower than its host

@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.composite import full_alpha
-from rtseg.geometry import network_size
-from rtseg.matte import fit_coefficients, grey_of
-from rtseg.shrink import shrink
+from rtseg.pixels.composite import full_alpha
+from rtseg.pixels.geometry import network_size
+from rtseg.pixels.matte import fit_coefficients, grey_of
+from rtseg.pixels.shrink import shrink
 
 SHARE = 0.6  # of the second opinion at the edge
 BAND = 0.025  # of the picture's diagonal: where its share has fallen to nothing

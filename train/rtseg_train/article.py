@@ -26,9 +26,9 @@ from torchvision.transforms import v2  # type: ignore[import-untyped]
 
 from rtseg.errors import DataError, OutputError
 from rtseg.files import whole_file
-from rtseg.geometry import STRIDE
-from rtseg.pictures import read_picture
+from rtseg.pixels.geometry import STRIDE
 from rtseg.progress import progress_bar
+from rtseg.sources.pictures import read_picture
 from rtseg_train.checkpoint import read_notes, read_tensors, save_weights
 from rtseg_train.classic import WIDTHS, ClassicUNet
 from rtseg_train.dataset import Pair

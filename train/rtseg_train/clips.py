@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.backgrounds.scene import VIDEOS
 from rtseg.errors import DataError
-from rtseg.pictures import read_picture
-from rtseg.scene import VIDEOS
-from rtseg.sources import open_source
+from rtseg.sources.opening import open_source
+from rtseg.sources.pictures import read_picture
 from rtseg_train.dataset import list_images, several
 from rtseg_train.evaluate import Look, Predictor
 from rtseg_train.masks import read_mask

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from rtseg.errors import DataError
-from rtseg.geometry import network_size
-from rtseg.pictures import read_picture
+from rtseg.pixels.geometry import network_size
+from rtseg.sources.pictures import read_picture
 from rtseg_train.augment import Picture, make_sample, make_twins
 from rtseg_train.config import TrainConfig
 from rtseg_train.data_report import Inspection, usable

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from rtseg.composite import full_alpha
 from rtseg.errors import DataError
-from rtseg.geometry import network_size
-from rtseg.matte import fit_coefficients, grey_of, motion, remembered, steadied
-from rtseg.model import AREA_LIMITS
-from rtseg.shrink import shrink
+from rtseg.models.model import AREA_LIMITS
+from rtseg.pixels.composite import full_alpha
+from rtseg.pixels.geometry import network_size
+from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
+from rtseg.pixels.shrink import shrink
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import read_pair

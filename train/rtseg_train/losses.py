@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rtseg.filters import RADIUS
-from rtseg.matte import EPS, HIGH, LOW
+from rtseg.pixels.filters import RADIUS
+from rtseg.pixels.matte import EPS, HIGH, LOW
 
 EDGE_RADIUS = 3  # pixels at network size on each side of the label's edge
 EDGE_WEIGHT = 3.0  # extra weight of a pixel there
@@ -39,7 +39,7 @@ def box(x: Tensor, radius: int) -> Tensor:
 
 
 def edge_filter(frame_bgr: Tensor, alpha: Tensor) -> Tensor:
-    """What the runtime's matte stage (rtseg/matte.py) makes of alpha at network size, differentiable.
+    """What the runtime's matte stage (rtseg/pixels/matte.py) makes of alpha at network size, differentiable.
 
     frame_bgr: uint8 NxHxWx3; alpha and the result: Nx1xHxW. Fast guided filter (He & Sun 2015).
     """

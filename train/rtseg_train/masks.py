@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import DataError
-from rtseg.pictures import read_picture
+from rtseg.sources.pictures import read_picture
 from rtseg_train.dataset import Pair
 
 U8 = NDArray[np.uint8]

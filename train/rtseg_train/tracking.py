@@ -14,7 +14,7 @@ import cv2
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
-from rtseg.pictures import read_picture
+from rtseg.sources.pictures import read_picture
 from rtseg_train.step import Losses
 
 LOG_COLUMNS = [

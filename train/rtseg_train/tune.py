@@ -18,11 +18,10 @@ from rich.progress import track
 from torch import nn
 
 from rtseg.errors import DataError
-from rtseg.files import whole_file
+from rtseg.files import ASSETS, whole_file
 from rtseg.frames import Source
-from rtseg.model import ASSETS
-from rtseg.pictures import read_picture
-from rtseg.sources import open_source
+from rtseg.sources.opening import open_source
+from rtseg.sources.pictures import read_picture
 from rtseg_train.checkpoint import load_weights, save_weights
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import MAX_SIDE

@@ -1,0 +1,146 @@
+"""What stands behind the person: what every background can do, and the still ones, pictures and colours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.errors import BackgroundError
+from rtseg.files import ASSETS
+from rtseg.pixels.blur import BLUR_HEIGHT
+from rtseg.pixels.geometry import cover_crop
+from rtseg.sources.pictures import read_opaque
+
+U8 = NDArray[np.uint8]
+SHIPPED = ASSETS / "backgrounds"
+BLUR_LIMITS = (1.0, 100.0)
+DEFAULT_BLUR = 20.0
+SMALLEST_SIGMA = 2.0  # pixels; below this, halving the picture instead of blurring it would show
+KEPT_PIXELS = 2**24  # of a picture; a 4K frame has half of that
+
+
+class Background(Protocol):
+    """What a pipeline puts behind the person. It has something to show from the first moment to the last."""
+
+    @property
+    def name(self) -> str:
+        """For messages: what it was opened as."""
+
+    @property
+    def remark(self) -> str | None:
+        """What the user should know by now (a film that broke off, files left out), or None."""
+
+    def at(self, seconds: float | None, width: int, height: int) -> U8:
+        """uint8 HxWx3 BGR, contiguous, not to be written to; the same object as long as nothing changes.
+
+        seconds: a frame's presentation time, for a picture that depends on nothing else; None for what is
+        on now by the clock, which never waits for a decoder.
+        """
+
+    def close(self) -> None:
+        """End what runs for it; `at` goes on giving the last picture."""
+
+
+class Still:
+    """A picture or a colour: uint8 HxWx3 BGR, blurred by `blur` 1..100 if given; prepared once per size."""
+
+    def __init__(self, picture_bgr: U8, *, name: str, blur: float | None = None, remark: str | None = None) -> None:
+        self.name, self.remark = name, remark
+        self._picture, self._blur = small_enough(picture_bgr), None if blur is None else check_blur(blur)
+        self._prepared = picture_bgr[:0]
+
+    def at(self, seconds: float | None, width: int, height: int) -> U8:
+        prepared = self._prepared
+        if prepared.shape[:2] != (height, width):
+            prepared = self._prepared = blurred(cover(self._picture, width, height), self._blur)
+        return prepared
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+def load_background(value: str | Path | U8) -> U8:
+    """A picture's path, the name of a shipped one, "#rrggbb" or a uint8 HxWx3 BGR array, as an array.
+
+    A path is looked for in the working directory first, then among the backgrounds that ship with rtseg.
+    Raises BackgroundError when it is none of these or can't be decoded.
+    """
+    if isinstance(value, np.ndarray):
+        if value.dtype != np.uint8 or value.ndim != 3 or value.shape[2] != 3 or 0 in value.shape:
+            raise BackgroundError(f"background array is {value.dtype} {value.shape}, expected uint8 (H, W, 3) BGR")
+        return value
+    text = str(value)
+    if text.startswith("#"):
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+            raise BackgroundError(f"background {text!r} is not a colour; write it as #rrggbb, for example #00ff00")
+        red, green, blue = bytes.fromhex(text[1:])
+        return np.array([[[blue, green, red]]], np.uint8)
+    path = find_background(text)
+    if path.is_dir():
+        raise BackgroundError(f"background {path} is a folder; a picture is needed here")
+    return read_opaque(path, BackgroundError)
+
+
+def find_background(text: str) -> Path:
+    """The file or folder that is meant. Raises BackgroundError for what does not exist and for devices and pipes."""
+    path = Path(text)
+    if not path.exists() and path.parent == Path() and (SHIPPED / path.name).is_file():
+        path = SHIPPED / path.name
+    if not path.exists():
+        names = ", ".join(shipped_backgrounds())
+        raise BackgroundError(
+            f"background {path}: No such file. Give a picture, a video, a folder of them, #rrggbb, blur, "
+            f"or one that ships: {names}"
+        )
+    if not path.is_file() and not path.is_dir():
+        raise BackgroundError(f"background {path} is a device or pipe; give a picture, a video or a folder of them")
+    return path
+
+
+def shipped_backgrounds() -> list[str]:
+    """Names of the pictures that come with rtseg."""
+    return sorted(p.name for p in SHIPPED.glob("*.jpg"))
+
+
+def cover(picture: U8, width: int, height: int) -> U8:
+    """The picture cropped around its middle and scaled to fill width x height; never stretched."""
+    x, y, w, h = cover_crop(picture.shape[1], picture.shape[0], width, height)
+    crop = picture[y : y + h, x : x + w]
+    shrinks = w > width
+    scaled = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.ascontiguousarray(scaled.astype(np.uint8, copy=False))
+
+
+def small_enough(picture: U8) -> U8:
+    """The picture, scaled down to KEPT_PIXELS if it has more."""
+    scale = (KEPT_PIXELS / (picture.shape[0] * picture.shape[1])) ** 0.5
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def check_blur(strength: float) -> float:
+    """The strength, or BackgroundError when it is out of range."""
+    low, high = BLUR_LIMITS
+    if not low <= strength <= high:
+        raise BackgroundError(f"blur strength is {strength:g}; give {low:g} to {high:g}")
+    return strength
+
+
+def blurred(picture_bgr: U8, strength: float | None) -> U8:
+    """The uint8 HxWx3 picture out of focus, as much as the room would be at that size; itself for None."""
+    if strength is None:
+        return picture_bgr
+    height, width = picture_bgr.shape[:2]
+    sigma, small = strength * height / BLUR_HEIGHT, picture_bgr
+    while sigma >= 2 * SMALLEST_SIGMA and min(small.shape[:2]) > 1:
+        small = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        sigma /= 2
+    soft = cv2.GaussianBlur(small, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)

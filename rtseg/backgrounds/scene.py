@@ -1,0 +1,122 @@
+"""Whatever `--bg` names, opened: a picture, a film, a colour, or a folder of pictures and films."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from rtseg.backgrounds.background import U8, Background, Still, find_background, load_background
+from rtseg.errors import BackgroundError
+from rtseg.sources.pictures import PICTURES, read_opaque
+
+# Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
+TRANSPARENT = "#00ff00"
+VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
+WEBP_MOVES = 2  # a bit among the flags in an extended WebP's header
+HEADER = 2**16  # bytes in which a picture says that it moves
+
+
+def open_background(value: str | Path | U8, blur: float | None = None) -> Background:
+    """Open a path, the name of a shipped picture, "#rrggbb", "transparent" or a uint8 HxWx3 BGR array.
+
+    blur: strength 1..100 by which it is put out of focus, as the room would be. A path is looked for in the
+    working directory first, then among the pictures that ship. Raises BackgroundError.
+    """
+    if isinstance(value, np.ndarray):
+        return Still(load_background(value), name="a picture", blur=blur)
+    text = str(value)
+    if text == "transparent":
+        return Still(load_background(TRANSPARENT), name=f"{TRANSPARENT} for transparent", blur=blur)
+    if text.startswith("#"):
+        return Still(load_background(text), name=text, blur=blur)
+    path = find_background(text)
+    return Folder(path, blur=blur) if path.is_dir() else open_file(path, blur)
+
+
+def open_file(path: Path, blur: float | None) -> Background:
+    """A picture or a film, told apart by what is in the file. Raises BackgroundError."""
+    try:
+        with path.open("rb") as f:
+            header = f.read(HEADER)
+    except OSError as e:
+        raise BackgroundError(f"background {path} can't be read: {e.strerror or e}") from e
+    png, webp = header.startswith(b"\x89PNG"), header[8:16] == b"WEBPVP8X"
+    moves = header.startswith(b"GIF8") or (png and b"acTL" in header.partition(b"IDAT")[0])
+    if moves or (path.suffix.lower() not in PICTURES and not cv2.haveImageReader(str(path))):
+        from rtseg.backgrounds.film import Film  # PyAV is loaded, and FFmpeg's log silenced, only for who uses it
+
+        return Film(path, blur=blur)
+    remark = None
+    if webp and header[20:21] and header[20] & WEBP_MOVES:
+        remark = f"{path.name} is an animated WebP, of which only the first picture can be shown; save it as GIF or MP4"
+    return Still(read_opaque(path, BackgroundError), name=path.name, blur=blur, remark=remark)
+
+
+class Folder:
+    """The pictures and videos of a folder by name, one of them on; what can't be used is left out with a remark.
+
+    Raises BackgroundError when there is none that can be used. `step` may be called from another thread than `at`.
+    """
+
+    def __init__(self, path: Path, *, blur: float | None = None) -> None:
+        try:
+            found = [p for p in path.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file()]
+        except OSError as e:
+            raise BackgroundError(f"background folder {path} can't be read: {e.strerror or e}") from e
+        self._files = sorted((p for p in found if not p.name.startswith(".")), key=lambda p: (p.name.lower(), p.name))
+        if not self._files:
+            kinds = ", ".join(PICTURES + VIDEOS)
+            raise BackgroundError(f"background folder {path} has no picture or video in it (looked for {kinds})")
+        self._blur = blur
+        self._skipped: dict[Path, str] = {}
+        self._last: tuple[float | None, int, int] | None = None
+        self._index, now = self._open(-1, +1)
+        if now is None:
+            raise BackgroundError(f"background folder {path} has nothing that can be used:\n  {self._left_out()}")
+        self._now = now
+
+    @property
+    def name(self) -> str:
+        return f"{self._now.name} ({self._index + 1} of {len(self._files)})"
+
+    @property
+    def remark(self) -> str | None:
+        """What was left out so far and why, and what the present one has to say."""
+        skipped = f"left out of the backgrounds:\n  {self._left_out()}" if self._skipped else None
+        return "\n".join(filter(None, (skipped, self._now.remark))) or None
+
+    def at(self, seconds: float | None, width: int, height: int) -> U8:
+        self._last = seconds, width, height
+        return self._now.at(seconds, width, height)
+
+    def step(self, by: int) -> None:
+        """Go on to the next (+1) or back to the previous (-1), round and round; stays where no other can be used."""
+        index, new = self._open(self._index, by)
+        if new is None:
+            return
+        if self._last:
+            new.at(*self._last)  # made ready before the loop needs it
+        old, self._now, self._index = self._now, new, index
+        old.close()
+
+    def close(self) -> None:
+        self._now.close()
+
+    def _open(self, index: int, by: int) -> tuple[int, Background | None]:
+        """The first usable other one from `index` on, in steps of `by`."""
+        for distance in range(1, len(self._files) + (index < 0)):
+            other = (index + by * distance) % len(self._files)
+            path = self._files[other]
+            try:
+                opened = open_file(path, self._blur)
+            except BackgroundError as e:
+                self._skipped[path] = str(e)
+                continue
+            self._skipped.pop(path, None)
+            return other, opened
+        return index, None
+
+    def _left_out(self) -> str:
+        return "\n  ".join(self._skipped.values())

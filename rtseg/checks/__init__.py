@@ -1,0 +1,1 @@
+"""What `rtseg doctor` looks at: the `software` here, the `devices`, what `cuda` needs, and a `model` that runs."""

@@ -1,0 +1,4 @@
+"""What runs while a camera does: `engine` reads and composites in threads of their own, `loop` shows and writes.
+
+`reconnect` waits for a lost camera, `pace` holds the rate, `controls` turns keys into `settings`, `overlay` draws them.
+"""

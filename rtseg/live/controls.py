@@ -1,0 +1,232 @@
+"""What the keys in the preview window do: a key changes the settings, the loop acts on the event that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import Enum, auto
+from pathlib import Path
+
+from rtseg.backgrounds.background import DEFAULT_BLUR, shipped_backgrounds
+from rtseg.backgrounds.scene import VIDEOS
+from rtseg.live.settings import Settings
+from rtseg.options.call import Call
+from rtseg.sources.pictures import PICTURES
+
+HELP = (
+    ("q Esc", "quit"),
+    ("m", "mirror the preview"),
+    ("+ -", "more or less blur"),
+    ("[ ]", "previous or next background"),
+    ("b space", "pause: only the background"),
+    ("e e", "effect off, which shows your room"),
+    ("v", "view the mask"),
+    ("i", "inset: the camera's picture"),
+    ("t", "timings"),
+    ("s", "smoothing"),
+    ("p", "save a picture"),
+    ("r", "record, stop recording"),
+    ("? h", "this help"),
+)
+COLOURS = ("#00ff00", "#ffffff", "#262626")
+STRENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100)  # of blur, one key press apart
+MESSAGE_TIME = 2.0  # seconds
+CONFIRM_TIME = 2.0  # seconds within which the second e has to follow the first
+SETTLE_TIME = 0.3  # seconds after the second e without a third, which would come from a key that is held down
+HELD = 0.12  # seconds; what comes again sooner is the keyboard repeating a key that is held down
+REPEATS = "+=-_[]"  # keys that may be held down
+
+
+class Event(Enum):
+    """What the loop has to do; everything else is in the settings that it draws by."""
+
+    QUIT = auto()
+    BACKGROUND = auto()  # settings.background or settings.blur changed
+    SMOOTHING = auto()
+    SNAPSHOT = auto()
+    RECORD = auto()  # settings.recording says whether to start or to stop
+
+
+def choices(background: str | None) -> list[str]:
+    """What `[` and `]` go through: a folder's files; else the given one, the shipped pictures, colours and blur."""
+    folder = Path(background) if background else None
+    if folder and folder.is_dir():
+        files = [p for p in folder.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file()]
+        return [str(p) for p in sorted(files, key=lambda p: (p.name.lower(), p.name)) if p.name[0] != "."]
+    return list(dict.fromkeys([background or "blur", *shipped_backgrounds(), *COLOURS, "blur"]))
+
+
+def is_colour(background: str | None) -> bool:
+    """Whether there is nothing in it to blur."""
+    return background is not None and (background.startswith("#") or background == "transparent")
+
+
+class Controls:
+    """Turns keys into changes of `settings`. Pure: no clock, no window, no files.
+
+    Args:
+        settings: what it starts with.
+        backgrounds: what `[` and `]` go through, see `choices`.
+        call: the command as it was given, for the command line that is equivalent in the end.
+    """
+
+    def __init__(self, settings: Settings, backgrounds: Sequence[str], call: Call) -> None:
+        if not settings.effect:
+            raise ValueError("a session starts with the effect on; only the key e turns it off")
+        self.settings = settings
+        self._call = call
+        self._backgrounds, self._refused = list(backgrounds), set[str]()
+        present = settings.background or "blur"
+        self._index = self._backgrounds.index(present) if present in self._backgrounds else 0
+        self._blurs = {settings.background is None: settings.blur}  # of the room and of pictures, kept apart
+        self._message, self._until = "", 0.0
+        self._last: tuple[str, float] = ("", 0.0)
+        self._asked: float | None = None  # when e was pressed for the first time
+        self._reveal: float | None = None  # when the room is shown if no other key comes until then
+        self._confirmed = False
+        self._keys: dict[str, Callable[[float], Event | None]] = {
+            **dict.fromkeys("q\x1b", lambda now: Event.QUIT),
+            **dict.fromkeys("+=", lambda now: self._blur(+1, now)),
+            **dict.fromkeys("-_", lambda now: self._blur(-1, now)),
+            "[": lambda now: self._step(-1, now),
+            "]": lambda now: self._step(+1, now),
+            "e": self._effect,
+            **dict.fromkeys("b ", self._pause),
+            "m": lambda now: self._switch("mirror", not self.settings.mirror, now),
+            "v": self._view,
+            "i": lambda now: self._switch("inset", not self.settings.inset, now),
+            "t": lambda now: self._switch("timings", not self.settings.timings, now),
+            "s": self._smoothing,
+            "p": lambda now: Event.SNAPSHOT,
+            "r": self._record,
+            **dict.fromkeys("?h", lambda now: self._change(help=not self.settings.help)),
+        }
+
+    def press(self, key: int | None, now: float) -> Event | None:
+        """Take a key's code, or None for none, at `now` (monotonic seconds). Call it regularly, keys or not."""
+        if key is None:
+            if self._reveal is not None and now >= self._reveal:
+                self._asked = self._reveal = None
+                self._confirmed = True
+                self._show_room(now)
+            return None
+        pressed = chr(key).lower()
+        held = pressed == self._last[0] and now - self._last[1] < HELD
+        self._last = pressed, now
+        if pressed != "e":
+            self._asked = self._reveal = None
+        if held and pressed not in REPEATS:
+            if pressed == "e" and self._reveal is not None:
+                self._keep_hidden(now)
+            return None
+        action = self._keys.get(pressed)
+        return action(now) if action else None
+
+    def say(self, text: str, now: float) -> None:
+        """Show a text on the screen for MESSAGE_TIME."""
+        self._message, self._until = text, now + MESSAGE_TIME
+
+    def message(self, now: float) -> str | None:
+        """What is to be shown on the screen now."""
+        return self._message if now < self._until else None
+
+    def refuse_background(self, works: Settings, why: str, now: float) -> None:
+        """The background asked for can't be had: go back to that of `works`; `[` and `]` pass it over from now on."""
+        if self.settings.background != works.background and self.settings.background is not None:
+            self._refused.add(self.settings.background)
+        self._change(background=works.background, blur=works.blur)
+        self._blurs[works.background is None] = works.blur
+        self.say(why, now)
+
+    def stop_recording(self, why: str, now: float) -> None:
+        """The recording could not be started or broke off."""
+        self._change(recording=False)
+        self.say(why, now)
+
+    def call(self) -> Call:
+        """The command with what the keys have made of it."""
+        s = self.settings
+        blur = None if s.background is None and s.blur == DEFAULT_BLUR else s.blur
+        return self._call.changed(bg=s.background, blur=blur, mirror=s.mirror, smoothing=s.smoothing)
+
+    def command_line(self) -> str:
+        """What to type to get the present settings from the start."""
+        return self.call().command_line()
+
+    def _change(self, **changes: object) -> None:
+        self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]
+
+    def _switch(self, name: str, value: bool, now: float) -> None:
+        self._change(**{name: value})
+        self.say(f"{name} {'on' if value else 'off'}", now)
+
+    def _view(self, now: float) -> None:
+        self._change(view="mask" if self.settings.view == "composite" else "composite")
+        self.say(f"view: {self.settings.view}", now)
+
+    def _smoothing(self, now: float) -> Event:
+        self._switch("smoothing", not self.settings.smoothing, now)
+        return Event.SMOOTHING
+
+    def _record(self, now: float) -> Event:
+        self._switch("recording", not self.settings.recording, now)
+        return Event.RECORD
+
+    def _pause(self, now: float) -> None:
+        """Whoever pauses does not want to be seen: the effect is on again afterwards."""
+        self._change(paused=not self.settings.paused, effect=True)
+        if not self.settings.paused:
+            self.say("going on", now)
+
+    def _effect(self, now: float) -> None:
+        if self.settings.paused:
+            self.say("paused: press b first", now)
+        elif not self.settings.effect:
+            self._change(effect=True)
+            self.say("effect on", now)
+        elif self._confirmed:
+            self._show_room(now)
+        elif self._reveal is not None:
+            self._keep_hidden(now)
+        elif self._asked is not None and now - self._asked <= CONFIRM_TIME:
+            self._reveal = now + SETTLE_TIME
+        else:
+            self._asked = now
+            self.say("press e again to show your room", now)
+
+    def _show_room(self, now: float) -> None:
+        self._change(effect=False)
+        self.say("effect off", now)
+
+    def _keep_hidden(self, now: float) -> None:
+        self._asked = self._reveal = None
+        self.say("effect stays on: press e twice, don't hold it", now)
+
+    def _blur(self, by: int, now: float) -> Event | None:
+        background = self.settings.background
+        if is_colour(background):
+            self.say("a colour has no blur", now)
+            return None
+        strength = self.settings.blur or (DEFAULT_BLUR if background is None else 0.0)
+        further = [x for x in STRENGTHS if (x > strength if by > 0 else x < strength)]
+        new = (further[0] if by > 0 else further[-1]) if further else None
+        if new is None and (by > 0 or background is None or not strength):
+            self.say(f"blur {strength:g}: {'no more' if by > 0 else 'no less'}", now)
+            return None
+        self._change(blur=None if new is None else float(new))
+        self._blurs[background is None] = self.settings.blur
+        self.say("blur off" if new is None else f"blur {new}", now)
+        return Event.BACKGROUND
+
+    def _step(self, by: int, now: float) -> Event | None:
+        usable = [i for i, name in enumerate(self._backgrounds) if name not in self._refused or i == self._index]
+        if len(usable) < 2:
+            self.say("no other background", now)
+            return None
+        self._index = usable[(usable.index(self._index) + by) % len(usable)]
+        name = self._backgrounds[self._index]
+        background = None if name == "blur" else name
+        blur = None if is_colour(background) else self._blurs.get(background is None)
+        self._change(background=background, blur=blur)
+        self.say(f"background {self._index + 1} of {len(self._backgrounds)}: {Path(name).name}", now)
+        return Event.BACKGROUND

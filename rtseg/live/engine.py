@@ -1,0 +1,205 @@
+"""Frames through the pipeline in a thread of its own: newest only for live sources, every one for files."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from threading import Condition, Thread
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.errors import ModelError, ProviderError
+from rtseg.frames import Frame, Source
+from rtseg.live.pace import Governor, Metronome
+from rtseg.models.model import AREA_LIMITS
+from rtseg.pipeline import Pipeline
+
+QUEUE = 2  # composites that may wait for output when no frame may be lost
+AHEAD = 4  # frames of a file that may wait for inference
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A finished picture and what it was made of; pictures are uint8 HxWx3 BGR."""
+
+    image: NDArray[np.uint8]
+    time: float  # the frame's
+    captured: float  # monotonic seconds
+    hidden: bool  # the background alone, because there was no good alpha
+    frame_bgr: NDArray[np.uint8]
+    alpha: NDArray[np.float32] | None  # HxW, where it was asked for
+    timings: Mapping[str, float]  # milliseconds by stage
+
+
+class Reader:
+    """Frames of a source, read in a thread of its own, so that decoding does not wait for inference.
+
+    Of a live source only the newest is kept and reading never waits for us; of a file or pipe every frame comes out,
+    and reading waits while AHEAD of them lie here.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._change = Condition()
+        self._frames: deque[Frame] = deque(maxlen=1 if source.live else None)
+        self._error: BaseException | None = None
+        self._ended = self._stopped = False
+        Thread(target=self._read, name="capture", daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            for frame in self._source:
+                with self._change:
+                    self._change.wait_for(lambda: self._source.live or len(self._frames) < AHEAD or self._stopped)
+                    if self._stopped:
+                        return
+                    self._frames.append(frame)
+                    self._change.notify_all()
+        except Exception as e:
+            self._error = e
+        with self._change:
+            self._ended = True
+            self._change.notify_all()
+
+    def __iter__(self) -> Iterator[Frame]:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._frames or self._ended or self._stopped)
+                if self._stopped:
+                    return
+                frame = self._frames.popleft() if self._frames else None
+                self._change.notify_all()
+            if frame is not None:
+                yield frame
+            elif self._error:
+                raise self._error
+            else:
+                return
+
+    def stop(self) -> None:
+        """Let go of the reader after the frame it is waiting for."""
+        with self._change:
+            self._stopped = True
+            self._change.notify_all()
+
+
+class Engine:
+    """Runs the pipeline over a source. `get` gives composites in order; errors of the source come out of it.
+
+    A failing model never lets a frame through: its place is taken by the background alone, and
+    `model_error` says why. For files such an error ends the run instead, since a file can be done again.
+
+    Args:
+        fps: of a live source no more frames than this are worked on; it sleeps in between.
+        target_fps: the network's area is lowered, and raised again, so that a live source keeps this rate.
+    """
+
+    def __init__(
+        self, source: Source, pipeline: Pipeline, *, fps: float | None = None, target_fps: float | None = None
+    ) -> None:
+        self.want_alpha = False  # whether composites bring their alpha
+        self._metronome = Metronome(fps) if fps and source.live else None
+        self._governor = Governor(target_fps) if target_fps and source.live else None
+        self._area = pipeline.area
+        self.model_error: ModelError | None = None
+        self._source, self._pipeline = source, pipeline
+        self._change = Condition()
+        self._done: deque[Composite] = deque()
+        self._error: BaseException | None = None
+        self._ended = self._stopped = False
+        self._reader: Reader | None = None
+        self._thread = Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._pipeline.warm_up(self._source.width, self._source.height)
+            self._reader = Reader(self._source)
+            frames = iter(self._reader)
+            while not self._stopped:
+                if self._metronome:
+                    time.sleep(self._metronome.wait(time.monotonic()))
+                frame = next(frames, None)
+                if frame is None or not self._put(self._composite(frame)):
+                    break
+        except Exception as e:
+            self._error = e
+        with self._change:
+            self._ended = True
+            self._change.notify_all()
+
+    def _composite(self, frame: Frame) -> Composite:
+        captured = frame.time if self._source.live else time.monotonic()
+        try:
+            composite = self._good(frame, captured)
+            self.model_error = None
+            return composite
+        except ProviderError:
+            raise  # the provider that was asked for is gone: there is nothing to go on with
+        except ModelError as e:
+            if not self._source.live:
+                if not self._pipeline.recovering:
+                    raise
+                return self._good(frame, captured)
+            self.model_error = e
+            height, width = frame.image.shape[:2]
+            hidden = self._pipeline.hidden(width, height)  # by the clock: only live sources go on
+            return Composite(hidden, frame.time, captured, True, frame.image, None, {})
+
+    def _good(self, frame: Frame, captured: float) -> Composite:
+        """The composite of a frame; raises what the pipeline raises."""
+        start = time.monotonic()
+        image = self._pipeline(frame.image, None if self._source.live else frame.time)
+        alpha = self._pipeline.alpha if self.want_alpha else None
+        now = time.monotonic()
+        if self._governor and self._governor.note(now - start, now):
+            self._pipeline.area = max(AREA_LIMITS[0], round(self._area * self._governor.share))
+        return Composite(image, frame.time, captured, False, frame.image, alpha, self._pipeline.timings)
+
+    @property
+    def share(self) -> float:
+        """Of the network's own area, that it works at."""
+        return self._governor.share if self._governor else 1.0
+
+    def _put(self, composite: Composite) -> bool:
+        with self._change:
+            if self._source.live:
+                self._done.clear()
+            else:
+                self._change.wait_for(lambda: len(self._done) < QUEUE or self._stopped)
+            self._done.append(composite)
+            self._change.notify_all()
+            return not self._stopped
+
+    def get(self, timeout: float) -> Composite | None:
+        """The next composite, or None when there is none within `timeout` seconds or none any more.
+
+        Raises what the source raised, and whatever else went wrong in the thread.
+        """
+        with self._change:
+            self._change.wait_for(lambda: self._done or self._ended, timeout)
+            if self._done:
+                composite = self._done.popleft()
+                self._change.notify_all()
+                return composite
+        if self._error:
+            raise self._error
+        return None
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will come, no error either: that has to be got first."""
+        with self._change:
+            return self._ended and not self._done and not self._error
+
+    def stop(self) -> None:
+        """End the thread; waits a moment for the frame in work."""
+        with self._change:
+            self._stopped = True
+            self._change.notify_all()
+        if self._reader:
+            self._reader.stop()
+        self._thread.join(2.0)

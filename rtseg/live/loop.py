@@ -1,0 +1,269 @@
+"""What happens to each composite: shown, written, recorded, sent on; and what the keys in the window change."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from rtseg.errors import BackgroundError, OutputError, RtsegError
+from rtseg.frames import Source
+from rtseg.live.controls import Controls, Event
+from rtseg.live.engine import Composite, Engine
+from rtseg.live.overlay import Shown, preview
+from rtseg.live.reconnect import Reconnecting
+from rtseg.live.settings import Settings, outgoing
+from rtseg.pipeline import Pipeline
+from rtseg.progress import progress_bar
+from rtseg.sinks.snapshot import free_path, save_snapshot
+from rtseg.sinks.video_file import VideoFile
+from rtseg.sinks.virtual import VirtualCamera
+from rtseg.sinks.window import Window
+
+U8 = NDArray[np.uint8]
+STALL = 1.0  # seconds without a new composite after which a live picture is replaced by the background
+TICK = 0.05  # seconds between two looks at the keys while no composite comes
+
+
+class Loop:
+    """Takes composites as they come, to the window and to every output, until the source ends or the user quits.
+
+    Args:
+        sink: the file or virtual camera of --out.
+        window: None for none.
+        controls: what the keys have set; the effect, mirroring and what is drawn follow it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        engine: Engine,
+        controls: Controls,
+        sink: VideoFile | VirtualCamera | None,
+        window: Window | None,
+        console: Console,
+    ) -> None:
+        self.source, self.pipeline, self.engine, self.controls = source, pipeline, engine, controls
+        self.sink, self.window, self.console = sink, window, console
+        self.frames = 0
+        self.started = time.monotonic()
+        self._recorder: VideoFile | None = None
+        self._recorded_from = 0.0
+        self._first: float | None = None  # time of the first frame, shown at `_shown`
+        self._shown = 0.0
+        self._recent: deque[float] = deque(maxlen=30)
+        self._latencies: deque[float] = deque(maxlen=3000)
+        self._said: set[str] = set()
+        self._now_out: U8 | None = None  # what the outputs got last
+        self._composite: Composite | None = None
+
+    def run(self) -> None:
+        """Raises what the source, an output or the provider raised."""
+        with ExitStack() as stack:
+            stack.callback(self._stop_recording)
+            progress = stack.enter_context(progress_bar(self.console, disable=bool(self.window) or not self.sink))
+            task = progress.add_task("compositing", total=self.source.count)
+            try:
+                self._blank("starting")
+                self._run(progress, task)
+            except KeyboardInterrupt:
+                self.console.print("stopped")
+
+    def _run(self, progress: Progress, task: TaskID) -> None:
+        last = time.monotonic()
+        while not self.engine.ended:
+            composite = self.engine.get(timeout=TICK)
+            now = time.monotonic()
+            self._report()
+            if composite is None:
+                if not self._keys():
+                    return
+                if self.source.live and now - last > STALL:
+                    self._blank(self._notice() or "no new frame")
+                continue
+            last = now
+            if not self._output(composite):
+                return
+            progress.update(task, completed=self.frames)
+
+    def _output(self, composite: Composite) -> bool:
+        """Write and show one composite; False when the user quits."""
+        if self._first is None:
+            self._first, self._shown = composite.time, time.monotonic()
+        self._composite = composite
+        self._now_out = self._outgoing(composite)
+        if self.sink:
+            self.sink.write(self._now_out, composite.time - self._first)
+        if self._recorder:
+            self._record_one(self._recorder, composite.time)
+        if self.window and not self.source.live and not self._wait_for(composite.time):
+            return False
+        self.frames += 1
+        now = time.monotonic()
+        self._recent.append(now)
+        self._latencies.append(now - composite.captured)
+        self._draw(self._status(composite))
+        return self._keys()
+
+    def _outgoing(self, composite: Composite) -> U8:
+        """What every output gets of it: the composite, the background, or the frame, as the keys say."""
+        settings, background = self.controls.settings, composite.image
+        if settings.paused:  # only then: a film that is asked for two moments in turn has to seek for each
+            height, width = background.shape[:2]
+            background = self.pipeline.hidden(width, height, None if self.source.live else composite.time)
+        return outgoing(settings, composite.image, composite.frame_bgr, background)
+
+    def _wait_for(self, moment: float) -> bool:
+        """Until it is time to show a file's frame: files play at their own speed. False when the user quits."""
+        wait = self._shown + moment - (self._first or 0.0) - time.monotonic()
+        if wait < 0:
+            self._shown -= wait
+        end = time.monotonic() + wait
+        while (left := end - time.monotonic()) > 0:
+            if not self._keys():
+                return False
+            time.sleep(min(left, 0.01))
+        return True
+
+    def _blank(self, status: str) -> None:
+        """Nothing but the background, in the window and for who reads a virtual camera."""
+        self._composite = None
+        self._now_out = self.pipeline.hidden(self.source.width, self.source.height, None if self.source.live else 0.0)
+        if isinstance(self.sink, VirtualCamera):
+            self.sink.hide(self._now_out)
+        self._draw(status)
+
+    def _draw(self, status: str) -> None:
+        if self.window is None or self._now_out is None:
+            return
+        shown = Shown(self._now_out, status=status, message=self.controls.message(time.monotonic()))
+        if (made := self._composite) is not None:
+            shown = replace(shown, frame_bgr=made.frame_bgr, alpha=made.alpha, timings=made.timings)
+        self.window.draw(preview(shown, self.controls.settings))
+
+    def _status(self, composite: Composite) -> str:
+        spent = self._recent[-1] - self._recent[0]
+        parts = [f"{(len(self._recent) - 1) / spent if spent > 0 else 0.0:.1f} fps"]
+        if self.source.live:
+            parts.append(f"{self._latencies[-1] * 1e3:.0f} ms")
+        if self.engine.share < 1:
+            parts.append(f"network at {self.engine.share:.0%}")
+        if composite.hidden:
+            parts.append("background only")
+        return "  ".join([*parts, self._notice() or "? help"])
+
+    def _notice(self) -> str | None:
+        return getattr(self.source, "notice", None)
+
+    def _report(self) -> None:
+        """Print what went wrong, once each."""
+        for trouble in (self.engine.model_error and f"showing the background only: {self.engine.model_error}",
+                        self._notice(), self.pipeline.remark, self.pipeline.background.remark):  # fmt: skip
+            if trouble and str(trouble) not in self._said:
+                self._said.add(str(trouble))
+                self.console.print(str(trouble))
+
+    def _sleep_unless_wanted(self) -> None:
+        """Release the camera while nobody reads the virtual one and there is nothing else to run it for."""
+        idle = isinstance(self.sink, VirtualCamera) and self.window is None and not self._recorder
+        if idle and isinstance(self.source, Reconnecting) and isinstance(self.sink, VirtualCamera):
+            self.source.wanted(self.sink.wanted())
+
+    def _keys(self) -> bool:
+        """Do what a key asks; False when the user quits."""
+        if self.window is None:
+            self._sleep_unless_wanted()
+            return True
+        before = self.controls.settings
+        event = self.controls.press(self.window.key(), time.monotonic())
+        actions: dict[Event, Callable[[], None]] = {
+            Event.BACKGROUND: lambda: self._change_background(before),
+            Event.SMOOTHING: self._change_smoothing,
+            Event.SNAPSHOT: self._snapshot,
+            Event.RECORD: self._record,
+        }
+        if event in actions:
+            actions[event]()
+        settings = self.controls.settings
+        self.engine.want_alpha = settings.view == "mask"
+        if settings != before and self._composite:  # at once, not with the next frame: it may hide the room
+            self._now_out = self._outgoing(self._composite)
+            if isinstance(self.sink, VirtualCamera):
+                self.sink.hide(self._now_out)
+            self._draw(self._status(self._composite))
+        return event is not Event.QUIT
+
+    def _change_background(self, before: Settings) -> None:
+        settings = self.controls.settings
+        try:
+            self.pipeline.change(settings.background, settings.blur)
+        except BackgroundError as e:
+            self.controls.refuse_background(before, str(e), time.monotonic())
+
+    def _change_smoothing(self) -> None:
+        self.pipeline.smoothing = self.controls.settings.smoothing
+
+    def _snapshot(self) -> None:
+        """The picture that goes out now, under a name that is not taken."""
+        if self._now_out is None:
+            return
+        try:
+            self.controls.say(f"saved {save_snapshot(self._now_out, Path(), datetime.now())}", time.monotonic())
+        except OutputError as e:
+            self.controls.say(str(e), time.monotonic())
+
+    def _record(self) -> None:
+        if not self.controls.settings.recording:
+            try:
+                self._stop_recording()
+            except OutputError as e:
+                self.console.print(str(e))
+                self.controls.say(str(e), time.monotonic())
+            return
+        path = free_path(Path(), ".mp4", datetime.now())
+        size, fps = (self.source.width, self.source.height), self.source.fps
+        try:
+            self._recorder = VideoFile(path, size=size, fps=fps).__enter__()
+            self._recorded_from = self._composite.time if self._composite else time.monotonic()
+            self.console.print(f"recording {path}")
+        except RtsegError as e:
+            self.controls.stop_recording(str(e), time.monotonic())
+
+    def _record_one(self, recorder: VideoFile, moment: float) -> None:
+        """Add what goes out; a full disk ends the recording, not the session."""
+        assert self._now_out is not None
+        try:
+            recorder.write(self._now_out, moment - self._recorded_from)
+        except OutputError as e:
+            self._recorder = None
+            self.console.print(str(e))
+            self.controls.stop_recording(str(e), time.monotonic())
+
+    def _stop_recording(self) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder:
+            recorder.__exit__(None, None, None)
+            self.console.print(f"wrote {recorder.path.resolve()}")
+
+    def summary(self, out: Path | None) -> str:
+        """The last line: frames, speed, latency, what was saved, and where the file is."""
+        if not self.frames:
+            raise OutputError(f"{self.source.name} gave no frame that could be shown; nothing was written")
+        spent = max(1e-6, time.monotonic() - self.started)
+        line = f"{self.frames} frames in {spent:.1f} s ({self.frames / spent:.1f} fps)"
+        if self.source.live and self._latencies:
+            middle, high = np.percentile(self._latencies, (50, 95))
+            line += f", latency {middle * 1e3:.0f} ms (p95 {high * 1e3:.0f} ms)"
+        if self.pipeline.skipped:
+            line += f", {self.pipeline.skipped / max(1, self.pipeline.processed):.0%} of them without the network"
+        return line + (f"\nwrote {out.resolve()}" if out else "")

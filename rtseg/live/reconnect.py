@@ -1,0 +1,118 @@
+"""A camera that may be unplugged, or sleep with the computer, and come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from threading import Event
+from types import TracebackType
+from typing import Self
+
+from rtseg.backgrounds.background import cover
+from rtseg.errors import SourceError
+from rtseg.frames import Frame, Source
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0  # seconds between two tries; each is twice the one before
+
+
+class Reconnecting:
+    """A source that is opened again, with growing pauses, whenever it breaks off after its first frame.
+
+    Frames keep the size of the first source: another camera's are cropped and scaled to it. `notice` says what is the
+    matter while there is none.
+
+    Args:
+        open_again: opens the source; may raise SourceError.
+        first: the source, opened for the first time.
+    """
+
+    def __init__(self, open_again: Callable[[], Source], first: Source) -> None:
+        self._open, self._source = open_again, first
+        self.name, self.width, self.height = first.name, first.width, first.height
+        self.fps, self.live, self.count = first.fps, first.live, first.count
+        self.report: str | None = getattr(first, "report", None)
+        self.notice: str | None = None
+        self.losses = 0
+        self._closed, self._wanted = Event(), Event()
+        self._wanted.set()
+
+    @property
+    def remark(self) -> str | None:
+        """What the user should know at the end, or None."""
+        own = self._source.remark
+        lost = f"{self.name} was lost and found again {self.losses} times" if self.losses else None
+        return "; ".join(filter(None, (own, lost))) or None
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = 0
+        while not self._closed.is_set():
+            try:
+                for frame in self._source:
+                    if self._closed.is_set():
+                        return
+                    if not self._wanted.is_set():
+                        break
+                    self.notice = None
+                    yield self._fitted(replace(frame, index=index))
+                    index += 1
+                if self._wanted.is_set():
+                    return
+                self._rest()
+                continue
+            except SourceError as e:
+                if not index:
+                    raise
+                self.notice = str(e)
+                self._source.close()
+            self._find_again()
+
+    def _fitted(self, frame: Frame) -> Frame:
+        if frame.image.shape[:2] == (self.height, self.width):
+            return frame
+        return replace(frame, image=cover(frame.image, self.width, self.height))
+
+    def _find_again(self) -> None:
+        """Return once it is open, or closed for good."""
+        pause = FIRST_WAIT
+        while not self._closed.wait(pause):
+            try:
+                self._source = self._open()
+            except SourceError as e:
+                self.notice = str(e)
+                pause = min(2 * pause, LONGEST_WAIT)
+            else:
+                self.losses += 1
+                return
+
+    def _rest(self) -> None:
+        """Let the camera go until it is wanted."""
+        self._source.close()
+        self.notice = f"{self.name} is released: nobody is watching"
+        while not self._wanted.wait(LONGEST_WAIT) and not self._closed.is_set():
+            pass
+        if self._closed.is_set():
+            return
+        try:
+            self._source = self._open()
+        except SourceError as e:
+            self.notice = str(e)
+            self._find_again()
+
+    def wanted(self, now: bool) -> None:
+        """Whether anybody is watching; while nobody is, the camera is free for others and its light is off."""
+        if now:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
+
+    def close(self) -> None:
+        """Let go of it, and stop looking for it."""
+        self._closed.set()
+        self._wanted.set()
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,39 @@
+"""Files named by the moment at which a key asked for them: pictures and recordings."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.errors import OutputError
+from rtseg.sinks.sequence import write_picture
+
+
+def free_path(folder: Path, suffix: str, when: datetime) -> Path:
+    """`rtseg-20261122-214005.png`, or `...-2.png` where that exists."""
+    stem = f"rtseg-{when:%Y%m%d-%H%M%S}"
+    names = (f"{stem}{f'-{n}' if n > 1 else ''}{suffix}" for n in itertools.count(1))
+    return next(folder / name for name in names if not os.path.lexists(folder / name))  # nor a link to nowhere
+
+
+def save_snapshot(picture: NDArray[np.uint8], folder: Path, when: datetime) -> Path:
+    """Write a picture (uint8 HxWx3 BGR) as a new PNG, never over another file; its path. Raises OutputError."""
+    while True:
+        path = free_path(folder, ".png", when)
+        try:
+            path.open("xb").close()  # takes the name before another process does
+        except FileExistsError:
+            continue
+        except OSError as e:
+            raise OutputError(f"picture {path} can't be written: {e.strerror or e}") from e
+        try:
+            write_picture(path, picture)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path

@@ -1,0 +1,77 @@
+"""The sound of a source on its way into a video file: copied by packet, or encoded anew where it must be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av.error
+
+from rtseg.sinks.encoders import has_codec
+from rtseg.sources.video import Video
+
+ENCODERS = {"webm": ("libopus", "Opus"), "matroska": ("libopus", "Opus")}  # of containers that are picky; else AAC
+RATE = 48_000  # Hz, the only rate that suits both
+
+
+class Sound:
+    """Takes packets of a source and gives packets for the file, moved so that the source's video starts at 0.
+
+    Streams are added to `container`, which must not have been written to yet.
+    """
+
+    def __init__(self, container: Any, source: Video | None) -> None:
+        self.remarks: list[str] = []
+        self._damaged = 0
+        self._start = source.start if source else 0.0
+        self._copied: dict[int, Any] = {}
+        self._encoded: dict[int, Any] = {}
+        for stream in source.container.streams.audio if source else []:
+            self._add(container, stream)
+
+    def _add(self, container: Any, stream: Any) -> None:
+        context, name = stream.codec_context, container.format.name
+        try:
+            self._copied[stream.index] = container.add_stream_from_template(stream)
+            return
+        except (av.error.FFmpegError, ValueError):
+            what = f"{name} can't hold {context.name if context else 'an unknown codec'}"
+        encoder, title = ENCODERS.get(name, ("aac", "AAC"))
+        if context is None or not has_codec(encoder):
+            self.remarks.append(f"the sound was left out: {what}, and it can't be encoded as {title}")
+            return
+        added = container.add_stream(encoder, rate=RATE)
+        added.layout = "mono" if context.channels == 1 else "stereo"
+        self._encoded[stream.index] = added
+        self.remarks.append(f"the sound was encoded anew as {title}: {what}")
+
+    def take(self, packet: Any) -> list[Any]:
+        """What a packet becomes; nothing for packets of other streams."""
+        if packet.dts is None or packet.pts is None:
+            return []
+        index = packet.stream.index
+        if stream := self._copied.get(index):
+            late = round(self._start / packet.time_base)
+            packet.pts, packet.dts = packet.pts - late, packet.dts - late
+            packet.stream = stream
+            return [packet]
+        if encoder := self._encoded.get(index):
+            return self._encode(encoder, packet)
+        return []
+
+    def _encode(self, encoder: Any, packet: Any) -> list[Any]:
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            if not self._damaged:
+                self.remarks.append("damaged sound was left out")
+            self._damaged += 1
+            return []
+        out: list[Any] = []
+        for frame in frames:
+            frame.pts -= round(self._start / frame.time_base)
+            out += encoder.encode(frame)
+        return out
+
+    def flush(self) -> list[Any]:
+        """What the encoders still hold."""
+        return [packet for encoder in self._encoded.values() for packet in encoder.encode(None)]

@@ -1,0 +1,167 @@
+"""Where video goes: a file with true timestamps and sound, playable even when a recording is cut short."""
+
+from __future__ import annotations
+
+import contextlib
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import av
+import av.error
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from numpy.typing import NDArray
+
+from rtseg.errors import OutputError
+from rtseg.files import check_target, complete, partial_path, recording_path
+from rtseg.sinks.encoders import Encoder, Pixels, choose_encoder, container_format, container_options
+from rtseg.sinks.fragments import cut_to_whole
+from rtseg.sinks.sound import Sound
+from rtseg.sources.video import Video, reason
+
+TIME_BASE = Fraction(1, 60_000)  # seconds; fine enough for any camera, and MPEG-4 allows no more than 65535
+FLUSH_PACKETS = 0x200  # AVFMT_FLAG_FLUSH_PACKETS: what is written is on its way to the disk at once
+HD_HEIGHT = 577  # lines from which players take a video's colours for BT.709 rather than BT.601
+COLOURS = {True: (Colorspace.ITU709, 1), False: (Colorspace.ITU601, 6)}  # HD: swscale's number, H.273's number
+LIMITED = 1  # AVCOL_RANGE_MPEG
+
+
+class VideoFile:
+    """Writes frames with their times; the file gets its name only when it is complete.
+
+    A recording of something live is written as `NAME.partial.mp4`, which plays up to its last half second whatever
+    happens to the process, and stays when something goes wrong. Anything else can be done again and leaves nothing.
+
+    Args:
+        path: .mp4, .m4v, .mov, .mkv or .webm.
+        size: (width, height) of the frames to come; odd sides grow by one pixel, but not in ProRes.
+        fps: what players are told; the real times are those of the frames.
+        sound: a source whose sound is taken along, by packets given to `copy`.
+        pixels: bgr24 (HxWx3), gray (HxW) or bgra (HxWx4, straight alpha: .mov as ProRes 4444, .webm as VP9).
+        live: a recording that can't be done again.
+
+    Raises:
+        OutputError: at once for a name or folder that won't do; later when the disk is full.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        fps: float,
+        sound: Video | None = None,
+        pixels: Pixels = "bgr24",
+        live: bool = True,
+    ) -> None:
+        check_target(path)
+        self._kind = kind = container_format(path)
+        encoder = choose_encoder(path, pixels, size, fps, live=live)
+        self.path, self.frames, self.live, self._pixels = path, 0, live, pixels
+        self._last, self._closed = -1, False
+        self.partial = partial_path(path)
+        try:
+            if live:
+                self.partial = recording_path(path)
+            self._container = av.open(  # "file:" because FFmpeg would take the 12 of "12:30.mp4" for a protocol
+                f"file:{self.partial}", "w", format=kind, container_options=container_options(kind, live=live)
+            )
+        except (av.error.FFmpegError, OSError) as e:
+            self.partial.unlink(missing_ok=True)
+            raise OutputError(f"output {path} can't be created: {reason(e)}") from e
+        if live:
+            self._container.flags |= FLUSH_PACKETS
+        self._video = self._add_video(encoder, size, fps)
+        self._sound = Sound(self._container, sound)
+
+    def _add_video(self, encoder: Encoder, size: tuple[int, int], fps: float) -> av.VideoStream:
+        rate = Fraction(fps).limit_denominator(1001)
+        stream = cast(av.VideoStream, self._container.add_stream(encoder.codec, rate=rate))
+        stream.pix_fmt, stream.options = encoder.pix_fmt, {**encoder.options}
+        even = 2 if "420" in encoder.pix_fmt else 1  # two by two pixels share their colour
+        self._odd = (size[1] % even, size[0] % even)
+        stream.width, stream.height = size[0] + self._odd[1], size[1] + self._odd[0]
+        self._colours, number = COLOURS[size[1] >= HD_HEIGHT]
+        context = stream.codec_context
+        context.time_base = TIME_BASE
+        context.colorspace = context.color_primaries = context.color_trc = number
+        context.color_range = LIMITED
+        return stream
+
+    @property
+    def remark(self) -> str | None:
+        """What the user should know of the sound, or None."""
+        return "; ".join(self._sound.remarks) or None
+
+    def write(self, picture: NDArray[np.uint8], time: float) -> None:
+        """Add a frame, shown at `time` seconds. Frames out of order are put right after the last."""
+        if any(self._odd):
+            picture = cv2.copyMakeBorder(picture, 0, self._odd[0], 0, self._odd[1], cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+        frame = av.VideoFrame.from_ndarray(picture, format=self._pixels).reformat(
+            format=self._video.pix_fmt, dst_colorspace=self._colours, dst_color_range=ColorRange.MPEG
+        )
+        frame.time_base = TIME_BASE
+        frame.pts = self._last = max(round(time / TIME_BASE), self._last + 1)
+        self._mux(lambda: self._video.encode(frame))
+        self.frames += 1
+
+    def copy(self, packet: Any) -> None:
+        """Pass on a packet of the source's sound; packets of other streams are left out."""
+        self._mux(lambda: self._sound.take(packet))
+
+    def _mux(self, packets: Any) -> None:
+        try:
+            for packet in packets():
+                self._container.mux(packet)
+        except (av.error.FFmpegError, OSError, ValueError) as e:
+            raise OutputError(f"output {self.path} can't be written: {reason(e)}{self._give_up()}") from e
+
+    def finish(self) -> None:
+        """Complete the file and give it its name; without a frame there is no file. Raises OutputError."""
+        if self._closed:
+            return
+        if not self.frames:
+            self._give_up()
+            return
+        self._mux(lambda: [*self._video.encode(None), *self._sound.flush()])
+        try:
+            self._close()
+            complete(self.partial, self.path)
+        except (av.error.FFmpegError, OSError) as e:
+            raise OutputError(f"output {self.path} can't be completed: {reason(e)}{self._give_up()}") from e
+
+    def _close(self) -> None:
+        self._closed = True
+        self._container.close()
+
+    def _give_up(self) -> str:
+        """Drop what has been written, or keep it if it can't be done again; what to say about it."""
+        if not self._closed:
+            with contextlib.suppress(av.error.FFmpegError, OSError):  # closing flushes, which fails on a full disk
+                self._close()
+        if self.live and self.frames:
+            if self._kind in ("mp4", "mov"):
+                with contextlib.suppress(OSError):  # then it still plays in all but strict players
+                    cut_to_whole(self.partial)
+            return f"; the {self.frames} frames until then are kept in {self.partial}"
+        self.partial.unlink(missing_ok=True)
+        return ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        if e is None:
+            self.finish()
+        elif not self._closed:
+            kept = self._give_up()
+            if kept:
+                e.add_note(f"output {self.path} is not complete{kept}")
+
+
+def together(*remarks: str | None) -> str | None:
+    """Several remarks as one line, or None."""
+    return "; ".join(filter(None, remarks)) or None

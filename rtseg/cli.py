@@ -13,6 +13,7 @@ import typer
 
 from rtseg.errors import RtsegError
 from rtseg.options import completion
+from rtseg.options.shared import Background, Blur, Config, ModelName, Provider, SaveConfig, Threads
 
 app = typer.Typer(
     name="rtseg",
@@ -22,25 +23,6 @@ app = typer.Typer(
 )
 FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-Background = Annotated[
-    str | None,
-    typer.Option(
-        "--bg",
-        metavar="FILE|FOLDER|#RRGGBB|blur",
-        autocompletion=completion.backgrounds,
-        help="A picture (beach.jpg ships), a looped video, a folder of both, a colour, transparent (green), or blur.",
-    ),
-]
-Blur = Annotated[
-    float | None, typer.Option("--blur", help="Strength 1..100 of the room's blur; with --bg, of the background's.")
-]
-ModelName = Annotated[
-    str,
-    typer.Option("--model", autocompletion=completion.models, help="balanced or fast, which ship, or an .onnx file."),
-]
-Provider = Annotated[str, typer.Option("--provider", autocompletion=completion.providers, help="auto, cuda or cpu.")]
-Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of the network. [half the cores]")]
-
 
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
@@ -49,15 +31,6 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
         typer.echo(f"rtseg {installed('rtseg')}")
         raise typer.Exit
-
-
-def from_config(context: typer.Context, value: Path | None) -> Path | None:
-    """The config file that was read, whose values are now the command's defaults."""
-    if context.resilient_parsing:  # for shell completion
-        return value
-    from rtseg.options.config import take_config
-
-    return take_config(context, value)
 
 
 @app.command()
@@ -102,20 +75,8 @@ def cam(
         float | None,
         typer.Option("--target-fps", min=1, max=240, help="Make the network smaller before this rate is missed."),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            metavar="FILE",
-            is_eager=True,
-            callback=from_config,
-            help="Options from a TOML file, in a section named cam; the command line wins. Default: your own, if any.",
-        ),
-    ] = None,
-    save: Annotated[
-        str | None,
-        typer.Option("--save-config", metavar="[FILE]", help="Write the options there at the end, or to --config's."),
-    ] = None,
+    config: Config = None,
+    save: SaveConfig = None,
 ) -> None:
     """Run on a camera, file or stream, in a window and/or to a file."""
     from rtseg.cam import CamOptions, parse_size, run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from threading import Lock
 
@@ -17,6 +16,7 @@ from rtseg.models.foreign import ForeignModel
 from rtseg.models.fused import FusedModel, FusedPath
 from rtseg.models.model import AREA_LIMITS, TIERS, Model
 from rtseg.models.networks import open_network
+from rtseg.pixels.buffers import BufferPool
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -246,24 +246,3 @@ def opened(background: str | Path | U8 | None, blur: float | None) -> tuple[floa
 def describe(value: object) -> str:
     """Type and shape of what should have been a frame."""
     return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
-
-
-class BufferPool:
-    """Output arrays that are used again once nobody else holds them: no allocation per frame, no surprise."""
-
-    # References to a free buffer while `get` looks at it: the pool's list, the loop, getrefcount's argument.
-    FREE = 3
-
-    def __init__(self) -> None:
-        self._buffers: list[U8] = []
-
-    def get(self, shape: tuple[int, ...]) -> U8:
-        """An array that no caller refers to any more, or a new one."""
-        self._buffers = [x for x in self._buffers if x.shape == shape]
-        for buffer in self._buffers:
-            if sys.getrefcount(buffer) <= self.FREE:
-                return buffer
-        buffer = np.empty(shape, np.uint8)
-        if len(self._buffers) < 4:
-            self._buffers.append(buffer)
-        return buffer

@@ -37,13 +37,14 @@ class Made:
     name, width, height, remark = "made", 64, 48, None
 
     def __init__(self, count: int, live: bool, fps: float = 200.0, fails: bool = False) -> None:
-        self.count, self.live, self.fps, self.fails = count, live, fps, fails
+        self.count, self.live, self.fps, self.fails, self.given = count, live, fps, fails, 0
 
     def __iter__(self) -> Iterator[Frame]:
         for index in range(self.count):
             if self.live:
                 time.sleep(1 / self.fps)
             image = np.full((self.height, self.width, 3), ROOM, np.uint8)
+            self.given = index
             yield Frame(image, time.monotonic() if self.live else index / self.fps, index)
         if self.fails:
             raise SourceError("made broke off")
@@ -153,10 +154,12 @@ def test_live_sources_keep_only_the_newest(console: Console) -> None:
 
 
 def test_newest_skips_what_nobody_took() -> None:
-    newest = iter(Reader(Made(40, live=True)))
-    assert next(newest).index < 5
-    time.sleep(0.1)
-    assert next(newest).index >= 8
+    source = Made(200, live=True)
+    newest = iter(Reader(source))
+    next(newest)
+    while source.given < 20:
+        time.sleep(0.01)
+    assert next(newest).index >= 18  # the one before may be what lies there
 
 
 def test_background_first(console: Console) -> None:
@@ -326,4 +329,5 @@ def test_a_film_is_asked_for_its_moments_in_order(console: Console, monkeypatch:
 
     monkeypatch.setattr(pipeline.background, "at", noted)
     play(Made(30, live=False, fps=1000), pipeline, Seen(), console)
-    assert len(asked) >= 30 and asked[1:] == sorted(asked[1:])
+    moments = [x for x in asked if x]  # several ask for 0, as they start
+    assert len(moments) >= 29 and moments == sorted(moments)

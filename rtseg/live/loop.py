@@ -21,10 +21,11 @@ from rtseg.live.controls import Controls, Event
 from rtseg.live.engine import Composite, Engine
 from rtseg.live.overlay import Shown, preview
 from rtseg.live.reconnect import Reconnecting
+from rtseg.live.recorder import Recorder
 from rtseg.live.settings import Settings, outgoing
 from rtseg.pipeline import Pipeline
 from rtseg.progress import progress_bar
-from rtseg.sinks.snapshot import free_path, save_snapshot
+from rtseg.sinks.snapshot import save_snapshot
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sinks.virtual import VirtualCamera
 from rtseg.sinks.window import Window
@@ -57,8 +58,7 @@ class Loop:
         self.sink, self.window, self.console = sink, window, console
         self.frames = 0
         self.started = time.monotonic()
-        self._recorder: VideoFile | None = None
-        self._recorded_from = 0.0
+        self._recorder = Recorder((source.width, source.height), source.fps)
         self._first: float | None = None  # time of the first frame, shown at `_shown`
         self._shown = 0.0
         self._recent: deque[float] = deque(maxlen=30)
@@ -104,8 +104,10 @@ class Loop:
         self._now_out = self._outgoing(composite)
         if self.sink:
             self.sink.write(self._now_out, composite.time - self._first)
-        if self._recorder:
-            self._record_one(self._recorder, composite.time)
+        try:
+            self._recorder.write(self._now_out, composite.time)
+        except OutputError as e:  # a full disk ends the recording, not the session
+            self._recording_failed(e)
         if self.window and not self.source.live and not self._wait_for(composite.time):
             return False
         self.frames += 1
@@ -175,7 +177,7 @@ class Loop:
 
     def _sleep_unless_wanted(self) -> None:
         """Release the camera while nobody reads the virtual one and there is nothing else to run it for."""
-        idle = isinstance(self.sink, VirtualCamera) and self.window is None and not self._recorder
+        idle = isinstance(self.sink, VirtualCamera) and self.window is None
         if idle and isinstance(self.source, Reconnecting) and isinstance(self.sink, VirtualCamera):
             self.source.wanted(self.sink.wanted())
 
@@ -223,37 +225,23 @@ class Loop:
             self.controls.say(str(e), time.monotonic())
 
     def _record(self) -> None:
-        if not self.controls.settings.recording:
-            try:
+        """Start or stop a recording, as the key has set; a refused or failed one ends in the window's message."""
+        try:
+            if self.controls.settings.recording:
+                moment = self._composite.time if self._composite else time.monotonic()
+                self.console.print(f"recording {self._recorder.start(moment)}")
+            else:
                 self._stop_recording()
-            except OutputError as e:
-                self.console.print(str(e))
-                self.controls.say(str(e), time.monotonic())
-            return
-        path = free_path(Path(), ".mp4", datetime.now())
-        size, fps = (self.source.width, self.source.height), self.source.fps
-        try:
-            self._recorder = VideoFile(path, size=size, fps=fps).__enter__()
-            self._recorded_from = self._composite.time if self._composite else time.monotonic()
-            self.console.print(f"recording {path}")
         except RtsegError as e:
-            self.controls.stop_recording(str(e), time.monotonic())
+            self._recording_failed(e)
 
-    def _record_one(self, recorder: VideoFile, moment: float) -> None:
-        """Add what goes out; a full disk ends the recording, not the session."""
-        assert self._now_out is not None
-        try:
-            recorder.write(self._now_out, moment - self._recorded_from)
-        except OutputError as e:
-            self._recorder = None
-            self.console.print(str(e))
-            self.controls.stop_recording(str(e), time.monotonic())
+    def _recording_failed(self, e: RtsegError) -> None:
+        self.console.print(str(e))
+        self.controls.stop_recording(str(e), time.monotonic())
 
     def _stop_recording(self) -> None:
-        recorder, self._recorder = self._recorder, None
-        if recorder:
-            recorder.__exit__(None, None, None)
-            self.console.print(f"wrote {recorder.path.resolve()}")
+        if path := self._recorder.stop():
+            self.console.print(f"wrote {path.resolve()}")
 
     def summary(self, out: Path | None) -> str:
         """The last line: frames, speed, latency, what was saved, and where the file is."""

@@ -13,7 +13,7 @@ import typer
 from rtseg import cli
 from rtseg.backgrounds.background import shipped_backgrounds
 from rtseg.errors import OutputError
-from rtseg.live.controls import CONFIRM_TIME, HELD, HELP, MESSAGE_TIME, Controls, Event, choices
+from rtseg.live.controls import CONFIRM_TIME, HELD, HELP, LONG_HELD, MESSAGE_TIME, Controls, Event, choices
 from rtseg.live.settings import Settings, outgoing
 from rtseg.options.call import Call, call_of
 from rtseg.sinks.snapshot import free_path, save_snapshot
@@ -34,7 +34,7 @@ def empty_config() -> None:
 
 
 class Fingers:
-    """Presses keys half a second apart."""
+    """Presses keys a little more than a second apart."""
 
     def __init__(self, settings: Settings | None = None, *words: str) -> None:
         settings = settings or Settings()
@@ -42,7 +42,7 @@ class Fingers:
         self.now = 100.0
 
     def press(self, keys: str) -> list[Event | None]:
-        return [self.tap(key, 0.5) for key in keys]
+        return [self.tap(key, 1.1) for key in keys]
 
     def tap(self, key: str, after: float) -> Event | None:
         """One key, `after` seconds after the last, with a look at the clock in between."""
@@ -155,36 +155,43 @@ def test_a_folder_gives_its_own_files_and_a_broken_one_is_passed_over() -> None:
     assert names == ["c.PNG", "a.jpg", "c.PNG"]
 
 
-def test_the_room_is_shown_only_to_who_asks_twice() -> None:
+def test_the_room_is_shown_only_to_who_confirms() -> None:
     fingers = Fingers()
+    fingers.press("\r")
+    assert fingers.settings.effect and fingers.message is None
     fingers.press("e")
-    assert fingers.settings.effect and "again" in str(fingers.message)
-    fingers.tap("e", CONFIRM_TIME + 0.1)
-    fingers.wait(1)
-    assert fingers.settings.effect and "again" in str(fingers.message)  # too late
-    fingers.wait(CONFIRM_TIME)
-    fingers.press("eme")
-    fingers.wait(1)
+    assert fingers.settings.effect and "Enter" in str(fingers.message)
+    fingers.tap("\r", CONFIRM_TIME + 0.1)
+    assert fingers.settings.effect  # too late
+    fingers.press("em\r")
     assert fingers.settings.effect  # another key in between
-    fingers.wait(CONFIRM_TIME)
-    fingers.press("ee")
-    assert fingers.settings.effect  # it could still be a key that is held down
-    fingers.wait(0.4)
+    fingers.press("e\r")
     assert not fingers.settings.effect
     fingers.press("e")
     assert fingers.settings.effect
     fingers.press("e")
-    assert not fingers.settings.effect  # once confirmed, one press will do
+    assert fingers.settings.effect  # each time anew
 
 
-def test_a_key_held_down_shows_no_room() -> None:
-    for repeat in (0.03, 0.1, 0.2, 0.25):
-        fingers = Fingers()
-        for after in [0.5, 0.5, *[repeat] * 40]:  # keyboards repeat after a pause
-            fingers.tap("e", after)
-            assert fingers.settings.effect
-        fingers.wait(CONFIRM_TIME)
-        assert fingers.settings.effect, repeat
+@pytest.mark.parametrize("effect", [True, False])
+@pytest.mark.parametrize("repeat", [0.03, 0.1, 0.2, 0.25])
+def test_a_key_held_down_shows_no_room(repeat: float, effect: bool) -> None:
+    fingers = Fingers()
+    if not effect:
+        fingers.press("e\r")
+    for after in [0.5, 0.66, *[repeat] * 40]:  # keyboards repeat after a pause
+        fingers.tap("e", after)
+        assert fingers.settings.effect
+
+
+@pytest.mark.parametrize("key", ["b", " "])
+def test_pause_held_down_stays_paused(key: str) -> None:
+    fingers = Fingers()
+    for after in [0.5, 0.66, *[0.03] * 40, 0.3]:
+        fingers.tap(key, after)
+        assert fingers.settings.paused
+    fingers.tap(key, LONG_HELD)
+    assert not fingers.settings.paused
 
 
 def test_other_keys_held_down_count_once_but_blur_goes_on() -> None:
@@ -198,8 +205,7 @@ def test_other_keys_held_down_count_once_but_blur_goes_on() -> None:
 
 def test_pause_hides_everything_and_brings_the_effect_back() -> None:
     fingers = Fingers()
-    fingers.press("ee")
-    fingers.wait(0.5)
+    fingers.press("e\r")
     assert not fingers.settings.effect
     fingers.press("b")
     assert fingers.settings.paused

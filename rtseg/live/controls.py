@@ -19,7 +19,7 @@ HELP = (
     ("+ -", "more or less blur"),
     ("[ ]", "previous or next background"),
     ("b space", "pause: only the background"),
-    ("e e", "effect off, which shows your room"),
+    ("e Enter", "effect off, which shows your room"),
     ("v", "view the mask"),
     ("i", "inset: the camera's picture"),
     ("t", "timings"),
@@ -31,9 +31,10 @@ HELP = (
 COLOURS = ("#00ff00", "#ffffff", "#262626")
 STRENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100)  # of blur, one key press apart
 MESSAGE_TIME = 2.0  # seconds
-CONFIRM_TIME = 2.0  # seconds within which the second e has to follow the first
-SETTLE_TIME = 0.3  # seconds after the second e without a third, which would come from a key that is held down
+CONFIRM_TIME = 3.0  # seconds within which Enter has to follow e: a key of its own, which no e held down can give
 HELD = 0.12  # seconds; what comes again sooner is the keyboard repeating a key that is held down
+LONG_HELD = 1.0  # seconds, longer than any keyboard waits before it repeats: for keys that must not undo themselves
+NEVER_UNDONE = "b r"  # pause, which would show the person again, and record
 REPEATS = "+=-_[]"  # keys that may be held down
 
 
@@ -81,9 +82,7 @@ class Controls:
         self._blurs = {settings.background is None: settings.blur}  # of the room and of pictures, kept apart
         self._message, self._until = "", 0.0
         self._last: tuple[str, float] = ("", 0.0)
-        self._asked: float | None = None  # when e was pressed for the first time
-        self._reveal: float | None = None  # when the room is shown if no other key comes until then
-        self._confirmed = False
+        self._asked: float | None = None  # when e was pressed, if no other key was since
         self._keys: dict[str, Callable[[float], Event | None]] = {
             **dict.fromkeys("q\x1b", lambda now: Event.QUIT),
             **dict.fromkeys("+=", lambda now: self._blur(+1, now)),
@@ -91,6 +90,7 @@ class Controls:
             "[": lambda now: self._step(-1, now),
             "]": lambda now: self._step(+1, now),
             "e": self._effect,
+            **dict.fromkeys("\r\n", self._confirm),
             **dict.fromkeys("b ", self._pause),
             "m": lambda now: self._switch("mirror", not self.settings.mirror, now),
             "v": self._view,
@@ -103,24 +103,19 @@ class Controls:
         }
 
     def press(self, key: int | None, now: float) -> Event | None:
-        """Take a key's code, or None for none, at `now` (monotonic seconds). Call it regularly, keys or not."""
+        """Take a key's code, or None for none, at `now` (monotonic seconds)."""
         if key is None:
-            if self._reveal is not None and now >= self._reveal:
-                self._asked = self._reveal = None
-                self._confirmed = True
-                self._show_room(now)
             return None
         pressed = chr(key).lower()
-        held = pressed == self._last[0] and now - self._last[1] < HELD
+        held = pressed == self._last[0] and now - self._last[1] < (LONG_HELD if pressed in NEVER_UNDONE else HELD)
         self._last = pressed, now
-        if pressed != "e":
-            self._asked = self._reveal = None
         if held and pressed not in REPEATS:
-            if pressed == "e" and self._reveal is not None:
-                self._keep_hidden(now)
             return None
         action = self._keys.get(pressed)
-        return action(now) if action else None
+        event = action(now) if action else None
+        if pressed != "e":
+            self._asked = None
+        return event
 
     def say(self, text: str, now: float) -> None:
         """Show a text on the screen for MESSAGE_TIME."""
@@ -184,23 +179,14 @@ class Controls:
         elif not self.settings.effect:
             self._change(effect=True)
             self.say("effect on", now)
-        elif self._confirmed:
-            self._show_room(now)
-        elif self._reveal is not None:
-            self._keep_hidden(now)
-        elif self._asked is not None and now - self._asked <= CONFIRM_TIME:
-            self._reveal = now + SETTLE_TIME
         else:
             self._asked = now
-            self.say("press e again to show your room", now)
+            self.say("press Enter to show your room", now)
 
-    def _show_room(self, now: float) -> None:
-        self._change(effect=False)
-        self.say("effect off", now)
-
-    def _keep_hidden(self, now: float) -> None:
-        self._asked = self._reveal = None
-        self.say("effect stays on: press e twice, don't hold it", now)
+    def _confirm(self, now: float) -> None:
+        if self._asked is not None and now - self._asked <= CONFIRM_TIME:
+            self._change(effect=False)
+            self.say("effect off", now)
 
     def _blur(self, by: int, now: float) -> Event | None:
         background = self.settings.background

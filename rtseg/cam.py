@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rtseg.errors import SourceError
+from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
 from rtseg.frames import Source
 from rtseg.live.controls import Controls, choices
@@ -19,6 +19,7 @@ from rtseg.live.reconnect import Reconnecting
 from rtseg.live.settings import Settings
 from rtseg.options.call import Call
 from rtseg.pipeline import Pipeline
+from rtseg.sinks.snapshot import free_name
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sinks.virtual import VirtualCamera, parse_virtual
 from rtseg.sinks.window import Window, display_problem
@@ -66,11 +67,13 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
     pipeline.smoothing, pipeline.save_power = options.smoothing, options.save_power
     settings = Settings(options.background, options.blur, options.mirror, options.smoothing)
     controls = Controls(settings, choices(options.background), call)
+    if options.out is not None and not options.out.strip():
+        raise OutputError("--out is empty; give a file name, or virtual for a camera")
     problem = display_problem() if options.window else "--no-window"
     with ExitStack() as stack:
         stack.callback(pipeline.close)
         source = stack.enter_context(choose_source(options, console))
-        out = options.out or (f"rtseg-{stem(source)}.mp4" if problem else None)
+        out = options.out or (str(free_name(Path(), f"rtseg-{stem(source)}", ".mp4")) if problem else None)
         path = Path(out) if out and parse_virtual(out) is None else None
         if path:
             check_target(path, options.source)

@@ -47,6 +47,8 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
         emit: a key of PIXELS.
         raw: whether the source holds raw frames.
     """
+    if not str(out).strip():
+        raise OutputError("--out is empty; give a file or folder name")
     folder = str(out).endswith(("/", os.sep))
     out = Path(out)
     if emit not in PIXELS:

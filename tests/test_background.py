@@ -44,6 +44,7 @@ def test_cover_never_stretches(size: tuple[int, int]) -> None:
         ("text.jpg", "not a picture"),
         ("empty.jpg", "empty"),
         (".", "folder"),
+        ("", "background is empty"),
         (np.zeros((4, 4), np.uint8), "uint8 (H, W, 3)"),
         (np.zeros((4, 4, 3), np.float32), "float32"),
     ],

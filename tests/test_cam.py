@@ -266,6 +266,20 @@ def test_the_effect_goes_off_for_who_confirms(console: Console) -> None:
     assert is_green(kept.images[30]) and (kept.images[-1] == ROOM).all()
 
 
+@pytest.mark.parametrize("keys", [{1: "q"}, {1: "r", 2: "q"}])
+def test_quitting_before_the_first_frame_is_no_error(console: Console, tmp_path: Path, keys: dict[int, str]) -> None:
+    source, recorded = Made(10**6, live=True, fps=0.5), "r" in keys.values()
+    loop = play(source, pipeline_that(person), Seen(keys=keys), console)
+    assert not loop.frames and "no frame yet" in loop.summary(None)
+    assert ("recorded nothing" in console.file.getvalue()) == recorded  # type: ignore[attr-defined]
+    assert not list(tmp_path.iterdir())
+
+
+def test_quitting_a_file_says_how_far_it_got(console: Console) -> None:
+    loop = play(Made(500, live=False, fps=1000), pipeline_that(person), Seen(quit_after=20), console)
+    assert f"{loop.frames} of 500 frames" in loop.summary(None)
+
+
 def test_keys_change_the_background(console: Console) -> None:
     seen = Seen(quit_after=60, keys={10: "]"})
     pipeline = pipeline_that(lambda _: np.float32(0))  # type: ignore[arg-type, return-value]

@@ -114,6 +114,20 @@ def test_file_in_file_out_keeps_every_frame(clip: Path) -> None:
     assert len(read_clip(Path("out.mkv"))[0]) == COUNT
 
 
+def test_a_file_without_a_name_of_its_own_replaces_nothing(clip: Path) -> None:
+    Path("rtseg-clip.mp4").write_text("mine")
+    rtseg("cam", "--source", "clip.mp4", "--bg", "#00ff00", "--no-window")
+    assert Path("rtseg-clip.mp4").read_text() == "mine" and len(read_clip(Path("rtseg-clip-2.mp4"))[0]) == COUNT
+
+
+@pytest.mark.parametrize("command", [["cam", "--source", "clip.mp4"], ["apply", "clip.mp4"]])
+def test_an_empty_option_is_no_name(clip: Path, command: list[str]) -> None:
+    """As from a shell's variable that is not set. Path("") would be the working folder, for --bg all that is in it."""
+    assert "--out is empty" in rtseg(*command, "--out", "", "--bg", "#00ff00", code=1)
+    assert "background is empty" in rtseg(*command, "--out", "out.mp4", "--bg", "", code=1)
+    assert [p.name for p in Path().iterdir()] == ["clip.mp4"]
+
+
 def test_named_pipe(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
     data = write_clip(tmp_path / "clip.mkv", small_frames, [i / 30 for i in range(COUNT)]).read_bytes()
     os.mkfifo("pipe")

@@ -88,6 +88,8 @@ def load_background(value: str | Path | U8) -> U8:
 
 def find_background(text: str) -> Path:
     """The file or folder that is meant. Raises BackgroundError for what does not exist and for devices and pipes."""
+    if not text.strip():  # as of a shell's variable that is not set; Path("") would be the working directory
+        raise BackgroundError("background is empty; give a picture, a video, a folder of them, #rrggbb or blur")
     path = Path(text)
     if not path.exists() and path.parent == Path() and (SHIPPED / path.name).is_file():
         path = SHIPPED / path.name

@@ -58,6 +58,7 @@ class Loop:
         self.sink, self.window, self.console = sink, window, console
         self.frames = 0
         self.started = time.monotonic()
+        self._quit = False  # by the user
         self._recorder = Recorder((source.width, source.height), source.fps)
         self._first: float | None = None  # time of the first frame, shown at `_shown`
         self._shown = 0.0
@@ -77,6 +78,7 @@ class Loop:
                 self._blank("starting")
                 self._run(progress, task)
             except KeyboardInterrupt:
+                self._quit = True
                 self.console.print("stopped")
 
     def _run(self, progress: Progress, task: TaskID) -> None:
@@ -203,7 +205,8 @@ class Loop:
             if isinstance(self.sink, VirtualCamera):
                 self.sink.hide(self._now_out)
             self._draw(self._status(self._composite))
-        return event is not Event.QUIT
+        self._quit = event is Event.QUIT
+        return not self._quit
 
     def _change_background(self, before: Settings) -> None:
         settings = self.controls.settings
@@ -240,15 +243,19 @@ class Loop:
         self.controls.stop_recording(str(e), time.monotonic())
 
     def _stop_recording(self) -> None:
-        if path := self._recorder.stop():
-            self.console.print(f"wrote {path.resolve()}")
+        was_on, path = self._recorder.on, self._recorder.stop()
+        if was_on:
+            self.console.print(f"wrote {path.resolve()}" if path else "recorded nothing: there was no frame")
 
     def summary(self, out: Path | None) -> str:
         """The last line: frames, speed, latency, what was saved, and where the file is."""
         if not self.frames:
+            if self._quit:
+                return "nothing was written: there was no frame yet"
             raise OutputError(f"{self.source.name} gave no frame that could be shown; nothing was written")
         spent = max(1e-6, time.monotonic() - self.started)
-        line = f"{self.frames} frames in {spent:.1f} s ({self.frames / spent:.1f} fps)"
+        cut = self._quit and not self.source.live and self.source.count
+        line = f"{self.frames}{f' of {self.source.count}' if cut else ''} frames in {spent:.1f} s ({self.frames / spent:.1f} fps)"
         if self.source.live and self._latencies:
             middle, high = np.percentile(self._latencies, (50, 95))
             line += f", latency {middle * 1e3:.0f} ms (p95 {high * 1e3:.0f} ms)"

@@ -35,6 +35,10 @@ class Recorder:
         self._start = moment
         return path
 
+    @property
+    def on(self) -> bool:
+        return self._file is not None
+
     def write(self, picture: NDArray[np.uint8], moment: float) -> None:
         """Add a picture, uint8 HxWx3 BGR, if there is a file. Raises OutputError, and the recording is over then."""
         if self._file is None:

@@ -16,7 +16,11 @@ from rtseg.sinks.sequence import write_picture
 
 def free_path(folder: Path, suffix: str, when: datetime) -> Path:
     """`rtseg-20261122-214005.png`, or `...-2.png` where that exists."""
-    stem = f"rtseg-{when:%Y%m%d-%H%M%S}"
+    return free_name(folder, f"rtseg-{when:%Y%m%d-%H%M%S}", suffix)
+
+
+def free_name(folder: Path, stem: str, suffix: str) -> Path:
+    """`stem.mp4`, or `stem-2.mp4` where that exists."""
     names = (f"{stem}{f'-{n}' if n > 1 else ''}{suffix}" for n in itertools.count(1))
     return next(folder / name for name in names if not os.path.lexists(folder / name))  # nor a link to nowhere
 

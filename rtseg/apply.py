@@ -115,6 +115,7 @@ def process_video(
             if not isinstance(source, RawFrames):
                 raise
             broken = e
+            e.add_note(f"{job.title} has the {sink.frames} frames until then")
     if broken:
         raise broken
     return together(source.remark, closed, sink.remark)

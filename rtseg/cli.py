@@ -14,9 +14,11 @@ import typer
 from rtseg.errors import RtsegError
 from rtseg.options import completion
 from rtseg.options.shared import Background, Blur, Config, ModelName, Provider, SaveConfig, Threads
+from rtseg.stopping import Commands, Stopped, end_cleanly
 
 app = typer.Typer(
     name="rtseg",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Blur or replace the background of a webcam, video or picture. Add --debug to any command for tracebacks.",
@@ -230,8 +232,12 @@ def main() -> None:
     """Entry point: one clear message and exit 1 for what went wrong; the traceback with --debug."""
     debug = "--debug" in sys.argv
     sys.argv[1:] = optional_value("--save-config", [a for a in sys.argv[1:] if a != "--debug"])
+    end_cleanly()
     try:
         app()
+    except Stopped as e:
+        typer.echo("\n".join([str(e), *e.__notes__]), err=True)
+        sys.exit(128 + e.number)
     except Exception as e:
         if debug:
             raise
@@ -239,6 +245,3 @@ def main() -> None:
         what = str(e) if known else f"{type(e).__name__}: {e} (a bug in rtseg; run again with --debug and report it)"
         typer.echo("\n".join([f"error: {what}", *getattr(e, "__notes__", [])]), err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
-        sys.exit(130)

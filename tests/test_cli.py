@@ -146,11 +146,23 @@ def test_stream_that_ends_is_recorded(small_frames: list[np.ndarray]) -> None:
         assert np.abs(frame[:40, :60].astype(int) - (0, 255, 0)).mean() < 12
 
 
-def test_ctrl_c_finishes_the_recording(small_frames: list[np.ndarray]) -> None:
+# A shell ignores SIGINT in what it starts in the background, nohup SIGHUP, and children, tests too, inherit that.
+LISTENING = [
+    sys.executable,
+    "-c",
+    """import signal, rtseg.cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+rtseg.cli.main()""",
+]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_kill_and_a_closed_terminal_finish_the_recording(
+    small_frames: list[np.ndarray], number: signal.Signals
+) -> None:
     with mjpeg_server(small_frames) as url:
-        # A shell ignores SIGINT in what it starts in the background, tests included, and children inherit that.
-        start = "import signal, rtseg.cli; signal.signal(signal.SIGINT, signal.default_int_handler); rtseg.cli.main()"
-        command = [sys.executable, "-c", start, "cam", "--source", url, "--bg", "#00ff00", "--out", "out.mp4"]
+        command = [*LISTENING, "cam", "--source", url, "--bg", "#00ff00", "--out", "out.mp4"]
         process = subprocess.Popen(
             command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -159,11 +171,28 @@ def test_ctrl_c_finishes_the_recording(small_frames: list[np.ndarray]) -> None:
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
         time.sleep(2)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert len(read_clip(Path("out.mp4"))[0]) > 2
     assert list(Path().glob(".*")) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_file_that_is_stopped_leaves_nothing_behind(number: signal.Signals) -> None:
+    """What can be done again is not worth keeping: the old file is."""
+    Path("out.mp4").write_text("old")
+    command = [*LISTENING, "apply", str(ASSETS / "demo.mp4"), "--out", "out.mp4", "--bg", "#00ff00"]
+    process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(list(Path().iterdir())) == 1:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert number == signal.SIGHUP or "stopped" in said
+    assert [p.name for p in Path().iterdir()] == ["out.mp4"] and Path("out.mp4").read_text() == "old"
 
 
 WRONG: list[tuple[list[str], str]] = [

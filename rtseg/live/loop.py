@@ -254,8 +254,8 @@ class Loop:
                 return "nothing was written: there was no frame yet"
             raise OutputError(f"{self.source.name} gave no frame that could be shown; nothing was written")
         spent = max(1e-6, time.monotonic() - self.started)
-        cut = self._quit and not self.source.live and self.source.count
-        line = f"{self.frames}{f' of {self.source.count}' if cut else ''} frames in {spent:.1f} s ({self.frames / spent:.1f} fps)"
+        whole = f" of {self.source.count}" if self._quit and not self.source.live and self.source.count else ""
+        line = f"{self.frames}{whole} frames in {spent:.1f} s ({self.frames / spent:.1f} fps)"
         if self.source.live and self._latencies:
             middle, high = np.percentile(self._latencies, (50, 95))
             line += f", latency {middle * 1e3:.0f} ms (p95 {high * 1e3:.0f} ms)"

@@ -1,0 +1,52 @@
+"""Ctrl-C, `kill` and a terminal that is closed: all end a command in the same way, with its files completed or kept."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+from typer.core import TyperGroup
+
+
+class Signalled(KeyboardInterrupt):
+    """Another signal than Ctrl-C's that asks us to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Stopped(Exception):
+    """A command was ended by a signal, whose number is `number`; its notes say what became of its files."""
+
+    def __init__(self, cause: KeyboardInterrupt) -> None:
+        super().__init__("stopped")
+        self.number = cause.number if isinstance(cause, Signalled) else signal.SIGINT
+        self.__notes__ = list(getattr(cause, "__notes__", []))
+
+
+class Commands(TyperGroup):
+    """Commands whose interruption reaches `main` with what is noted on it; typer alone would drop the notes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as e:
+            raise Stopped(e) from e
+
+
+def end_cleanly() -> None:
+    """From now on `kill` and a closed terminal raise Signalled in the main thread; not where they are ignored."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupted)
+
+
+def interrupted(number: int, frame: FrameType | None) -> None:
+    """A closed terminal takes what is printed with it: writing there must not be what ends us half-way."""
+    if number == getattr(signal, "SIGHUP", None):
+        sys.stdout = sys.stderr = open("/dev/null", "w")  # noqa: SIM115
+    raise Signalled(number)

@@ -26,7 +26,9 @@ from rtseg.targets import PIXELS, Job, plan
 U8 = NDArray[np.uint8]
 # Of the preferred area, for a picture by itself: there is time, and ALL gains 1.4 IoU and 2.8 boundary IoU (RUNS.md).
 STILL_AREAS = 3
-RIM = 8  # pixels around the visible part of a cut-out that keep their colour, for players that blend or compress there
+RIM = 8  # pixels around the visible part of a cut-out with its colours, for players that blend or compress there
+EPS = 1e-3  # of alpha, against division by nothing
+BLACK = "#000000"  # before it a composite is the person, times alpha
 RAW_FPS = 30.0  # frames a second of raw frames where nobody says it, as FFmpeg has 25
 Progressed = Callable[[int, int | None], None]  # done, total
 
@@ -43,6 +45,8 @@ def run(
 ) -> None:
     """Process a picture, a video, raw frames or all of a folder. See `targets.plan` for what `out` can be.
 
+    For cut-outs the pipeline's background becomes black.
+
     Args:
         raw: (width, height) of raw BGR frames in `source`, which may be STDIO.
         fps: of raw frames; 30 without it.
@@ -52,6 +56,8 @@ def run(
     if fps and not raw:
         raise SourceError("--fps is for raw frames (--raw); a video keeps its own times")
     jobs = plan(source, out, emit, raw=raw is not None)
+    if emit == "cutout":
+        pipeline.change(BLACK)
     failed: list[str] = []
     with progress_bar(console) as progress:
         whole = progress.add_task("files", total=len(jobs), visible=len(jobs) > 1)
@@ -90,7 +96,7 @@ def process(
         write_picture(job.target, render(pipeline, read_picture(job.source, SourceError), emit))
         return None
     pipeline.area = preferred
-    source = RawFrames(job.source, size=raw, fps=fps) if raw else Video(str(job.source), name=job.source.name)
+    source = RawFrames(job.source, size=raw, fps=fps) if raw else open_video(job.source)
     with source:
         return process_video(job, source, pipeline, emit, progressed)
 
@@ -121,6 +127,11 @@ def process_video(
     return together(source.remark, closed, sink.remark)
 
 
+def open_video(path: Path) -> Video:
+    """A video file, or a named pipe once somebody writes to it. Raises SourceError."""
+    return Video(str(path), name=path.name, pipe=path.is_fifo())
+
+
 def open_sink(job: Job, source: Video | RawFrames, emit: str) -> Sink:
     """Where the frames of a video go. Raises OutputError."""
     if job.target == STDIO:
@@ -143,13 +154,19 @@ def render(pipeline: Pipeline, frame_bgr: U8, emit: str, seconds: float = 0.0) -
     if emit == "composite":
         return composite
     alpha = np.rint(pipeline.alpha * 255).astype(np.uint8)
-    return alpha if emit == "alpha" else cut_out(frame_bgr, alpha)
+    return alpha if emit == "alpha" else cut_out(composite, alpha)
 
 
-def cut_out(frame_bgr: U8, alpha: U8) -> U8:
-    """Straight (not premultiplied) HxWx4 BGRA of a frame and its alpha as HxW 0..255.
+def cut_out(before_black: U8, alpha: U8) -> U8:
+    """Straight (not premultiplied) HxWx4 BGRA of a composite before black, HxWx3, and its alpha as HxW 0..255.
 
-    The room is black, not just transparent: who drops the alpha plane must not see it.
+    Colours are the person's alone, spread RIM pixels beyond the edge; the room is black, not just transparent: who
+    drops the alpha plane must not see it.
     """
-    near = cv2.dilate(alpha, np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
-    return np.dstack([cv2.bitwise_and(frame_bgr, frame_bgr, mask=near), alpha])
+    side = (2 * RIM + 1, 2 * RIM + 1)
+    share = alpha.astype(np.float32)[..., None] * np.float32(1 / 255)
+    around = cv2.boxFilter(before_black, cv2.CV_32F, side) / np.maximum(cv2.blur(share, side)[..., None], EPS)
+    colours = before_black + (1 - share) * around
+    near = cv2.dilate(alpha, np.ones(side, np.uint8))
+    colours = np.where(near[..., None] > 0, np.clip(colours, 0, 255), 0)
+    return np.dstack([np.rint(colours).astype(np.uint8), alpha])

@@ -29,23 +29,12 @@ def screenshot(display: str) -> np.ndarray:
 
 
 def wait_for_picture(display: str, process: subprocess.Popen[str], seconds: float = 60.0) -> bool:
-    """Whether anything is seen within `seconds`.
-
-    Without a window manager Qt now and then misses the X server's word that its new window can be painted. Another
-    window that comes and goes over it has the word given again.
-    """
-    deadline, covered = time.monotonic() + seconds, time.monotonic()
+    """Whether anything is seen within `seconds`."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         if screenshot(display).any():
             return True
         time.sleep(0.1)
-        if time.monotonic() - covered > 8:
-            cover = subprocess.Popen(["xlogo", "-display", display, "-geometry", "800x600+0+0"])
-            time.sleep(1)
-            cover.kill()
-            cover.wait(10)
-            time.sleep(1)
-            covered = time.monotonic()
     return False
 
 
@@ -106,7 +95,7 @@ class Player:
         self._limit = threading.Timer(120, self.process.kill)
         self._limit.start()
         self.state = self._line()
-        wait_for_picture(display, self.process)
+        assert wait_for_picture(display, self.process), "the window is not painted"
         xdotool(display, "search", "--sync", "--name", "^rtseg$", "windowfocus", "--sync")
 
     def _line(self) -> dict[str, object]:

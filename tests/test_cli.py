@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from conftest import COUNT, read_clip, write_clip
-from rtseg.backgrounds.background import cover, load_background
+from rtseg.backgrounds.background import load_background
 from rtseg.files import ASSETS
+from rtseg.pixels.geometry import cover
 from servers import feed_pipe, mjpeg_server
 
 ROOT = Path(__file__).parent.parent
@@ -88,6 +89,17 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", program], env=environment(), check=True, capture_output=True, text=True
     )
     assert done.stderr.strip() == "[]"
+
+
+def test_onnxruntime_notes_nothing_about_the_user(tmp_path: Path) -> None:
+    """Its wheels leave a device's number and a queue of events in the user's cache as soon as they are imported."""
+    home = tmp_path / "home"
+    home.mkdir()
+    program = "import rtseg.models.session, rtseg_export.export, rtseg_train.evaluate"
+    places = environment(HOME=str(home), XDG_CACHE_HOME=str(home / "cache"))
+    places.pop("ORT_DISABLE_TELEMETRY", None)  # from these tests, which import rtseg too
+    subprocess.run([sys.executable, "-c", program], env=places, check=True, timeout=120)
+    assert not [p for p in home.rglob("*") if "icrosoft" in str(p)]
 
 
 @pytest.mark.skipif(not no_cameras(), reason="this machine has a camera, which plain `rtseg cam` would take")

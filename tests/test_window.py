@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtseg.sinks.window import display_problem
+from rtseg.sinks.window import display_problem, window_size
 from screen import Player, keep, near, press_close_button, screenshot, wait_for_picture, xdotool
 from test_cli import environment, rtseg
 
@@ -168,6 +168,27 @@ def test_closing_the_window_quits(player: Player) -> None:
 def test_a_display_that_works_is_no_problem(display: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", display)
     assert display_problem() is None
+
+
+@pytest.mark.parametrize(
+    ("picture", "window"),
+    [((1280, 720), (1280, 720)), ((3840, 2160), (1280, 720)), ((1080, 1920), (405, 720)), ((320, 240), (480, 360))],
+)
+def test_the_window_opens_as_large_as_any_screen_has(picture: tuple[int, int], window: tuple[int, int]) -> None:
+    assert window_size(*picture) == window
+
+
+@pytest.mark.display
+@needs_tools
+def test_events_are_not_taken_from_qt(display: str) -> None:
+    """By an Xlib that OpenCV's own libX11-xcb can't tell to leave them alone: then windows stay black now and then."""
+    program = "from rtseg.sinks.window import Window\nwith Window(640, 360) as window:\n    window.key()\n"
+    program += "    print(open('/proc/self/maps').read())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(DISPLAY=display), capture_output=True, text=True, check=True
+    )
+    loaded = {line.split()[-1] for line in done.stdout.splitlines() if "libX11-xcb" in line}
+    assert any("opencv" not in path for path in loaded)
 
 
 def test_no_display_is_named() -> None:

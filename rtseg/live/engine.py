@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import Condition, Thread
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +111,7 @@ class Engine:
         self._done: deque[Composite] = deque()
         self._error: BaseException | None = None
         self._ended = self._stopped = False
+        self.waits_for: Literal["start", "frame", "model"] = "start"
         self._reader: Reader | None = None
         self._thread = Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -122,7 +124,9 @@ class Engine:
             while not self._stopped:
                 if self._metronome:
                     time.sleep(self._metronome.wait(time.monotonic()))
+                self.waits_for = "frame"
                 frame = next(frames, None)
+                self.waits_for = "model"
                 if frame is None or not self._put(self._composite(frame)):
                     break
         except Exception as e:

@@ -32,6 +32,11 @@ from rtseg.sinks.window import Window
 
 U8 = NDArray[np.uint8]
 STALL = 1.0  # seconds without a new composite after which a live picture is replaced by the background
+STALLS = {
+    "start": "starting; the very first time the pixel loops are compiled, which takes some seconds",
+    "frame": "no new frame",
+    "model": "the model does not answer",
+}
 TICK = 0.05  # seconds between two looks at the keys while no composite comes
 
 
@@ -66,6 +71,7 @@ class Loop:
         self._latencies: deque[float] = deque(maxlen=3000)
         self._said: set[str] = set()
         self._now_out: U8 | None = None  # what the outputs got last
+        self._sent = 0.0  # monotonic seconds, when a file did
         self._composite: Composite | None = None
 
     def run(self) -> None:
@@ -90,8 +96,8 @@ class Loop:
             if composite is None:
                 if not self._keys():
                     return
-                if self.source.live and now - last > STALL:
-                    self._blank(self._notice() or "no new frame")
+                if now - last > STALL:
+                    self._stalled(now)
                 continue
             last = now
             if not self._output(composite):
@@ -104,12 +110,7 @@ class Loop:
             self._first, self._shown = composite.time, time.monotonic()
         self._composite = composite
         self._now_out = self._outgoing(composite)
-        if self.sink:
-            self.sink.write(self._now_out, composite.time - self._first)
-        try:
-            self._recorder.write(self._now_out, composite.time)
-        except OutputError as e:  # a full disk ends the recording, not the session
-            self._recording_failed(e)
+        self._send(self._now_out, composite.time)
         if self.window and not self.source.live and not self._wait_for(composite.time):
             return False
         self.frames += 1
@@ -118,6 +119,16 @@ class Loop:
         self._latencies.append(now - composite.captured)
         self._draw(self._status(composite))
         return self._keys()
+
+    def _send(self, picture: U8, moment: float) -> None:
+        """Write a picture, of the source's time `moment`, to the file or virtual camera and to what is recorded."""
+        if self.sink:
+            self.sink.write(picture, moment - (self._first or 0.0))
+        try:
+            self._recorder.write(picture, moment)
+        except OutputError as e:  # a full disk ends the recording, not the session
+            self._recording_failed(e)
+        self._sent = time.monotonic()
 
     def _outgoing(self, composite: Composite) -> U8:
         """What every output gets of it: the composite, the background, or the frame, as the keys say."""
@@ -138,6 +149,18 @@ class Loop:
                 return False
             time.sleep(min(left, 0.01))
         return True
+
+    def _stalled(self, now: float) -> None:
+        """Nothing new for a while: of a live source the background is shown, and files get it as long as it lasts."""
+        status = STALLS[self.engine.waits_for]
+        if not self.source.live and self.engine.waits_for != "start":
+            return
+        if self.engine.waits_for != "frame":  # the notices of sources are printed as they come
+            self._say(status)
+        self._blank(self._notice() or status)
+        virtual = isinstance(self.sink, VirtualCamera)  # has been shown it already, and sends it on by itself
+        if self._now_out is not None and self._first is not None and not virtual and now - self._sent >= STALL:
+            self._send(self._now_out, now)
 
     def _blank(self, status: str) -> None:
         """Nothing but the background, in the window and for who reads a virtual camera."""
@@ -173,9 +196,14 @@ class Loop:
         """Print what went wrong, once each."""
         for trouble in (self.engine.model_error and f"showing the background only: {self.engine.model_error}",
                         self._notice(), self.pipeline.remark, self.pipeline.background.remark):  # fmt: skip
-            if trouble and str(trouble) not in self._said:
-                self._said.add(str(trouble))
-                self.console.print(str(trouble))
+            if trouble:
+                self._say(str(trouble))
+
+    def _say(self, text: str) -> None:
+        """Print it, the first time."""
+        if text not in self._said:
+            self._said.add(text)
+            self.console.print(text)
 
     def _sleep_unless_wanted(self) -> None:
         """Release the camera while nobody reads the virtual one and there is nothing else to run it for."""
@@ -193,6 +221,7 @@ class Loop:
         actions: dict[Event, Callable[[], None]] = {
             Event.BACKGROUND: lambda: self._change_background(before),
             Event.SMOOTHING: self._change_smoothing,
+            Event.EDGE: self._change_edge,
             Event.SNAPSHOT: self._snapshot,
             Event.RECORD: self._record,
         }
@@ -217,6 +246,10 @@ class Loop:
 
     def _change_smoothing(self) -> None:
         self.pipeline.smoothing = self.controls.settings.smoothing
+
+    def _change_edge(self) -> None:
+        settings = self.controls.settings
+        self.pipeline.edge, self.pipeline.feather = settings.edge, settings.feather
 
     def _snapshot(self) -> None:
         """The picture that goes out now, under a name that is not taken."""

@@ -24,6 +24,7 @@ BOLD_LINE = 24  # pixels of a line from which letters are bold
 DIM = 0.35  # of the picture's brightness that is left behind text
 EFFECT_OFF = "EFFECT OFF: your room is visible"
 PAUSED = "PAUSED: only the background is seen"
+INSET = "your room, only here"
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,12 @@ def draw_inset(picture: U8, frame_bgr: U8, top: int, margin: int) -> None:
     width = picture.shape[1] // 4
     height = max(1, min(round(width * frame_bgr.shape[0] / frame_bgr.shape[1]), picture.shape[0] // 3))
     left = picture.shape[1] - margin - width
-    picture[top : top + height, left : left + width] = cv2.resize(
-        frame_bgr, (width, height), interpolation=cv2.INTER_AREA
-    )
+    small = cv2.resize(frame_bgr, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    line = max(8, min(height // 4, 2 * width // len(INSET)))
+    while text_width(INSET, line) > width - line and line > 8:
+        line -= 1
+    draw_note(small, INSET, (line // 2, height - line - line // 2), line)
+    picture[top : top + height, left : left + width] = small
     cv2.rectangle(picture, (left, top), (left + width - 1, top + height - 1), WHITE, 1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import subprocess
 import sys
@@ -12,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.errors import OutputError
-
 TITLE = "rtseg"
 ESCAPE = 27
+LARGEST = (1280, 720)  # pixels, as a window opens
+SMALLEST = 360  # lines, as the preview is drawn (see overlay.py)
 PROBE = "import cv2; cv2.namedWindow('rtseg'); cv2.waitKey(1); cv2.destroyAllWindows()"
 PROBE_TIMEOUT = 20.0  # seconds
 
@@ -33,18 +35,39 @@ def display_problem() -> str | None:
         return f"the display does not answer (waited {PROBE_TIMEOUT:g} s)"
     if probe.returncode == 0:
         return None
+    if b"not implemented" in probe.stderr:
+        both = "opencv-python-headless opencv-python"
+        return f"this OpenCV has no windows; pip uninstall -y {both} && pip install opencv-python"
+    if not os.environ.get("DISPLAY"):
+        return "OpenCV's windows need X11, and here is Wayland alone; start XWayland"
     return f"the display can't be used (DISPLAY={os.environ.get('DISPLAY', '')})"
 
 
+def window_size(width: int, height: int) -> tuple[int, int]:
+    """How large the window opens for pictures of this size: their shape, on any screen, with text that can be read."""
+    scale = max(min(1.0, LARGEST[0] / width, LARGEST[1] / height), SMALLEST / height)
+    return round(width * scale), round(height * scale)
+
+
+def share_events() -> None:
+    """Load the system's libX11-xcb ahead of the one in OpenCV's wheel; before the first window.
+
+    The wheel brings libX11-xcb but not libX11, and Xlib's inner layout was changed in between: the wheel's
+    XSetEventQueueOwner, which tells Xlib to leave events to Qt, writes beside its mark. Xlib then takes events from
+    Qt as a window opens, and a window whose MapNotify or Expose is among them is never painted.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # where the system has none, there is nothing better than the wheel's
+            ctypes.CDLL("libX11-xcb.so.1", ctypes.RTLD_GLOBAL)
+
+
 class Window:
-    """A resizable window. Raises OutputError where there is no display."""
+    """A resizable window, for pictures of width x height. Look for a `display_problem` first: OpenCV would abort."""
 
     def __init__(self, width: int, height: int) -> None:
-        problem = display_problem()
-        if problem:
-            raise OutputError(f"no window: {problem}; use --no-window")
+        share_events()
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        cv2.resizeWindow(TITLE, width, height)
+        cv2.resizeWindow(TITLE, *window_size(width, height))
 
     def draw(self, picture_bgr: NDArray[np.uint8]) -> None:
         """Put a picture (uint8 HxWx3 BGR) in the window as it is; seen with the next `key`."""

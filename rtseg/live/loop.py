@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,6 +18,7 @@ from rtseg.errors import BackgroundError, OutputError, RtsegError
 from rtseg.frames import Source
 from rtseg.live.controls import Controls, Event
 from rtseg.live.engine import Composite, Engine
+from rtseg.live.journal import Journal
 from rtseg.live.overlay import Shown, preview
 from rtseg.live.reconnect import Reconnecting
 from rtseg.live.recorder import Recorder
@@ -61,15 +61,11 @@ class Loop:
     ) -> None:
         self.source, self.pipeline, self.engine, self.controls = source, pipeline, engine, controls
         self.sink, self.window, self.console = sink, window, console
-        self.frames = 0
-        self.started = time.monotonic()
+        self._journal = Journal(source, pipeline, engine, console)
         self._quit = False  # by the user
         self._recorder = Recorder((source.width, source.height), source.fps)
         self._first: float | None = None  # time of the first frame, shown at `_shown`
         self._shown = 0.0
-        self._recent: deque[float] = deque(maxlen=30)
-        self._latencies: deque[float] = deque(maxlen=3000)
-        self._said: set[str] = set()
         self._now_out: U8 | None = None  # what the outputs got last
         self._sent = 0.0  # monotonic seconds, when a file did
         self._composite: Composite | None = None
@@ -92,7 +88,7 @@ class Loop:
         while not self.engine.ended:
             composite = self.engine.get(timeout=TICK)
             now = time.monotonic()
-            self._report()
+            self._journal.report()
             if composite is None:
                 if not self._keys():
                     return
@@ -113,11 +109,8 @@ class Loop:
         self._send(self._now_out, composite.time)
         if self.window and not self.source.live and not self._wait_for(composite.time):
             return False
-        self.frames += 1
-        now = time.monotonic()
-        self._recent.append(now)
-        self._latencies.append(now - composite.captured)
-        self._draw(self._status(composite))
+        self._journal.shown(composite)
+        self._draw(self._journal.status(composite))
         return self._keys()
 
     def _send(self, picture: U8, moment: float) -> None:
@@ -156,8 +149,8 @@ class Loop:
         if not self.source.live and self.engine.waits_for != "start":
             return
         if self.engine.waits_for != "frame":  # the notices of sources are printed as they come
-            self._say(status)
-        self._blank(self._notice() or status)
+            self._journal.say(status)
+        self._blank(self._journal.notice or status)
         virtual = isinstance(self.sink, VirtualCamera)  # has been shown it already, and sends it on by itself
         if self._now_out is not None and self._first is not None and not virtual and now - self._sent >= STALL:
             self._send(self._now_out, now)
@@ -177,33 +170,6 @@ class Loop:
         if (made := self._composite) is not None:
             shown = replace(shown, frame_bgr=made.frame_bgr, alpha=made.alpha, timings=made.timings)
         self.window.draw(preview(shown, self.controls.settings))
-
-    def _status(self, composite: Composite) -> str:
-        spent = self._recent[-1] - self._recent[0]
-        parts = [f"{(len(self._recent) - 1) / spent if spent > 0 else 0.0:.1f} fps"]
-        if self.source.live:
-            parts.append(f"{self._latencies[-1] * 1e3:.0f} ms")
-        if self.engine.share < 1:
-            parts.append(f"network at {self.engine.share:.0%}")
-        if composite.hidden:
-            parts.append("background only")
-        return "  ".join([*parts, self._notice() or "? help"])
-
-    def _notice(self) -> str | None:
-        return getattr(self.source, "notice", None)
-
-    def _report(self) -> None:
-        """Print what went wrong, once each."""
-        for trouble in (self.engine.model_error and f"showing the background only: {self.engine.model_error}",
-                        self._notice(), self.pipeline.remark, self.pipeline.background.remark):  # fmt: skip
-            if trouble:
-                self._say(str(trouble))
-
-    def _say(self, text: str) -> None:
-        """Print it, the first time."""
-        if text not in self._said:
-            self._said.add(text)
-            self.console.print(text)
 
     def _sleep_unless_wanted(self) -> None:
         """Release the camera while nobody reads the virtual one and there is nothing else to run it for."""
@@ -233,7 +199,7 @@ class Loop:
             self._now_out = self._outgoing(self._composite)
             if isinstance(self.sink, VirtualCamera):
                 self.sink.hide(self._now_out)
-            self._draw(self._status(self._composite))
+            self._draw(self._journal.status(self._composite))
         self._quit = event is Event.QUIT
         return not self._quit
 
@@ -256,7 +222,9 @@ class Loop:
         if self._now_out is None:
             return
         try:
-            self.controls.say(f"saved {save_snapshot(self._now_out, Path(), datetime.now())}", time.monotonic())
+            path = save_snapshot(self._now_out, Path(), datetime.now())
+            self.console.print(f"saved {path.resolve()}")
+            self.controls.say(f"saved {path}", time.monotonic())
         except OutputError as e:
             self.controls.say(str(e), time.monotonic())
 
@@ -281,17 +249,12 @@ class Loop:
             self.console.print(f"wrote {path.resolve()}" if path else "recorded nothing: there was no frame")
 
     def summary(self, out: Path | None) -> str:
-        """The last line: frames, speed, latency, what was saved, and where the file is."""
-        if not self.frames:
-            if self._quit:
-                return "nothing was written: there was no frame yet"
+        """The last lines, see `Journal.summary`. Raises OutputError when there was no frame at all."""
+        if not self.frames and not self._quit:
             raise OutputError(f"{self.source.name} gave no frame that could be shown; nothing was written")
-        spent = max(1e-6, time.monotonic() - self.started)
-        whole = f" of {self.source.count}" if self._quit and not self.source.live and self.source.count else ""
-        line = f"{self.frames}{whole} frames in {spent:.1f} s ({self.frames / spent:.1f} fps)"
-        if self.source.live and self._latencies:
-            middle, high = np.percentile(self._latencies, (50, 95))
-            line += f", latency {middle * 1e3:.0f} ms (p95 {high * 1e3:.0f} ms)"
-        if self.pipeline.skipped:
-            line += f", {self.pipeline.skipped / max(1, self.pipeline.processed):.0%} of them without the network"
-        return line + (f"\nwrote {out.resolve()}" if out else "")
+        return self._journal.summary(out, cut_short=self._quit)
+
+    @property
+    def frames(self) -> int:
+        """How many were shown or written."""
+        return self._journal.frames

@@ -1,0 +1,83 @@
+"""What a session says of itself: what went wrong, the line in its window, and how it went."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from rtseg.frames import Source
+from rtseg.live.engine import Composite, Engine
+from rtseg.pipeline import Pipeline
+
+RECENT, KEPT = 30, 3000  # frames for the rate now, and for the latency of the session
+
+
+class Journal:
+    """Counts the frames that are shown or written, and prints each trouble once."""
+
+    def __init__(self, source: Source, pipeline: Pipeline, engine: Engine, console: Console) -> None:
+        self._source, self._pipeline, self._engine, self._console = source, pipeline, engine, console
+        self.frames = 0
+        self._started = time.monotonic()
+        self._recent: deque[float] = deque(maxlen=RECENT)
+        self._latencies: deque[float] = deque(maxlen=KEPT)
+        self._said: set[str] = set()
+
+    def shown(self, composite: Composite) -> None:
+        """Count a composite, that has just been shown."""
+        now = time.monotonic()
+        self.frames += 1
+        self._recent.append(now)
+        self._latencies.append(now - composite.captured)
+
+    def say(self, text: str) -> None:
+        """Print it, the first time."""
+        if text not in self._said:
+            self._said.add(text)
+            self._console.print(text)
+
+    def report(self) -> None:
+        """Print what went wrong."""
+        failed = self._engine.model_error
+        hidden = f"showing the background only: {failed}" if failed else None
+        for trouble in (hidden, self.notice, self._pipeline.remark, self._pipeline.background.remark):
+            if trouble:
+                self.say(trouble)
+
+    @property
+    def notice(self) -> str | None:
+        """What is the matter with the source."""
+        return getattr(self._source, "notice", None)
+
+    def status(self, composite: Composite) -> str:
+        """One short line on the composite that was shown last."""
+        if not self._recent:
+            return self.notice or "? help"
+        spent = self._recent[-1] - self._recent[0]
+        parts = [f"{(len(self._recent) - 1) / spent if spent > 0 else 0.0:.1f} fps"]
+        if self._source.live:
+            parts.append(f"{self._latencies[-1] * 1e3:.0f} ms")
+        if self._engine.share < 1:
+            parts.append(f"network at {self._engine.share:.0%}")
+        if composite.hidden:
+            parts.append("background only")
+        return "  ".join([*parts, self.notice or "? help"])
+
+    def summary(self, out: Path | None, *, cut_short: bool) -> str:
+        """Frames, speed, latency, what was saved, and where the file is. cut_short: ended by the user."""
+        if not self.frames:
+            return "nothing was written: there was no frame yet"
+        spent = max(1e-6, time.monotonic() - self._started)
+        whole = f" of {self._source.count}" if cut_short and not self._source.live and self._source.count else ""
+        line = f"{self.frames}{whole} frames in {spent:.1f} s ({self.frames / spent:.1f} fps)"
+        if self._source.live:
+            middle, high = np.percentile(self._latencies, (50, 95))
+            line += f", latency {middle * 1e3:.0f} ms (p95 {high * 1e3:.0f} ms)"
+        if self._pipeline.skipped:
+            share = self._pipeline.skipped / max(1, self._pipeline.processed)
+            line += f", {share:.0%} of them without the network"
+        return line + (f"\nwrote {out.resolve()}" if out else "")

@@ -1,0 +1,145 @@
+"""The capture loop's threads: newest frame only, none of a file lost, and the background when anything goes wrong."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from rtseg.errors import ModelError, ProviderError
+from rtseg.frames import Frame
+from rtseg.live import loop as loop_module
+from rtseg.live.engine import Reader
+from sessions import ROOM, Kept, Made, Seen, is_green, person, pipeline_that, play
+
+
+def test_files_never_drop_a_frame(console: Console) -> None:
+    seen = Seen()
+    loop = play(Made(50, live=False, fps=1000), pipeline_that(lambda _: np.float32(1)), seen, console)
+    assert loop.frames == 50
+    assert sum((i == ROOM).all() for i in seen.images) == 50
+
+
+def test_live_sources_keep_only_the_newest(console: Console) -> None:
+    def slow(_: int) -> np.ndarray:
+        time.sleep(0.05)
+        return np.float32(1)  # type: ignore[return-value]
+
+    loop = play(Made(100, live=True), pipeline_that(slow), Seen(), console)
+    assert 3 <= loop.frames < 60
+
+
+def test_newest_skips_what_nobody_took() -> None:
+    source = Made(200, live=True)
+    newest = iter(Reader(source))
+    next(newest)
+    while source.given < 20:
+        time.sleep(0.01)
+    assert next(newest).index >= 18  # the one before may be what lies there
+
+
+def test_background_first(console: Console) -> None:
+    seen = Seen()
+    play(Made(5, live=True), pipeline_that(lambda _: np.float32(1)), seen, console)
+    assert is_green(seen.images[0])
+
+
+def test_failing_inference_shows_the_background_only(console: Console) -> None:
+    """The model fails from the start, recovers, fails again: the room is seen only where it said person."""
+    seen = Seen()
+    pipeline = pipeline_that(lambda call: np.float32(0.0) if 20 <= call < 40 else None)
+    play(Made(60, live=True), pipeline, seen, console)
+    assert len(seen.images) > 10 and all(is_green(i) for i in seen.images)
+    assert any("background only" in t for t in seen.texts)
+    assert console.file.getvalue().count("made to fail") == 1  # type: ignore[attr-defined]
+
+
+def test_failing_inference_ends_a_file(console: Console) -> None:
+    seen = Seen()
+    with pytest.raises(ModelError, match="made to fail"):
+        play(Made(10, live=False), pipeline_that(lambda call: None if call == 4 else np.float32(0)), seen, console)
+    assert all(is_green(i) for i in seen.images)
+
+
+def test_hanging_inference_shows_the_background_only(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    monkeypatch.setattr(loop_module, "STALL", 0.15)
+    release = threading.Event()
+
+    def hang(call: int) -> np.ndarray:
+        if call == 3:
+            release.wait(5)
+        return np.float32(1)  # type: ignore[return-value]
+
+    class Patient(Seen):
+        def key(self) -> int | None:
+            return ord("q") if sum("does not answer" in text for text in self.texts) >= 3 else None
+
+    seen, kept = Patient(), Kept()
+    play(Made(400, live=True), pipeline_that(hang), seen, console, kept)
+    release.set()
+    assert 0 < sum(is_green(image) for image in kept.images) < len(kept.images)  # a file does not stand still either
+    assert is_green(seen.images[-1]) and "the model does not answer" in seen.texts[-1]
+    assert "the model does not answer" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_quitting_stops_everything(console: Console) -> None:
+    before = threading.active_count()
+    loop = play(Made(10**6, live=True), pipeline_that(lambda _: np.float32(0)), Seen(quit_after=10), console)
+    assert loop.frames < 20
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert threading.active_count() <= before
+
+
+def test_a_provider_that_was_asked_for_and_is_gone_ends_it(console: Console) -> None:
+    def gone(*_: object) -> np.ndarray:
+        raise ProviderError("--provider cuda: out of memory")
+
+    pipeline = pipeline_that(person)
+    pipeline.model.run = gone  # type: ignore[method-assign, assignment]
+    with pytest.raises(ProviderError, match="out of memory"):
+        play(Made(10**6, live=True), pipeline, Seen(), console)
+
+
+def test_too_much_work_lowers_the_network(console: Console) -> None:
+    def slow(_: int) -> np.ndarray:
+        time.sleep(0.02)
+        return np.float32(1)  # type: ignore[return-value]
+
+    seen = Seen(quit_after=60)
+    play(Made(10**6, live=True), pipeline_that(slow), seen, console, target_fps=100)
+    assert any("network at 75%" in text for text in seen.texts)
+
+
+def test_no_more_frames_are_worked_on_than_asked(console: Console) -> None:
+    class Counting(Made):
+        given = 0
+
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                self.given += 1
+                yield frame
+
+    source = Counting(10**6, live=True)
+    loop = play(source, pipeline_that(person), Seen(quit_after=20), console, fps=25)
+    assert loop.frames < source.given / 2
+
+
+def test_a_film_is_asked_for_its_moments_in_order(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Going back and forth would make it seek for every frame."""
+    pipeline = pipeline_that(person)
+    asked: list[float] = []
+    at = pipeline.background.at
+
+    def noted(seconds: float | None, width: int, height: int) -> np.ndarray:
+        assert seconds is not None, "a file's background goes by the file's time"
+        asked.append(seconds)
+        return at(seconds, width, height)
+
+    monkeypatch.setattr(pipeline.background, "at", noted)
+    play(Made(30, live=False, fps=1000), pipeline, Seen(), console)
+    moments = [x for x in asked if x]  # several ask for 0, as they start
+    assert len(moments) >= 29 and moments == sorted(moments)

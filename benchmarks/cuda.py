@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from rtseg.backgrounds.background import cover
 from rtseg.bench import PACKAGES, demo_frames, middle_and_p95, surroundings
 from rtseg.errors import BackgroundError
 from rtseg.files import ASSETS, write_json
@@ -35,6 +34,7 @@ from rtseg.models.fused import NO_PICTURE, FusedModel, FusedPath
 from rtseg.models.providers import cuda_problem
 from rtseg.models.session import Tuning, open_session
 from rtseg.pipeline import Pipeline
+from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_picture
 
 U8 = NDArray[np.uint8]
@@ -48,6 +48,7 @@ def plain_run(model: FusedModel, size: tuple[int, int], background: U8) -> Way:
     """The fused graph by session.run: everything, state and background included, crosses the bus each time."""
     width, height = model.size_for(*size, model.info.area)
     state = {
+        "edge": np.zeros(3, np.float32),
         "previous_alpha": np.zeros((1, 1, height, width), np.float32),
         "previous_grey": np.full((1, 1, height, width), NO_PICTURE, np.float32),
     }

@@ -14,7 +14,8 @@ from rtseg.models.model import Network
 from rtseg.pixels.blur import blurred_room
 from rtseg.pixels.colours import apart, rim_step
 from rtseg.pixels.composite import blend, full_alpha
-from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
+from rtseg.pixels.edge import PLAIN, Edge
+from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied, without_specks
 from rtseg.pixels.shrink import shrink
 
 U8 = NDArray[np.uint8]
@@ -38,6 +39,7 @@ class State:
     seen: F32 | None = None  # hxw, the last frame that the network saw
     rested: int = 0  # frames since then
     blur: float | None = None  # strength that was blurred by then; None before a background
+    controls: Edge = PLAIN  # of the edge by then
     step: U8 | None = None  # nxWx3, see colours.py
     room: U8 | None = None  # nxWx3, the blurred room
 
@@ -66,7 +68,7 @@ class CpuPath:
         nothing = np.zeros(size[::-1], np.float32)
         self._state = State(size=size, alpha=nothing, a=nothing, b=nothing)
 
-    def composite(self, frame_bgr: U8, background: U8 | None, blur: float, out: U8) -> None:
+    def composite(self, frame_bgr: U8, background: U8 | None, blur: float, out: U8, controls: Edge = PLAIN) -> None:
         """Write to `out` the person before the background or, where that is None, before the blurred room.
 
         frame_bgr, background, out: uint8 HxWx3 BGR, contiguous. Raises ModelError when there is no good alpha.
@@ -76,12 +78,13 @@ class CpuPath:
         small = shrink(frame_bgr, state.size)
         grey = grey_of(small)
         strength = blur if background is None else None
-        self.skipped = self.save_power and strength == state.blur and self._quiet(grey)
+        same = strength == state.blur and controls == state.controls
+        self.skipped = self.save_power and same and self._quiet(grey)
         if self.skipped:
             state.rested += 1
             marks += [perf_counter()] * (len(STAGES) - 1)
         else:
-            marks += self._look(small, grey, frame_bgr.shape[1], strength)
+            marks += self._look(small, grey, frame_bgr.shape[1], strength, controls)
         room = state.room if background is None else background
         assert room is not None
         blend(frame_bgr, room, state.a, state.b, out, state.step)
@@ -97,7 +100,7 @@ class CpuPath:
         moved = motion(grey, state.seen)
         return moved is not None and float(moved.max()) < QUIET
 
-    def _look(self, small: U8, grey: F32, width: int, blur: float | None) -> list[float]:
+    def _look(self, small: U8, grey: F32, width: int, blur: float | None, controls: Edge) -> list[float]:
         """Infer and fit the edge, and blur the room if asked; the times at which resize, infer, matte, room ended."""
         state = self._state
         moved = None if state.grey is None else motion(grey, state.grey)
@@ -108,8 +111,9 @@ class CpuPath:
         alpha = self.model.run(small, previous)
         marks.append(perf_counter())
         alpha = np.ascontiguousarray(alpha) if moved is None else steadied(alpha, state.alpha, moved)
-        state.a, state.b = fit_coefficients(grey, alpha)
-        person, room = apart(small, alpha)
+        shown = without_specks(alpha, controls.specks) if controls.specks else alpha
+        state.a, state.b = fit_coefficients(grey, shown, controls)
+        person, room = apart(small, shown)
         if blur is None:
             state.step = widened(rim_step(person, room), width, state.step)
         marks.append(perf_counter())
@@ -118,7 +122,8 @@ class CpuPath:
             state.step = None
             state.room = widened(blurred_room(room, blur), width, state.room)
         marks.append(perf_counter())
-        state.alpha, state.seen, state.rested, state.blur = alpha, grey, 0, blur
+        state.alpha, state.seen, state.rested = alpha, grey, 0
+        state.blur, state.controls = blur, controls
         return marks
 
     def forget(self) -> None:

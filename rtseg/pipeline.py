@@ -17,6 +17,7 @@ from rtseg.models.fused import FusedModel, FusedPath
 from rtseg.models.model import AREA_LIMITS, TIERS, Model
 from rtseg.models.networks import open_network
 from rtseg.pixels.buffers import BufferPool
+from rtseg.pixels.edge import Edge, Limited
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -40,6 +41,8 @@ class Pipeline:
     Raises:
         BackgroundError, ModelError, ProviderError: what was asked for can't be had.
     """
+
+    edge, feather, specks = Limited(), Limited(), Limited()  # see pixels/edge.py; from the next frame on
 
     def __init__(
         self,
@@ -114,12 +117,13 @@ class Pipeline:
             path.forget()
         frame_bgr = np.ascontiguousarray(frame_bgr)
         room = None if self.blur else self.background.at(seconds, *frame_bgr.shape[1::-1])
+        controls = Edge(self.edge, self.feather, self.specks)
         if isinstance(path, FusedPath):
-            out = path.composite(frame_bgr, room, self.blur or 0.0)
+            out = path.composite(frame_bgr, room, self.blur or 0.0, controls)
         else:
             out = self._pool.get(frame_bgr.shape)
             path.save_power = self.save_power
-            path.composite(frame_bgr, room, self.blur or 0.0, out)
+            path.composite(frame_bgr, room, self.blur or 0.0, out, controls)
             self.skipped += path.skipped
         self._frame, self._alpha = frame_bgr, None
         self.timings = path.timings
@@ -224,11 +228,13 @@ class Pipeline:
 
     def _path_for(self, frame_bgr: U8) -> CpuPath | FusedPath:
         """The path so far, or a fresh one for the first frame and after a change of size."""
-        if not isinstance(frame_bgr, np.ndarray) or frame_bgr.dtype != np.uint8 or frame_bgr.ndim != 3:
-            raise SourceError(f"frame is {describe(frame_bgr)}, expected uint8 (H, W, 3) BGR")
-        height, width, channels = frame_bgr.shape
-        if channels != 3 or not 2 <= min(height, width) <= max(height, width) <= MAX_SIDE:
-            raise SourceError(f"frame is {describe(frame_bgr)}, expected uint8 (H, W, 3) with sides 2..{MAX_SIDE}")
+        if not isinstance(frame_bgr, np.ndarray):
+            raise SourceError(f"frame is a {type(frame_bgr).__name__}, expected uint8 (H, W, 3) BGR")
+        height, width, *channels = frame_bgr.shape if frame_bgr.ndim > 1 else (0, 0)
+        fits = frame_bgr.dtype == np.uint8 and channels == [3]
+        if not fits or not 2 <= min(height, width) <= max(height, width) <= MAX_SIDE:
+            found = f"{frame_bgr.dtype} {frame_bgr.shape}"
+            raise SourceError(f"frame is {found}, expected uint8 (H, W, 3) BGR with sides 2..{MAX_SIDE}")
         if self._path is None or self._size != frame_bgr.shape:
             way = FusedPath if isinstance(self.model, FusedModel) else CpuPath
             self._path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
@@ -241,8 +247,3 @@ def opened(background: str | Path | U8 | None, blur: float | None) -> tuple[floa
     if background is None:
         return check_blur(DEFAULT_BLUR if blur is None else blur), open_background(HIDDEN)
     return None, open_background(background, blur)
-
-
-def describe(value: object) -> str:
-    """Type and shape of what should have been a frame."""
-    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"

@@ -72,6 +72,9 @@ class Fingers:
         ("i", {"inset": True}, None),
         ("t", {"timings": True}, None),
         ("s", {"smoothing": False}, Event.SMOOTHING),
+        (".", {"edge": 0.1}, Event.EDGE),
+        (",", {"edge": -0.1}, Event.EDGE),
+        ("f", {"feather": 0.25}, Event.EDGE),
         ("r", {"recording": True}, Event.RECORD),
         ("b", {"paused": True}, None),
         (" ", {"paused": True}, None),
@@ -86,7 +89,7 @@ def test_a_key_changes_one_thing(key: str, change: dict[str, object], event: Eve
     fingers = Fingers()
     assert fingers.press(key) == [event]
     assert fingers.settings == replace(Settings(), **change)  # type: ignore[arg-type]
-    if key not in "+=-":
+    if key not in "+=-,.f":
         fingers.press(key)
         assert fingers.settings == Settings()
 
@@ -114,6 +117,31 @@ def test_blur_goes_up_and_down_within_its_limits() -> None:
     assert seen[:3] == [35, 40, 45] and seen[-1] == 100 and "no more" in str(fingers.message)
     fingers.press("-" * 30)
     assert fingers.settings.blur == 1 and "no less" in str(fingers.message)
+
+
+def test_the_edge_goes_in_tenths_within_its_limits_also_held_down() -> None:
+    fingers = Fingers(Settings(edge=0.25), "--edge", "0.25")
+    seen = []
+    for _ in range(9):
+        fingers.tap(".", HELD / 3)
+        seen.append(fingers.settings.edge)
+    assert seen[:2] == [0.3, 0.4] and seen[-1] == 1 and fingers.message == "edge 1: no more"
+    assert fingers.press("." + "," * 10)[::9] == [None, Event.EDGE]
+    assert (fingers.settings.edge, fingers.message) == (0, "edge 0")
+    assert "--edge" not in fingers.controls.command_line()
+    fingers.press("," * 20)
+    assert fingers.settings.edge == -1 and fingers.message == "edge -1: no less"
+    assert call(*shlex.split(fingers.controls.command_line())[2:]).values["edge"] == -1
+
+
+def test_feather_goes_round() -> None:
+    fingers = Fingers(Settings(feather=0.6), "--feather", "0.6")
+    seen = []
+    for _ in range(4):
+        assert fingers.press("f") == [Event.EDGE]
+        seen.append((fingers.settings.feather, fingers.message))
+    assert seen == [(0.75, "feather 0.75"), (1, "feather 1"), (0, "feather off"), (0.25, "feather 0.25")]
+    assert fingers.controls.command_line().endswith(" --feather 0.25")
 
 
 def test_a_picture_can_be_blurred_and_sharp_again_but_no_colour() -> None:

@@ -72,6 +72,19 @@ def test_files_that_differ_are_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_is_deaf_to_the_edge_is_refused(
+    made: Exported, frames: list[U8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = onnx.load(made.path)
+    deaf.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(3, np.float32), "silence"))
+    for node in deaf.graph.node:
+        node.input[:] = ["silence" if name == "edge" else name for name in node.input]
+    monkeypatch.setattr(exporter, "fused_graph", lambda *_: deaf)
+    effect = FusedModel(made.path, provider="cpu").effect
+    with pytest.raises(ExportError, match=r"their alphas by 0\.0"):
+        export(CHECKPOINT, tmp_path / "x.onnx", "fp16", frames, area=8192, effect=effect)
+
+
 def test_names() -> None:
     assert default_name(CHECKPOINT, "fp16", None, "picture") == "fast-fused.onnx"
     assert default_name(CHECKPOINT, "fp32", (288, 160), "blur") == "fast-fused-blur-fp32-160x288.onnx"

@@ -10,10 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from rtseg import Pipeline
-from rtseg.backgrounds.background import cover
 from rtseg.errors import BackgroundError, ModelError, ProviderError
 from rtseg.files import ASSETS
 from rtseg.models.fused import FusedModel, FusedPath
+from rtseg.pixels.edge import Edge
+from rtseg.pixels.geometry import cover
 from rtseg_export.export import export
 from rtseg_export.frames import demo_frames as demo
 
@@ -51,6 +52,22 @@ def test_composites_are_those_of_the_other_way(
     assert 0.1 < plain.alpha.mean() < 0.9
 
 
+@pytest.mark.parametrize("effect", ["picture", "blur"])
+def test_the_edge_is_set_as_the_other_way_does(effect: str, demo_frames: list[U8], plain_model: Path) -> None:
+    """What is set makes much more of a difference than the way does."""
+    frame = np.full_like(demo_frames[0], 128)
+    frame[202:, 180:460] = cv2.resize(demo_frames[0], (280, 158))  # somebody of 4.5 % of the picture
+    alphas, composites = [], []
+    for values in ((0, 0, 0), (0.8, 0, 0), (-0.8, 0, 0), (0, 0.6, 0), (0, 0, 5), (0.5, 0.25, 5)):
+        for pipeline in both(effect, plain_model):
+            pipeline.edge, pipeline.feather, pipeline.specks = values
+            composites.append(pipeline(frame).astype(int))
+            alphas.append(pipeline.alpha)
+        for pictures in (alphas, composites):
+            ways = np.abs(pictures[-1] - pictures[-2]).mean() - np.abs(pictures[1] - pictures[0]).mean()
+            assert len(pictures) == 2 or ways < 0.35 * np.abs(pictures[-1] - pictures[1]).mean(), values
+
+
 def test_a_cut_and_a_reset_forget_the_state(demo_frames: list[U8]) -> None:
     fused = Pipeline(background="beach.jpg", model=FILES["picture"], provider="cpu", threads=1)
     first = fused(demo_frames[0])
@@ -86,8 +103,21 @@ def test_a_graph_of_one_size_gives_the_same(demo_frames: list[U8]) -> None:
     free, fixed = (FusedPath(model, width, height, 20480, capture=capture) for capture in (False, True))
     assert fixed.remark is None
     for frame in demo_frames[:3]:
-        first, second = (path.composite(frame, room, 0).astype(int) for path in (free, fixed))
-        assert np.abs(first - second).max() <= 1
+        for controls in (Edge(), Edge(0.5, 0.5, 1.0)):
+            first, second = (path.composite(frame, room, 0, controls).astype(int) for path in (free, fixed))
+            assert np.abs(first - second).max() <= 1
+
+
+def test_a_file_from_before_is_named_with_its_cure(tmp_path: Path) -> None:
+    model = onnx.load(FILES["blur"])
+    (edge,) = [i for i in model.graph.input if i.name == "edge"]
+    model.graph.input.remove(edge)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(3, np.float32), "edge"))
+    onnx.save(model, tmp_path / "old.onnx")
+    with pytest.raises(
+        ModelError, match=r"old\.onnx is from before .* export it again: rtseg export .* --fused --blur"
+    ):
+        Pipeline(blur=20, model=tmp_path / "old.onnx", provider="cpu")
 
 
 def ruined(tmp_path: Path, value: float) -> Path:

@@ -19,7 +19,21 @@ from rtseg.pixels.blur import BLUR_HEIGHT, FILLER
 from rtseg.pixels.colours import NEAR
 from rtseg.pixels.filters import RADIUS
 from rtseg.pixels.geometry import STRIDE
-from rtseg.pixels.matte import AROUND, CUT, DOUBT, EPS, HIGH, LOW, MOVED, STEADY, STILL
+from rtseg.pixels.matte import (
+    AROUND,
+    COARSE,
+    CUT,
+    DOUBT,
+    EPS,
+    FARTHEST,
+    LOW,
+    MOVED,
+    REACH,
+    SHIFT,
+    STEADY,
+    STILL,
+    STRETCH,
+)
 from rtseg_export.graph import MAX_SIDE, trace
 
 LUMA = (0.114, 0.587, 0.299)  # Rec. 601 of B, G, R
@@ -31,8 +45,9 @@ LEAST_SIGMA = 0.3  # pixels there: next to no blur
 class Fused(nn.Module):
     """Base of both graphs. State: what the network said of the last frame, and that frame in grey.
 
-    Inputs: frame_bgr uint8 1xHxWx3; the effect's own; previous_alpha and previous_grey float32 1x1xhxw, h and w the
-    network's size (any multiples of 32). A previous_grey far from 0..1, such as all 9, makes this the first frame.
+    Inputs: frame_bgr uint8 1xHxWx3; the effect's own; edge float32 3, see rtseg/pixels/edge.py; previous_alpha and
+    previous_grey float32 1x1xhxw, h and w the network's size (any multiples of 32). A previous_grey far from 0..1,
+    such as all 9, makes this the first frame.
 
     Outputs: composite uint8 1xHxWx3; alpha and grey, the next frame's state; a and b float32 1x1xhxw, the edge
     filter's coefficients (alpha at frame size is clip(a * grey + b), both upsampled linearly); extent float32 3,
@@ -64,49 +79,50 @@ class Fused(nn.Module):
         return small, grey, alpha + held * change
 
     def blend(
-        self, frame_bgr: Tensor, frame: Tensor, room: Tensor, grey: Tensor, alpha: Tensor, step: Tensor | None
-    ) -> tuple[Tensor, ...]:
-        """(composite, a, b), see rtseg/pixels/composite.py.
+        self, frame_bgr: Tensor, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None
+    ) -> Tensor:
+        """The composite, see rtseg/pixels/composite.py.
 
         frame_bgr: uint8 1xHxWx3; frame: the same as float32 1x3xHxW; room: 1xHxWx3 in 0..255;
-        step: of `rim_step`, or None.
+        fitted: of `fit`; step: of `rim_step`, or None.
         """
-        a, b = fit(grey, alpha)
-        both = enlarged(torch.cat([a, b], 1), frame)
+        both = enlarged(torch.cat(fitted, 1), frame)
         full = ((frame * self.luma).sum(1, keepdim=True) * both[:, :1] + both[:, 1:]).clamp(0, 1)
         share = full.permute(0, 2, 3, 1)
         person = frame_bgr.float()
         if step is not None:
             person = (person + (1 - share) * enlarged(step, frame).permute(0, 2, 3, 1)).clamp(0, 255)
         composite = room + share * (person - room)
-        return composite.round().clamp(0, 255).to(torch.uint8), a, b
+        return composite.round().clamp(0, 255).to(torch.uint8)
 
 
 class FusedPicture(Fused):
     """The person before `background`, uint8 1xHxWx3 of the frame's size."""
 
     def forward(
-        self, frame_bgr: Tensor, background: Tensor, previous_alpha: Tensor, previous_grey: Tensor
+        self, frame_bgr: Tensor, background: Tensor, edge: Tensor, previous_alpha: Tensor, previous_grey: Tensor
     ) -> tuple[Tensor, ...]:
         frame = frame_bgr.permute(0, 3, 1, 2).float()
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
-        step = rim_step(*apart(small, alpha))
-        composite, a, b = self.blend(frame_bgr, frame, background.float(), grey, alpha, step)
-        return composite, alpha, grey, a, b, extent(alpha)
+        shown = without_specks(alpha, edge[2])
+        fitted, step = fit(grey, shown, edge), rim_step(*apart(small, shown))
+        composite = self.blend(frame_bgr, frame, background.float(), fitted, step)
+        return composite, alpha, grey, *fitted, extent(alpha)
 
 
 class FusedBlur(Fused):
     """The person before the room, blurred with strength `blur`, float32 of no dimensions, 1..100."""
 
     def forward(
-        self, frame_bgr: Tensor, blur: Tensor, previous_alpha: Tensor, previous_grey: Tensor
+        self, frame_bgr: Tensor, blur: Tensor, edge: Tensor, previous_alpha: Tensor, previous_grey: Tensor
     ) -> tuple[Tensor, ...]:
         frame = frame_bgr.permute(0, 3, 1, 2).float()
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
-        _, room = apart(small, alpha)
+        shown = without_specks(alpha, edge[2])
+        fitted, (_, room) = fit(grey, shown, edge), apart(small, shown)
         blurred = enlarged(blurred_room(room, blur), frame).permute(0, 2, 3, 1)
-        composite, a, b = self.blend(frame_bgr, frame, blurred, grey, alpha, None)
-        return composite, alpha, grey, a, b, extent(alpha)
+        composite = self.blend(frame_bgr, frame, blurred, fitted, None)
+        return composite, alpha, grey, *fitted, extent(alpha)
 
 
 GRAPHS = {"picture": FusedPicture, "blur": FusedBlur}
@@ -124,13 +140,21 @@ def fused_graph(net: nn.Module, effect: str, static: tuple[int, int] | None = No
         "frame_bgr": frame,
         "background": frame.clone(),  # the same tensor twice would become one input
         "blur": torch.tensor(20.0),
+        "edge": torch.zeros(3),
         "previous_alpha": torch.zeros(1, 1, high, wide),
         "previous_grey": torch.full((1, 1, high, wide), NO_PICTURE),
     }
     sides = {1: Dim("height", min=2, max=MAX_FRAME), 2: Dim("width", min=2, max=MAX_FRAME)}
     h, w = (STRIDE * Dim(name, min=1, max=MAX_SIDE // STRIDE) for name in ("h", "w"))
     network = {} if static else {2: h, 3: w}
-    free = {"frame_bgr": sides, "background": sides, "blur": {}, "previous_alpha": network, "previous_grey": network}
+    free = {
+        "frame_bgr": sides,
+        "background": sides,
+        "blur": {},
+        "edge": {},
+        "previous_alpha": network,
+        "previous_grey": network,
+    }
     names = list(INPUTS[effect])
     inputs = {name: examples[name] for name in names}
     return trace(GRAPHS[effect](net), inputs, OUTPUTS, {name: free[name] for name in names})
@@ -154,22 +178,36 @@ def gaussian(sigma: Tensor, radius: int) -> Tensor:
 
 
 def convolved(x: Tensor, kernel: Tensor, border: str) -> Tensor:
-    """Each channel of NxCxHxW with a kernel in both directions."""
+    """Each channel of NxCxHxW with a kernel in both directions. border: as `mode` of F.pad."""
     radius, channels = kernel.shape[0] // 2, x.shape[1]
     x = F.pad(x, (radius,) * 4, mode=border)
     x = F.conv2d(x, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
     return F.conv2d(x, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
 
 
-def fit(grey: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+def fit(grey: Tensor, alpha: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
     """rtseg.matte.fit_coefficients (fast guided filter, He & Sun 2015), both 1x1xhxw."""
     mean_i, mean_p = box(grey, RADIUS), box(alpha, RADIUS)
     variance = box(grey * grey, RADIUS) - mean_i * mean_i
     covariance = box(grey * alpha, RADIUS) - mean_i * mean_p
     a = covariance / (variance + EPS)
     b = mean_p - a * mean_i
-    stretch = 1 / (HIGH - LOW)
-    return box(a, RADIUS) * stretch, (box(b, RADIUS) - LOW) * stretch
+    low, share = LOW - SHIFT * edge[0], edge[1].sqrt()
+    a, b = box(a, RADIUS) * STRETCH, (box(b, RADIUS) - low) * STRETCH
+    smooth = box(box(((alpha - low) * STRETCH).clamp(0, 1), RADIUS), RADIUS)
+    return a * (1 - share), b + share * (smooth - b)
+
+
+def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
+    """rtseg.matte.without_specks, 1x1xhxw; alpha as it is at 0 percent."""
+    person = ((F.avg_pool2d(alpha, COARSE) - LOW) * STRETCH).clamp(0, 1)
+    squares = (0 * person + 1).sum()  # counted where the picture is: a shape would have to come from the host
+    least = squares * percent / 100
+    reach = (REACH / 2 * least.sqrt()).clamp(max=FARTHEST)
+    distance = torch.arange(-FARTHEST, FARTHEST + 1, dtype=torch.float32).abs()
+    count = convolved(person, (reach + 0.5 - distance).clamp(0, 1), "constant")
+    kept = (2 * (count - least) / least.clamp(min=1e-6) + 1).clamp(0, 1)
+    return alpha * F.interpolate(kept, size=alpha.shape[2:], mode="bilinear", align_corners=False)
 
 
 def enlarged(x: Tensor, frame: Tensor) -> Tensor:

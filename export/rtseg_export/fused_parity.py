@@ -13,15 +13,20 @@ from torch import nn
 from rtseg.errors import ExportError, ModelError
 from rtseg.models.fused import NO_PICTURE, FusedModel, FusedPath
 from rtseg.models.providers import cuda_problem
+from rtseg.pixels.composite import full_alpha
+from rtseg.pixels.edge import PLAIN, Edge
 from rtseg_export.compare import fit, one_thread
 from rtseg_export.fused import Fused, FusedPicture
 from rtseg_export.parity import Difference, Parity, Tolerance, difference
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+Wanted = tuple[U8, F32, F32]
 SCALE = 3  # the frame's side over the network's
 LEVELS = 1.0  # mean difference of composites, of 255, from which a file is refused
+EDGE_ERROR = 5e-3  # mean difference of the alphas at the frame's size, from which a file is refused
 STRENGTH = 20.0  # of the blur
+EDGES = (Edge(0.5, 0.5, 1.0), PLAIN)  # of the frames in turn
 
 
 def check_fused(
@@ -41,7 +46,7 @@ def check_fused(
         sequence = [fit(frame, (SCALE * size[0], SCALE * size[1])) for frame in frames]
         room = np.ascontiguousarray(sequence[0][::-1])
         expected = list(in_torch(graph, sequence, room, size))
-        if not all(np.isfinite(alpha).all() for _, alpha in expected):
+        if not all(np.isfinite(alpha).all() for _, alpha, _ in expected):
             raise ExportError("the checkpoint gives NaN or Inf in torch already; its weights are damaged")
         for provider, model in models.items():
             path = FusedPath(model, SCALE * size[0], SCALE * size[1], size[0] * size[1])
@@ -49,31 +54,35 @@ def check_fused(
     return Parity(differences, tolerance)
 
 
-def in_torch(graph: nn.Module, sequence: Sequence[U8], room: U8, size: tuple[int, int]) -> Iterator[tuple[U8, F32]]:
-    """(composite uint8 HxWx3, alpha float32 hxw) of each frame, the state fed back."""
+def in_torch(graph: nn.Module, sequence: Sequence[U8], room: U8, size: tuple[int, int]) -> Iterator[Wanted]:
+    """(composite uint8 HxWx3, alpha float32 hxw, alpha float32 HxW) of each frame, the state fed back."""
     graph = graph.eval()
     alpha, grey = torch.zeros(1, 1, *size[::-1]), torch.full((1, 1, *size[::-1]), NO_PICTURE)
     second = torch.from_numpy(room)[None] if isinstance(graph, FusedPicture) else torch.tensor(STRENGTH)
-    for frame_bgr in sequence:
+    for number, frame_bgr in enumerate(sequence):
+        edge = torch.tensor(EDGES[number % len(EDGES)])
         with torch.inference_mode(), one_thread():
-            composite, alpha, grey, *_ = graph(torch.from_numpy(frame_bgr)[None], second, alpha, grey)
-        yield composite[0].numpy(), alpha[0, 0].numpy()
+            composite, alpha, grey, a, b, _ = graph(torch.from_numpy(frame_bgr)[None], second, edge, alpha, grey)
+        full = np.empty(frame_bgr.shape[:2], np.float32)
+        full_alpha(frame_bgr, a[0, 0].numpy(), b[0, 0].numpy(), full)
+        yield composite[0].numpy(), alpha[0, 0].numpy(), full
 
 
 def beside(
-    name: str, path: FusedPath, sequence: Sequence[U8], room: U8, expected: Sequence[tuple[U8, F32]]
+    name: str, path: FusedPath, sequence: Sequence[U8], room: U8, expected: Sequence[Wanted]
 ) -> list[Difference]:
     """The file's difference on each frame; ends with the first that has no usable alpha or another composite."""
     result: list[Difference] = []
-    for number, (frame_bgr, (picture, wanted)) in enumerate(zip(sequence, expected, strict=True)):
+    for number, (frame_bgr, (picture, wanted, full)) in enumerate(zip(sequence, expected, strict=True)):
         try:
-            composite = path.composite(frame_bgr, room, STRENGTH)
+            composite = path.composite(frame_bgr, room, STRENGTH, EDGES[number % len(EDGES)])
         except ModelError as e:
             result.append(Difference(name, path.size, number, np.inf, np.inf, 1.0, 0.0, str(e)))
             break
         levels = float(np.abs(composite.astype(np.int16) - picture).mean())
-        if levels > LEVELS:
-            note = f"composites differ by {levels:.1f} of 255 on average"
+        error = float(np.abs(path.alpha(frame_bgr) - full).mean())
+        if levels > LEVELS or error > EDGE_ERROR:
+            note = f"composites differ by {levels:.1f} of 255 on average, their alphas by {error:.1g}"
             result.append(Difference(name, path.size, number, np.inf, np.inf, 1.0, 0.0, note))
             break
         result.append(difference(name, path.size, number, path.network_alpha, wanted))

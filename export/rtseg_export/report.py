@@ -62,7 +62,7 @@ def report(made: Exported, frame_bgr: U8, seconds: float = SECONDS) -> Report:
     command = f"rtseg cam --model {made.path}"
     if isinstance(model, FusedModel):
         frame = (1, FRAME[1], FRAME[0], 3)
-        shapes |= {"frame_bgr": frame, "previous_grey": (1, 1, h, w)}
+        shapes |= {"frame_bgr": frame, "edge": (3,), "previous_grey": (1, 1, h, w)}
         shapes |= {"background": frame} if model.effect == "picture" else {"blur": ()}
         command += " --bg beach.jpg" if model.effect == "picture" else " --blur 20"
     return Report(

@@ -17,6 +17,8 @@ HELP = (
     ("q Esc", "quit"),
     ("m", "mirror the preview"),
     ("+ -", "more or less blur"),
+    (", .", "less or more is kept at the edge"),
+    ("f", "feather: a softer edge"),
     ("[ ]", "previous or next background"),
     ("b space", "pause: only the background"),
     ("e Enter", "effect off, which shows your room"),
@@ -30,12 +32,14 @@ HELP = (
 )
 COLOURS = ("#00ff00", "#ffffff", "#262626")
 STRENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100)  # of blur, one key press apart
+EDGES = tuple(k / 10 for k in range(-10, 11))
+FEATHERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MESSAGE_TIME = 2.0  # seconds
 CONFIRM_TIME = 3.0  # seconds within which Enter has to follow e: a key of its own, which no e held down can give
 HELD = 0.12  # seconds; what comes again sooner is the keyboard repeating a key that is held down
 LONG_HELD = 1.0  # seconds, longer than any keyboard waits before it repeats: for keys that must not undo themselves
 NEVER_UNDONE = "b r"  # pause, which would show the person again, and record
-REPEATS = "+=-_[]"  # keys that may be held down
+REPEATS = "+=-_[],."  # keys that may be held down
 
 
 class Event(Enum):
@@ -44,6 +48,7 @@ class Event(Enum):
     QUIT = auto()
     BACKGROUND = auto()  # settings.background or settings.blur changed
     SMOOTHING = auto()
+    EDGE = auto()  # settings.edge or settings.feather changed
     SNAPSHOT = auto()
     RECORD = auto()  # settings.recording says whether to start or to stop
 
@@ -55,6 +60,12 @@ def choices(background: str | None) -> list[str]:
         files = [p for p in folder.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file()]
         return [str(p) for p in sorted(files, key=lambda p: (p.name.lower(), p.name)) if p.name[0] != "."]
     return list(dict.fromkeys([background or "blur", *shipped_backgrounds(), *COLOURS, "blur"]))
+
+
+def next_step(steps: Sequence[float], value: float, by: int) -> float | None:
+    """The nearest of the steps (in rising order) above the value, or below it; None at the end."""
+    further = [x for x in steps if (x > value if by > 0 else x < value)]
+    return (further[0] if by > 0 else further[-1]) if further else None
 
 
 def is_colour(background: str | None) -> bool:
@@ -87,6 +98,9 @@ class Controls:
             **dict.fromkeys("q\x1b", lambda now: Event.QUIT),
             **dict.fromkeys("+=", lambda now: self._blur(+1, now)),
             **dict.fromkeys("-_", lambda now: self._blur(-1, now)),
+            ",": lambda now: self._edge(-1, now),
+            ".": lambda now: self._edge(+1, now),
+            "f": self._feather,
             "[": lambda now: self._step(-1, now),
             "]": lambda now: self._step(+1, now),
             "e": self._effect,
@@ -142,7 +156,8 @@ class Controls:
         """The command with what the keys have made of it."""
         s = self.settings
         blur = None if s.background is None and s.blur == DEFAULT_BLUR else s.blur
-        return self._call.changed(bg=s.background, blur=blur, mirror=s.mirror, smoothing=s.smoothing)
+        edge = {"edge": s.edge, "feather": s.feather}
+        return self._call.changed(bg=s.background, blur=blur, mirror=s.mirror, smoothing=s.smoothing, **edge)
 
     def command_line(self) -> str:
         """What to type to get the present settings from the start."""
@@ -194,8 +209,7 @@ class Controls:
             self.say("a colour has no blur", now)
             return None
         strength = self.settings.blur or (DEFAULT_BLUR if background is None else 0.0)
-        further = [x for x in STRENGTHS if (x > strength if by > 0 else x < strength)]
-        new = (further[0] if by > 0 else further[-1]) if further else None
+        new = next_step(STRENGTHS, strength, by)
         if new is None and (by > 0 or background is None or not strength):
             self.say(f"blur {strength:g}: {'no more' if by > 0 else 'no less'}", now)
             return None
@@ -203,6 +217,21 @@ class Controls:
         self._blurs[background is None] = self.settings.blur
         self.say("blur off" if new is None else f"blur {new}", now)
         return Event.BACKGROUND
+
+    def _edge(self, by: int, now: float) -> Event | None:
+        new = next_step(EDGES, self.settings.edge, by)
+        if new is None:
+            self.say(f"edge {self.settings.edge:g}: {'no more' if by > 0 else 'no less'}", now)
+            return None
+        self._change(edge=new)
+        self.say(f"edge {new:g}", now)
+        return Event.EDGE
+
+    def _feather(self, now: float) -> Event:
+        new = next_step(FEATHERS, self.settings.feather, +1) or 0.0  # after the softest the sharpest
+        self._change(feather=new)
+        self.say(f"feather {new:g}" if new else "feather off", now)
+        return Event.EDGE
 
     def _step(self, by: int, now: float) -> Event | None:
         usable = [i for i, name in enumerate(self._backgrounds) if name not in self._refused or i == self._index]

@@ -19,6 +19,8 @@ class Settings:
     blur: float | None = None  # strength 1..100; None for a sharp background, or the room at the default
     mirror: bool = False
     smoothing: bool = True
+    edge: float = 0.0  # -1..1, and
+    feather: float = 0.0  # 0..1: see pixels/edge.py
     effect: bool = True  # False shows the real room, in the window and in every output
     paused: bool = False  # nothing but the background
     recording: bool = False

@@ -19,15 +19,16 @@ from rtseg.errors import BackgroundError, ModelError
 from rtseg.models.model import ModelInfo, find_model
 from rtseg.models.session import Session, Tuning, open_session, plain
 from rtseg.pixels.composite import full_alpha
+from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.geometry import network_size
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 STAGES = ("upload", "run", "download")
-STATE = {"previous_alpha": "tensor(float)", "previous_grey": "tensor(float)"}
+LAST = dict.fromkeys(("edge", "previous_alpha", "previous_grey"), "tensor(float)")
 INPUTS = {
-    "picture": {"frame_bgr": "tensor(uint8)", "background": "tensor(uint8)", **STATE},
-    "blur": {"frame_bgr": "tensor(uint8)", "blur": "tensor(float)", **STATE},
+    "picture": {"frame_bgr": "tensor(uint8)", "background": "tensor(uint8)", **LAST},
+    "blur": {"frame_bgr": "tensor(uint8)", "blur": "tensor(float)", **LAST},
 }
 OUTPUTS = ["composite", "alpha", "grey", "a", "b", "extent"]
 NO_PICTURE = 9.0  # grey that no frame has: the graph takes what follows for another scene
@@ -52,6 +53,9 @@ class FusedModel:
         self.fallback_reason = self.session.fallback_reason
         self.info = ModelInfo.read(self.session.ort.get_modelmeta().custom_metadata_map, self.path)
         inputs = {i.name: i.type for i in self.session.ort.get_inputs()}
+        if "edge" not in inputs and self.fits(self.session):
+            cure = "rtseg export CHECKPOINT --fused" + (" --blur" if "blur" in inputs else "")
+            raise ModelError(f"{self.path} is from before the edge could be set; export it again: {cure}")
         effects = [effect for effect, wanted in INPUTS.items() if inputs == wanted]
         if not effects or [o.name for o in self.session.ort.get_outputs()] != OUTPUTS:
             raise ModelError(f"{self.path} takes {inputs}; a fused model takes {INPUTS['picture']}")
@@ -105,6 +109,7 @@ class FusedPath:
         self.size = model.size_for(width, height, area)
         self._shape = (1, height, width, 3)
         self._given: object = None  # the background or strength that the device has
+        self._controls = PLAIN  # those of the edge
         self.remark: str | None = None  # why the graph could not be captured
         if capture is None:
             capture = model.provider == "cuda"
@@ -161,22 +166,23 @@ class FusedPath:
         second = "background" if self.model.effect == "picture" else "blur"
         self._second = empty(self._shape, np.uint8) if second == "background" else empty(())
         states = [{"alpha": empty(small), "grey": empty(small)} for _ in range(2)]
-        edge = {"a": empty(small), "b": empty(small)}
+        self._edge, self._controls = empty((len(PLAIN),)), PLAIN
+        fitted = {"a": empty(small), "b": empty(small)}
         self._turns = []
         for number, (before, after) in enumerate((states, states[::-1]), start=1):
             inputs = {f"previous_{name}": value for name, value in before.items()}
-            outputs = {"composite": composite, "extent": extent, **after, **edge}
+            outputs = {"composite": composite, "extent": extent, **after, **fitted}
             options = ort.RunOptions()
             options.add_run_config_entry("gpu_graph_id", str(number))
             turn = Turn(self._session.io_binding(), options, inputs, outputs)
-            for name, value in {"frame_bgr": self._frame, second: self._second, **inputs}.items():
+            for name, value in {"frame_bgr": self._frame, second: self._second, "edge": self._edge, **inputs}.items():
                 turn.binding.bind_ortvalue_input(name, value)
             for name, value in outputs.items():
                 turn.binding.bind_ortvalue_output(name, value)
             self._turns.append(turn)
         self.forget()
 
-    def composite(self, frame_bgr: U8, background: U8 | None, blur: float) -> U8:
+    def composite(self, frame_bgr: U8, background: U8 | None, blur: float, controls: Edge = PLAIN) -> U8:
         """The person before the background or the blurred room, by what the file was made for; uint8 HxWx3 BGR.
 
         frame_bgr, background: uint8 HxWx3 BGR, contiguous. Raises ModelError when there is no good alpha.
@@ -185,7 +191,7 @@ class FusedPath:
         turn = self._turns[self._turn]
         try:
             self._frame.update_inplace(frame_bgr[None])
-            self._send(background, blur)
+            self._send(background, blur, controls)
             marks.append(perf_counter())
             self._session.run_with_iobinding(turn.binding, turn.options)
             marks.append(perf_counter())
@@ -203,8 +209,11 @@ class FusedPath:
         self.timings = {s: 1e3 * (t1 - t0) for s, t0, t1 in zip(STAGES, marks, marks[1:], strict=False)}
         return out
 
-    def _send(self, background: U8 | None, blur: float) -> None:
-        """The background or the strength, if it is another than before."""
+    def _send(self, background: U8 | None, blur: float, controls: Edge) -> None:
+        """The background or the strength, and what is set of the edge, where they are others than before."""
+        if controls != self._controls:
+            self._edge.update_inplace(np.array(controls, np.float32))
+            self._controls = controls
         if self.model.effect == "blur":
             if blur != self._given:
                 self._second.update_inplace(np.array(blur, np.float32))

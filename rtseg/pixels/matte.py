@@ -7,9 +7,11 @@ full-size grey picture (inside the blend, see composite.py) puts the edge where 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.filters import RADIUS, change, fade, hold, linear_fit, luma
 
 U8 = NDArray[np.uint8]
@@ -18,6 +20,11 @@ EPS = 1e-3  # variance of grey (0..1) below which a patch counts as flat
 # Alphas below LOW become 0, above HIGH 1, those between are stretched: no faint room behind the background, no holes
 # in the person, and a rim narrower by a quarter, in which a bright wall would glow around a dark coat.
 LOW, HIGH = 0.15, 0.85
+STRETCH = 1 / (HIGH - LOW)
+SHIFT = 0.12  # of LOW and HIGH at the ends of `edge`; at 0.14 a twelfth of the far room shone through faintly
+COARSE = 4  # pixels: side of the squares in which specks are looked for
+REACH = 4.0  # side of the window around a pixel, over that of a square as large as the smallest piece that stays
+FARTHEST = 64  # squares from a window's middle to its side, at most
 CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
 AROUND = 2 * RADIUS + 1  # pixels at network size: side of the window in which motion is looked for
 MOVED = 0.06  # motion (difference of grey, 0..1) up to which the last alpha is told to the network; at twice this not
@@ -65,12 +72,49 @@ def steadied(alpha: F32, before: F32, moved: F32) -> F32:
     return out
 
 
-def fit_coefficients(grey: F32, alpha: F32) -> tuple[F32, F32]:
-    """(a, b), float32 HxW: alpha is about a * grey + b around each pixel. grey and alpha: HxW in 0..1."""
+def fit_coefficients(grey: F32, alpha: F32, controls: Edge = PLAIN) -> tuple[F32, F32]:
+    """(a, b), float32 HxW: alpha is about a * grey + b around each pixel. grey and alpha: HxW in 0..1.
+
+    A feather mixes this with an alpha that is smooth and knows nothing of the picture; away from the edge, by more
+    than twice the filter's radius, both are surely 0 or 1.
+    """
     a, b = np.empty_like(grey), np.empty_like(grey)
     linear_fit(grey, alpha, np.float32(EPS), a, b)
-    stretch = np.float32(1 / (HIGH - LOW))
+    stretch, low = np.float32(STRETCH), np.float32(LOW - SHIFT * controls.edge)
     a *= stretch
-    b -= np.float32(LOW)
+    b -= low
     b *= stretch
+    if controls.feather:
+        # The root, because a and b overshoot 0 and 1: a small share of the smooth alpha would not be seen.
+        share, smooth = np.float32(controls.feather**0.5), np.clip((alpha - low) * stretch, 0, 1)
+        for _ in range(2):
+            smooth = cv2.blur(smooth, (2 * RADIUS + 1, 2 * RADIUS + 1))
+        a *= 1 - share
+        b += share * (smooth - b)
     return a, b
+
+
+def without_specks(alpha: F32, percent: float) -> F32:
+    """alpha, float32 HxW, without pieces of person that are smaller than `percent` of the picture.
+
+    How much person is in a square window around each pixel tells: half of `percent` and less is left out, all of it
+    kept, with a fade between, so that nothing pops. Near a larger piece nothing is lost. Connected components would be
+    sharper, but there are none in an ONNX graph.
+    """
+    height, width = alpha.shape
+    size = (-(-width // COARSE), -(-height // COARSE))
+    coarse = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    person = np.clip((coarse - np.float32(LOW)) * np.float32(STRETCH), 0, 1)
+    least = np.float32(size[0] * size[1] * percent / 100)
+    window = window_of(float(least))
+    count = cv2.sepFilter2D(person, cv2.CV_32F, window, window, borderType=cv2.BORDER_CONSTANT)
+    kept = np.clip(2 * (count - least) / max(least, np.float32(1e-6)) + 1, 0, 1)
+    out: F32 = alpha * cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR)
+    return out
+
+
+def window_of(least: float) -> F32:
+    """Weights along one axis of a window in which to look for pieces of `least` squares; it grows smoothly."""
+    reach = min(REACH / 2 * least**0.5, float(FARTHEST))
+    distance = np.abs(np.arange(-np.ceil(reach), np.ceil(reach) + 1, dtype=np.float32))
+    return np.clip(np.float32(reach + 0.5) - distance, 0, 1)

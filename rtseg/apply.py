@@ -165,7 +165,8 @@ def cut_out(before_black: U8, alpha: U8) -> U8:
     """
     side = (2 * RIM + 1, 2 * RIM + 1)
     share = alpha.astype(np.float32)[..., None] * np.float32(1 / 255)
-    around = cv2.boxFilter(before_black, cv2.CV_32F, side) / np.maximum(cv2.blur(share, side)[..., None], EPS)
+    weights = cv2.blur(share * share, side)[..., None]  # faint pixels, which are least surely the person's, count least
+    around = cv2.blur(before_black * share, side) / np.maximum(weights, EPS)
     colours = before_black + (1 - share) * around
     near = cv2.dilate(alpha, np.ones(side, np.uint8))
     colours = np.where(near[..., None] > 0, np.clip(colours, 0, 255), 0)

@@ -36,7 +36,7 @@ class State:
     a: F32  # hxw, see matte.py and composite.py
     b: F32
     grey: F32 | None = None  # hxw, the last frame
-    seen: F32 | None = None  # hxw, the last frame that the network saw
+    seen: U8 | None = None  # hxwx3, the last frame that the network saw
     rested: int = 0  # frames since then
     blur: float | None = None  # strength that was blurred by then; None before a background
     controls: Edge = PLAIN  # of the edge by then
@@ -79,7 +79,7 @@ class CpuPath:
         grey = grey_of(small)
         strength = blur if background is None else None
         same = strength == state.blur and controls == state.controls
-        self.skipped = self.save_power and same and self._quiet(grey)
+        self.skipped = self.save_power and same and self._quiet(small, grey)
         if self.skipped:
             state.rested += 1
             marks += [perf_counter()] * (len(STAGES) - 1)
@@ -92,13 +92,15 @@ class CpuPath:
         state.grey = grey
         self.timings = {s: 1e3 * (t1 - t0) for s, t0, t1 in zip(STAGES, marks, marks[1:], strict=False)}
 
-    def _quiet(self, grey: F32) -> bool:
+    def _quiet(self, small: U8, grey: F32) -> bool:
         """Whether what the network said of the last frame that it saw still holds."""
         state = self._state
         if state.seen is None or state.grey is None or state.rested >= LONGEST_REST:
             return False
-        moved = motion(grey, state.seen)
-        return moved is not None and float(moved.max()) < QUIET
+        if not is_still(grey, grey_of(state.seen), QUIET):
+            return False
+        # Blue and red, which are noisier: who is as bright as the wall would else leave it bare.
+        return all(is_still(plane(small, c), plane(state.seen, c), 2 * QUIET) for c in (0, 2))
 
     def _look(self, small: U8, grey: F32, width: int, blur: float | None, controls: Edge) -> list[float]:
         """Infer and fit the edge, and blur the room if asked; the times at which resize, infer, matte, room ended."""
@@ -122,7 +124,7 @@ class CpuPath:
             state.step = None
             state.room = widened(blurred_room(room, blur), width, state.room)
         marks.append(perf_counter())
-        state.alpha, state.seen, state.rested = alpha, grey, 0
+        state.alpha, state.seen, state.rested = alpha, small, 0
         state.blur, state.controls = blur, controls
         return marks
 
@@ -135,6 +137,17 @@ class CpuPath:
         out = np.empty(frame_bgr.shape[:2], np.float32)
         full_alpha(frame_bgr, self._state.a, self._state.b, out)
         return out
+
+
+def plane(small_bgr: U8, channel: int) -> F32:
+    """One colour, float32 hxw in 0..1."""
+    return small_bgr[..., channel] * np.float32(1 / 255)
+
+
+def is_still(now: F32, before: F32, limit: float) -> bool:
+    """Whether nothing moved by `limit` or more between two pictures, float32 hxw in 0..1."""
+    moved = motion(now, before)
+    return moved is not None and float(moved.max()) < limit
 
 
 def widened(picture: U8, width: int, out: U8 | None = None) -> U8:

@@ -10,6 +10,10 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.errors import SourceError
+
+MAX_SIDE = 16384  # pixels
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -52,3 +56,15 @@ class Sink(Protocol):
     def write(self, picture: NDArray[np.uint8], time: float) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None: ...
+
+
+def check_frame(frame_bgr: object) -> tuple[int, int]:
+    """(height, width) of a picture, uint8 HxWx3 with sides of 2 to MAX_SIDE; raises SourceError for anything else."""
+    if not isinstance(frame_bgr, np.ndarray):
+        raise SourceError(f"frame is a {type(frame_bgr).__name__}, expected uint8 (H, W, 3) BGR")
+    height, width, *channels = frame_bgr.shape if frame_bgr.ndim > 1 else (0, 0)
+    fits = frame_bgr.dtype == np.uint8 and channels == [3]
+    if not fits or not 2 <= min(height, width) <= max(height, width) <= MAX_SIDE:
+        found = f"{frame_bgr.dtype} {frame_bgr.shape}"
+        raise SourceError(f"frame is {found}, expected uint8 (H, W, 3) BGR with sides 2..{MAX_SIDE}")
+    return height, width

@@ -8,10 +8,11 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.backgrounds.background import DEFAULT_BLUR, Background, check_blur
-from rtseg.backgrounds.scene import open_background
+from rtseg.backgrounds.background import Background
+from rtseg.backgrounds.scene import open_behind
 from rtseg.cpu_path import CpuPath
-from rtseg.errors import ModelError, ProviderError, SourceError
+from rtseg.errors import ModelError, ProviderError
+from rtseg.frames import check_frame
 from rtseg.models.foreign import ForeignModel
 from rtseg.models.fused import FusedModel, FusedPath
 from rtseg.models.model import AREA_LIMITS, TIERS, Model
@@ -21,8 +22,7 @@ from rtseg.pixels.edge import Edge, Limited
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-HIDDEN = "#262626"  # stands for a blurred room until there is an alpha to blur by
-MAX_SIDE = 16384  # pixels
+TOO_MUCH = 0.5  # of a picture of nothing, that a model calls a person
 
 
 class Pipeline:
@@ -56,7 +56,7 @@ class Pipeline:
     ) -> None:
         if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
             raise ModelError(f"area is {area}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
-        self.blur, self.background = opened(background, blur)
+        self.blur, self.background = open_behind(background, blur)
         self.provider, self._name, self._threads = provider, model, threads
         self.model = self._open(provider)
         fixed = self.model.signature.size if isinstance(self.model, ForeignModel) else self.model.static
@@ -135,7 +135,7 @@ class Pipeline:
 
         Raises BackgroundError, and leaves what there is, when it can't be had.
         """
-        following = opened(background, blur)
+        following = open_behind(background, blur)
         if isinstance(self.model, FusedModel) and str(self._name) not in TIERS:
             self.model.require("picture" if following[0] is None else "blur")  # there is no file of the other effect
         with self._changing:
@@ -223,27 +223,28 @@ class Pipeline:
             except ModelError:
                 if not self.recovering:  # a library that CUDA misses may be missed at the first run only
                     raise
+        self._expect_nobody(width, height)
         self.reset()
         self.processed = self.skipped = 0
 
+    def _expect_nobody(self, width: int, height: int) -> None:
+        """Raise ModelError when neither black nor white is a room: such a model would show the real one."""
+        shares = []
+        for level in (0, 255):
+            self.reset()
+            self(np.full((height, width, 3), level, np.uint8), seconds=0.0)
+            shares.append(float(self.alpha.mean()))
+        if min(shares) > TOO_MUCH:
+            raise ModelError(
+                f"{self.model.path} calls {shares[0]:.0%} of a black and {shares[1]:.0%} of a white picture a person; "
+                "it would show your room. Train it further, or export it again"
+            )
+
     def _path_for(self, frame_bgr: U8) -> CpuPath | FusedPath:
         """The path so far, or a fresh one for the first frame and after a change of size."""
-        if not isinstance(frame_bgr, np.ndarray):
-            raise SourceError(f"frame is a {type(frame_bgr).__name__}, expected uint8 (H, W, 3) BGR")
-        height, width, *channels = frame_bgr.shape if frame_bgr.ndim > 1 else (0, 0)
-        fits = frame_bgr.dtype == np.uint8 and channels == [3]
-        if not fits or not 2 <= min(height, width) <= max(height, width) <= MAX_SIDE:
-            found = f"{frame_bgr.dtype} {frame_bgr.shape}"
-            raise SourceError(f"frame is {found}, expected uint8 (H, W, 3) BGR with sides 2..{MAX_SIDE}")
+        height, width = check_frame(frame_bgr)
         if self._path is None or self._size != frame_bgr.shape:
             way = FusedPath if isinstance(self.model, FusedModel) else CpuPath
             self._path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
             self._size = frame_bgr.shape
         return self._path
-
-
-def opened(background: str | Path | U8 | None, blur: float | None) -> tuple[float | None, Background]:
-    """(strength by which the room is blurred or None, what is shown without an alpha); raises BackgroundError."""
-    if background is None:
-        return check_blur(DEFAULT_BLUR if blur is None else blur), open_background(HIDDEN)
-    return None, open_background(background, blur)

@@ -66,7 +66,7 @@ def assert_no_room(seen: dict[str, list[U8]], what: str = "") -> None:
 def truth(small_bgr: U8) -> NDArray[np.float32]:
     """The alpha, HxW, of a frame of this world at any size."""
     blue, green, red = (small_bgr[..., c].astype(int) for c in range(3))
-    return (np.minimum(blue, red) - green < 30).astype(np.float32)
+    return ((np.minimum(blue, red) - green < 30) & (green > 40) & (green < 220)).astype(np.float32)
 
 
 class Net:
@@ -194,7 +194,7 @@ def session(
     Errors that the tool announces end it, as they would.
     """
     world.setattr(cam, "Window", lambda *_: hand)
-    world.setattr(cam, "choose_source", lambda *_: source)
+    world.setattr(cam, "choose_source", lambda *_, **__: source)
     if net:
         world.setattr(Model, "run", lambda self, frame, previous: net(frame))
     given = {"background": GREEN, "provider": "cpu", "threads": 1, "model": "fast"} | options

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import Dim
 
+from rtseg.frames import MAX_SIDE as MAX_FRAME
 from rtseg.models.fused import INPUTS, NO_PICTURE, OUTPUTS
-from rtseg.pipeline import MAX_SIDE as MAX_FRAME
-from rtseg.pixels.blur import BLUR_HEIGHT, FILLER
+from rtseg.pixels.blur import BLUR_HEIGHT, FILLER, NEARBY, WIDE
 from rtseg.pixels.colours import NEAR
 from rtseg.pixels.filters import RADIUS
 from rtseg.pixels.geometry import STRIDE
@@ -241,4 +241,6 @@ def blurred_room(room: Tensor, blur: Tensor) -> Tensor:
     sigma = (blur * room.shape[2] / BLUR_HEIGHT).clamp(min=LEAST_SIGMA)
     seen = room.mean((2, 3), keepdim=True)
     near = convolved(room, gaussian(sigma, BLUR_RADIUS), "replicate")
+    around = convolved(room, gaussian(torch.tensor(WIDE), round(3 * WIDE)), "replicate")
+    near = near + NEARBY * (sigma < WIDE).float() * around
     return (near[:, :3] + FILLER * seen[:, :3] / (seen[:, 3:] + 1e-6)) / (near[:, 3:] + FILLER)

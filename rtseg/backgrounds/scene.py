@@ -7,12 +7,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtseg.backgrounds.background import U8, Background, Still, find_background, load_background
+from rtseg.backgrounds.background import (
+    DEFAULT_BLUR,
+    U8,
+    Background,
+    Still,
+    check_blur,
+    find_background,
+    load_background,
+)
 from rtseg.errors import BackgroundError
 from rtseg.sources.pictures import PICTURES, read_opaque
 
 # Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
 TRANSPARENT = "#00ff00"
+HIDDEN = "#262626"  # stands for a blurred room until there is an alpha to blur by
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
 WEBP_MOVES = 2  # a bit among the flags in an extended WebP's header
 HEADER = 2**16  # bytes in which a picture says that it moves
@@ -33,6 +42,13 @@ def open_background(value: str | Path | U8, blur: float | None = None) -> Backgr
         return Still(load_background(text), name=text, blur=blur)
     path = find_background(text)
     return Folder(path, blur=blur) if path.is_dir() else open_file(path, blur)
+
+
+def open_behind(background: str | Path | U8 | None, blur: float | None) -> tuple[float | None, Background]:
+    """(strength by which the room is blurred or None, what is shown without an alpha); raises BackgroundError."""
+    if background is None:
+        return check_blur(DEFAULT_BLUR if blur is None else blur), open_background(HIDDEN)
+    return None, open_background(background, blur)
 
 
 def open_file(path: Path, blur: float | None) -> Background:

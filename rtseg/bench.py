@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from rtseg.backgrounds.background import DEFAULT_BLUR, cover
+from rtseg.backgrounds.background import DEFAULT_BLUR
 from rtseg.errors import RtsegError
 from rtseg.pipeline import Pipeline
+from rtseg.pixels.geometry import cover
 from rtseg.sources.opening import open_source
 
 U8 = NDArray[np.uint8]

@@ -17,7 +17,9 @@ from rtseg.live.engine import Engine
 from rtseg.live.loop import Loop
 from rtseg.live.reconnect import Reconnecting
 from rtseg.live.settings import Settings
+from rtseg.models.providers import has_gpu
 from rtseg.options.call import Call
+from rtseg.options.values import WIDTH_X_HEIGHT
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.snapshot import free_name
 from rtseg.sinks.video_file import VideoFile
@@ -45,11 +47,14 @@ class CamOptions:
     smoothing: bool = True
     save_power: bool = False
     target_fps: float | None = None
+    edge: float = 0.0
+    feather: float = 0.0
+    specks: float = 0.0
 
 
 def parse_size(text: str) -> tuple[int, int]:
     """`1280x720` as (1280, 720); raises SourceError for anything else."""
-    match = re.fullmatch(r"(\d{2,5})x(\d{2,5})", text)
+    match = WIDTH_X_HEIGHT.fullmatch(text)
     if not match:
         raise SourceError(f"size {text!r} is not WIDTHxHEIGHT, for example 1280x720")
     return int(match[1]), int(match[2])
@@ -65,14 +70,17 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
         threads=options.threads,
     )
     pipeline.smoothing, pipeline.save_power = options.smoothing, options.save_power
-    settings = Settings(options.background, options.blur, options.mirror, options.smoothing)
+    pipeline.edge, pipeline.feather, pipeline.specks = options.edge, options.feather, options.specks
+    settings = Settings(
+        options.background, options.blur, options.mirror, options.smoothing, options.edge, options.feather
+    )
     controls = Controls(settings, choices(options.background), call)
     if options.out is not None and not options.out.strip():
         raise OutputError("--out is empty; give a file name, or virtual for a camera")
     problem = display_problem() if options.window else "--no-window"
     with ExitStack() as stack:
         stack.callback(pipeline.close)
-        source = stack.enter_context(choose_source(options, console))
+        source = stack.enter_context(choose_source(options, console, watched=not problem or is_virtual(options.out)))
         out = options.out or (str(free_name(Path(), f"rtseg-{stem(source)}", ".mp4")) if problem else None)
         path = Path(out) if out and parse_virtual(out) is None else None
         if path:
@@ -119,12 +127,20 @@ def open_sink(out: str, source: Source, options: CamOptions, console: Console) -
     return camera
 
 
-def choose_source(options: CamOptions, console: Console) -> Source:
-    """The source asked for; without one the first camera, and without any camera the demo clip."""
+def is_virtual(out: str | None) -> bool:
+    """Whether --out is a virtual camera rather than a file."""
+    return out is not None and parse_virtual(out) is not None
+
+
+def choose_source(options: CamOptions, console: Console, *, watched: bool) -> Source:
+    """The source asked for; without one the first camera, and without any camera the demo clip.
+
+    watched: whether there is a window or a virtual camera, to be kept alive.
+    """
     if options.source is not None:
-        source = lasting(options.source, options)
+        source = lasting(options.source, options, watched)
     elif (camera := default_camera()) is not None:
-        source = lasting(camera, options)
+        source = lasting(camera, options, watched)
     else:
         console.print("no camera found: playing the bundled demo clip (choose another with --source)")
         source = open_source("demo")
@@ -133,14 +149,14 @@ def choose_source(options: CamOptions, console: Console) -> Source:
     return source
 
 
-def lasting(name: str, options: CamOptions) -> Source:
-    """The source; a camera that is unplugged is waited for."""
+def lasting(name: str, options: CamOptions, watched: bool) -> Source:
+    """The source; a camera that is unplugged is waited for, and one in the network too if anybody watches."""
 
     def opened() -> Source:
         return open_source(name, size=options.size, fps=options.fps)
 
     source = opened()
-    return Reconnecting(opened, source) if isinstance(source, Camera) else source
+    return Reconnecting(opened, source) if isinstance(source, Camera) or (watched and source.live) else source
 
 
 def stem(source: Source) -> str:
@@ -160,7 +176,7 @@ def describe(
     line = f"model: {model.info.name} {model.info.version} {model.info.precision}, on {model.provider.upper()}"
     if model.provider == "cpu":
         line += f", {model.threads} thread{'s' * (model.threads > 1)}"
-        if model.fallback_reason:
+        if model.fallback_reason and has_gpu():
             line += f" (no CUDA: {model.fallback_reason})"
     console.print(line, highlight=False)
     if problem and options.window:

@@ -12,8 +12,29 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.errors import RtsegError
-from rtseg.options import completion
-from rtseg.options.shared import Background, Blur, Config, ModelName, Provider, SaveConfig, Threads
+from rtseg.options.forwarded import SETTINGS, Forwarded, forward
+from rtseg.options.shared import (
+    Background,
+    Blur,
+    CameraFps,
+    Config,
+    Edge,
+    Emit,
+    Feather,
+    JsonFile,
+    ModelName,
+    Output,
+    Provider,
+    RawFps,
+    RawSize,
+    SaveConfig,
+    Size,
+    Sizes,
+    SourceName,
+    Specks,
+    TargetFps,
+    Threads,
+)
 from rtseg.stopping import Commands, Stopped, end_cleanly
 
 app = typer.Typer(
@@ -21,9 +42,9 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # in 80 columns rich cuts long names off, and [words] in brackets are markup to it
     help="Blur or replace the background of a webcam, video or picture. Add --debug to any command for tracebacks.",
 )
-FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
 @app.callback(invoke_without_command=True)
@@ -40,50 +61,34 @@ def cam(
     context: typer.Context,
     bg: Background = None,
     blur: Blur = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--source",
-            autocompletion=completion.sources,
-            help="Camera's number or name, file, pipe, URL, or demo. [first camera]",
-        ),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out", metavar="FILE|virtual", help="A video (.mp4, .mov, .mkv, .webm), or virtual[:DEVICE], a camera."
-        ),
-    ] = None,
+    source: SourceName = None,
+    out: Output = None,
     window: Annotated[bool, typer.Option("--window/--no-window", help="Show a window (q quits).")] = True,
     model: ModelName = "balanced",
     provider: Provider = "auto",
     threads: Threads = None,
-    size: Annotated[
-        str | None, typer.Option("--size", metavar="WxH", help="Ask the camera for this. [1280x720]")
-    ] = None,
-    fps: Annotated[
-        float | None, typer.Option("--fps", min=1, max=240, help="Ask the camera for this; show no more.")
-    ] = None,
+    size: Size = None,
+    fps: CameraFps = None,
     mirror: Annotated[
         bool, typer.Option("--mirror/--no-mirror", help="Mirror the window, not what is written.")
     ] = False,
     smoothing: Annotated[
         bool, typer.Option("--smoothing/--no-smoothing", help="Steady the edge from frame to frame.")
     ] = True,
+    edge: Edge = 0.0,
+    feather: Feather = 0.0,
+    specks: Specks = 0.0,
     save_power: Annotated[
         bool, typer.Option("--save-power/--no-save-power", help="Leave the network out while nothing moves.")
     ] = False,
-    target_fps: Annotated[
-        float | None,
-        typer.Option("--target-fps", min=1, max=240, help="Make the network smaller before this rate is missed."),
-    ] = None,
+    target_fps: TargetFps = None,
     config: Config = None,
     save: SaveConfig = None,
 ) -> None:
     """Run on a camera, file or stream, in a window and/or to a file."""
     from rtseg.cam import CamOptions, parse_size, run
     from rtseg.options.call import call_of, typed_effect
-    from rtseg.options.config import config_target, save_config
+    from rtseg.options.saving import config_target, save_config, unsaved
 
     bg, blur = typed_effect(context, bg, blur)
     call = call_of(context).changed(bg=bg, blur=blur)
@@ -93,12 +98,15 @@ def cam(
     bg, blur = effect(bg, blur)
     asked = parse_size(size) if size else None
     options = CamOptions(
-        bg, blur, source, out, window, model, provider, threads, asked, fps, mirror, smoothing, save_power, target_fps
-    )
+        bg, blur, source, out, window, model, provider, threads, asked, fps, mirror, smoothing, save_power, target_fps,
+        edge, feather, specks
+    )  # fmt: skip
     call = run(options, call, console())
     if target:
-        save_config(target, call)
-        console().print(f"saved the options in {target}")
+        kept = save_config(target, call)
+        console().print(f"saved the options in {target}" + (f"; the file before is {kept}" if kept else ""))
+        for name, value in unsaved(call).items():
+            console().print(f"--{name} {value} is not saved: every session would write over it")
 
 
 @app.command()
@@ -109,18 +117,17 @@ def apply(
     ],
     bg: Background = None,
     blur: Blur = None,
-    emit: Annotated[
-        str, typer.Option("--emit", help="composite, alpha (grey) or cutout (straight alpha: .png, .mov, .webm, DIR/).")
-    ] = "composite",
-    raw: Annotated[
-        str | None, typer.Option("--raw", metavar="WxH", help="SOURCE holds raw BGR frames (bgr24) of this size.")
-    ] = None,
-    fps: Annotated[float | None, typer.Option("--fps", min=1, max=1000, help="Of raw frames. [30]")] = None,
+    emit: Emit = "composite",
+    raw: RawSize = None,
+    fps: RawFps = None,
     model: ModelName = "balanced",
     provider: Provider = "auto",
     threads: Threads = None,
+    edge: Edge = 0.0,
+    feather: Feather = 0.0,
+    specks: Specks = 0.0,
 ) -> None:
-    """Process files or pipes: same stems, every frame, sound and timestamps kept.
+    """Process files or pipes; frames, sound and timestamps are kept.
 
     Raw frames out (--out -) are bgr24, gray for alpha, bgra for cutout; messages then go to standard error.
     """
@@ -131,24 +138,26 @@ def apply(
     bg, blur = effect(bg, blur)
     size = parse_size(raw) if raw else None
     pipeline = Pipeline(background=bg, blur=blur, model=model, provider=provider, threads=threads)
+    pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
     run(source, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
 
 
 @app.command()
 def bench(
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
-    sizes: Annotated[str, typer.Option("--sizes", help="Comma-separated: 480p, 720p, 1080p.")] = "480p,720p,1080p",
+    json_file: JsonFile = None,
+    sizes: Sizes = "480p,720p,1080p",
     frames: Annotated[int, typer.Option("--frames", min=5, help="Timed frames per configuration.")] = 100,
     model: ModelName = "balanced",
     provider: Provider = "auto",
     threads: Threads = None,
 ) -> None:
-    """Measure milliseconds per frame on the demo clip, by size, effect and stage."""
-    from rtseg.bench import measure, report, show
-    from rtseg.files import check_target, write_json
+    """Measure milliseconds per frame, by size, effect and stage.
 
-    if json_file:
-        check_target(json_file)
+    The frames are those of the demo clip.
+    """
+    from rtseg.bench import measure, report, show
+    from rtseg.files import write_json
+
     results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
     show(results, pipeline, console())
     if json_file:
@@ -157,9 +166,12 @@ def bench(
 
 @app.command()
 def doctor(
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write what was found here.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
-    """Say what is here, what is missing and what cures it; exit 1 when something stands against `rtseg cam`."""
+    """Say what is here, what is missing, and what cures it.
+
+    Exit code 1 means that something stands against `rtseg cam`.
+    """
     from rtseg.doctor import run
 
     if not run(console(), json_file):
@@ -168,46 +180,25 @@ def doctor(
 
 @app.command()
 def cameras(
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the list here.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
-    """List the cameras: number, name, path, formats. `rtseg cam --source` takes any of the first three."""
+    """List the cameras: number, name, path, formats.
+
+    `rtseg cam --source` takes any of the first three.
+    """
     from rtseg.cameras import run
 
     run(console(), json_file)
 
 
-@app.command(context_settings=FORWARD, help="Train a model on your own photos (needs the train extra).")
-def train(context: typer.Context) -> None:
-    forward("rtseg_train.cli", ["train", *context.args])
-
-
-@app.command("eval", context_settings=FORWARD, help="Score a model on labelled pictures (needs the train extra).")
-def evaluate(context: typer.Context) -> None:
-    forward("rtseg_train.cli", ["eval", *context.args])
-
-
-@app.command(context_settings=FORWARD, help="Adapt a model to yourself and your room (needs the train extra).")
-def tune(context: typer.Context) -> None:
-    forward("rtseg_train.cli", ["tune", *context.args])
-
-
-@app.command(context_settings=FORWARD, help="Turn a checkpoint into an .onnx model (needs the train extra).")
-def export(context: typer.Context) -> None:
-    forward("rtseg_export.cli", ["export", *context.args])
-
-
-def forward(module: str, arguments: list[str]) -> None:
-    """Hand a command to the trainer or exporter, which import torch."""
-    import importlib
-
-    try:
-        command = typer.main.get_command(importlib.import_module(module).app)
-        code = command.main(args=arguments, prog_name="rtseg", standalone_mode=False)
-    except ModuleNotFoundError as e:
-        what = f"`rtseg {arguments[0]}` needs {e.name}, which is not installed"
-        raise RtsegError(f"{what}; pip install 'rtseg[train]'") from e
-    if code:
-        raise typer.Exit(int(code))
+OUTSIDE = {
+    "train": "Train a model on your own photos (needs the train extra).",
+    "eval": "Score a model on labelled pictures (needs the train extra).",
+    "tune": "Adapt a model to yourself and your room (needs the train extra).",
+    "export": "Turn a checkpoint into an .onnx model (needs the train extra).",
+}
+for name, help_text in OUTSIDE.items():
+    app.command(name, cls=Forwarded, context_settings=SETTINGS, help=help_text)(forward)
 
 
 def effect(bg: str | None, blur: float | None) -> tuple[str | None, float | None]:
@@ -228,6 +219,15 @@ def optional_value(option: str, words: list[str]) -> list[str]:
     return [f"{w}=" if w == option and after[:1] == "-" else w for w, after in zip(words, following, strict=False)]
 
 
+def explained(e: Exception) -> str:
+    """What went wrong, in words."""
+    if isinstance(e, RtsegError):
+        return str(e)
+    if isinstance(e, OSError) and "--install-completion" in sys.argv:
+        return f"completion can't be installed: {e}; `rtseg --show-completion` prints it, for where your shell reads it"
+    return f"{type(e).__name__}: {e} (a bug in rtseg; run again with --debug and report it)"
+
+
 def main() -> None:
     """Entry point: one clear message and exit 1 for what went wrong; the traceback with --debug."""
     debug = "--debug" in sys.argv
@@ -241,7 +241,5 @@ def main() -> None:
     except Exception as e:
         if debug:
             raise
-        known = isinstance(e, RtsegError)
-        what = str(e) if known else f"{type(e).__name__}: {e} (a bug in rtseg; run again with --debug and report it)"
-        typer.echo("\n".join([f"error: {what}", *getattr(e, "__notes__", [])]), err=True)
+        typer.echo("\n".join([f"error: {explained(e)}", *getattr(e, "__notes__", [])]), err=True)
         sys.exit(1)

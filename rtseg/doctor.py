@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -16,8 +14,7 @@ from rtseg.checks import devices as check_devices
 from rtseg.checks import model as check_model
 from rtseg.checks import software as checks
 from rtseg.checks.software import Check
-from rtseg.errors import OutputError
-from rtseg.files import whole_file
+from rtseg.files import check_target, write_json
 
 Result = Check | Iterable[Check]
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
@@ -73,8 +70,8 @@ def run(
     no display and no virtual camera are *notes*: rtseg works without. chosen: groups of checks; None for all.
     Raises OutputError when json_file can't be written.
     """
-    if json_file and not json_file.parent.is_dir():
-        raise OutputError(f"output {json_file}: the folder {json_file.parent} does not exist")
+    if json_file:
+        check_target(json_file)
     report: dict[str, list[Check]] = {}
     for title, group in groups() if chosen is None else chosen:
         console.print(title, style="bold")
@@ -87,17 +84,8 @@ def run(
     conclude(problems, console)
     if json_file:
         groups_found = {title: [asdict(c) for c in found] for title, found in report.items()}
-        save(json_file, {"ready": not problems, "checks": groups_found})
+        write_json(json_file, {"ready": not problems, "checks": groups_found})
     return not problems
-
-
-def save(path: Path, report: dict[str, Any]) -> None:
-    """Write the report, with nothing but Python itself: the packages that write the other files may be broken."""
-    try:
-        with whole_file(path) as partial:
-            partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as e:
-        raise OutputError(f"output {path} can't be written: {e.strerror or e}") from e
 
 
 def show(check: Check, console: Console) -> None:

@@ -1,15 +1,21 @@
 """The doctor's look at GPU, driver and CUDA's libraries, in made-up surroundings."""
 
 import ctypes
+import io
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from rich.console import Console
 
-from rtseg.checks.cuda import check_build, check_driver, check_library, has_card
+from rtseg.cam import CamOptions, describe
+from rtseg.checks.cuda import check_build, check_driver, check_library
+from rtseg.models.card import has_card
 from rtseg.models.elf import needed
-from rtseg.models.providers import built_for, has_cuda, needed_libraries
+from rtseg.models.providers import built_for, cuda_problem, has_cuda, needed_libraries
+from rtseg.pipeline import Pipeline
+from rtseg.sources.opening import open_source
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks at Linux's own files")
 
@@ -114,3 +120,15 @@ def test_damaged_library_is_an_error(tmp_path: Path) -> None:
         (tmp_path / "x.so").write_bytes(content)
         with pytest.raises(ValueError, match=r"x\.so"):
             needed(tmp_path / "x.so")
+
+
+@pytest.mark.skipif(cuda_problem() is None, reason="CUDA works on this machine")
+@pytest.mark.parametrize("card", [True, False])
+def test_a_session_speaks_of_cuda_only_where_a_card_is(
+    monkeypatch: pytest.MonkeyPatch, console: Console, card: bool
+) -> None:
+    monkeypatch.setattr("rtseg.models.providers.has_card", lambda: card)
+    with open_source("demo") as source:
+        describe(source, Pipeline(provider="auto"), None, None, CamOptions(), console)
+    said = cast(io.StringIO, console.file).getvalue()
+    assert "on CPU, " in said and ("no CUDA: " in said) is card

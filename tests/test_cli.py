@@ -1,5 +1,7 @@
 """The tool from outside, as a process: what it prints, how it exits, what it leaves behind."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -9,14 +11,18 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import typer
 
 from conftest import COUNT, read_clip, write_clip
 from rtseg.backgrounds.background import load_background
+from rtseg.cli import app
 from rtseg.files import ASSETS
+from rtseg.options.forwarded import MODULES, group
 from rtseg.pixels.geometry import cover
 from servers import feed_pipe, mjpeg_server
 
@@ -194,17 +200,19 @@ def test_ctrl_c_kill_and_a_closed_terminal_finish_the_recording(
 def test_a_file_that_is_stopped_leaves_nothing_behind(number: signal.Signals) -> None:
     """What can be done again is not worth keeping: the old file is."""
     Path("out.mp4").write_text("old")
-    command = [*LISTENING, "apply", str(ASSETS / "demo.mp4"), "--out", "out.mp4", "--bg", "#00ff00"]
+    Path("in").mkdir()
+    long = write_clip(Path("in/long.mkv"), [np.zeros((48, 64, 3), np.uint8)] * 5000, [i / 30 for i in range(5000)])
+    command = [*LISTENING, "apply", str(long), "--out", "out.mp4", "--bg", "#00ff00"]
     process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while len(list(Path().iterdir())) == 1:
+    while len(list(Path().iterdir())) == 2:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(number)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     assert number == signal.SIGHUP or "stopped" in said
-    assert [p.name for p in Path().iterdir()] == ["out.mp4"] and Path("out.mp4").read_text() == "old"
+    assert sorted(p.name for p in Path().iterdir()) == ["in", "out.mp4"] and Path("out.mp4").read_text() == "old"
 
 
 WRONG: list[tuple[list[str], str]] = [
@@ -218,14 +226,12 @@ WRONG: list[tuple[list[str], str]] = [
     (["cam", "--source", "demo", "--model", "text.jpg"], "not a readable ONNX"),
     (["cam", "--source", "demo", "--model", "foreign.onnx"], "not an rtseg model"),
     (["cam", "--source", "demo", "--model", "nothere"], "no such file"),
-    (["cam", "--source", "demo", "--provider", "tpu"], "auto, cuda, cpu"),
-    (["cam", "--source", "demo", "--size", "big"], "WIDTHxHEIGHT"),
     (["cam", "--source", "demo", "--out", "no/out.mp4"], "does not exist"),
-    (["cam", "--source", "demo", "--blur", "0"], "1 to 100"),
     (["cam", "--source", "demo", "--model", "nan.onnx"], "not finite"),
     (["apply", "nothere", "--out", "x.png"], "no such file"),
     (["apply", "text.jpg", "--out", "x.png"], "not a picture"),
-    (["bench", "--sizes", "9p"], "9p"),
+    (["doctor", "--json", "."], "is a folder"),
+    (["bench", "--json", "no/x.json"], "does not exist"),
 ]
 
 
@@ -253,9 +259,76 @@ def test_cuda_without_gpu_is_refused() -> None:
     assert "error: --provider cuda: " in rtseg("cam", "--source", "demo", "--provider", "cuda", code=1)
 
 
-def test_usage_errors_exit_with_2() -> None:
-    rtseg("cam", "--nonsense", code=2)
-    rtseg("nonsense", code=2)
+USAGE = [
+    (["nonsense"], "nonsense"),
+    (["cam", "--nonsense"], "--nonsense"),
+    (["cam", "--provider", "cudaa"], "one of auto, cuda, cpu; did you mean cuda?"),
+    (["cam", "--size", "12"], "WIDTHxHEIGHT"),
+    (["cam", "--blur", "0"], "--blur"),
+    (["cam", "--blur", "nan"], "--blur"),
+    (["cam", "--threads", "0"], "--threads"),
+    (["cam", "--target-fps", "nan"], "--target-fps"),
+    (["apply", "x", "--out", "y", "--emit", "alhpa"], "did you mean alpha?"),
+    (["apply", "x", "--out", "y", "--raw", "big"], "WIDTHxHEIGHT"),
+    (["bench", "--sizes", "480p,720"], "did you mean 720p?"),
+    (["cameras", "--json", "-"], "give a file name"),
+    (["eval", "x.onnx", "y", "--provider", "tpu"], "one of auto, cuda, cpu"),
+    (["train", "x", "--arch", "balancd"], "did you mean balanced?"),
+    (["train", "x", "--preset", "other"], "one of article"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), USAGE)
+def test_usage_errors_exit_with_2(monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["rtseg", *arguments])
+    said = io.StringIO()
+    with pytest.raises(SystemExit) as e, contextlib.redirect_stderr(said):
+        app()
+    assert e.value.code == 2 and words in said.getvalue()
+    assert os.listdir() == []
+
+
+def test_usage_errors_of_the_process() -> None:
+    assert "auto, cuda, cpu" in rtseg("cam", "--provider", "tpu", code=2)
+
+
+def helps() -> list[tuple[str, list[str]]]:
+    """Each command with all that its help should show: every option's name, and its words in brackets."""
+    found = []
+    own: Any = typer.main.get_command(app)
+    for name in own.commands:
+        command: Any = group(name).commands[name] if name in MODULES else own.commands[name]
+        options = [p for p in command.params if p.opts[0].startswith("--")]
+        brackets = [words for p in options for words in re.findall(r"\[[^\]]+\]", p.help or "")]
+        found.append((name, [*(word for p in options for word in p.opts + p.secondary_opts), *brackets]))
+    return found
+
+
+@pytest.mark.parametrize(("command", "words"), helps(), ids=[name for name, _ in helps()])
+def test_help_is_whole_in_80_columns(monkeypatch: pytest.MonkeyPatch, command: str, words: list[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["rtseg", command, "--help"])
+    said = io.StringIO()
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(said):
+        app()
+    lines = said.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(said.getvalue().split())
+    assert [word for word in words if " ".join(word.split()) not in text] == []
+
+
+def test_completion_that_cannot_be_installed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    program = "import sys, pathlib; sys.argv[1:] = ['--install-completion']\n"
+    program += "from rtseg.cli import main\nmain()"
+    done = subprocess.run(
+        ["bash", "-c", '"$0" -c "$1"; exit $?', sys.executable, program],  # typer asks which shell has started it
+        env=environment(HOME=str(tmp_path / "file")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and "--show-completion" in done.stderr and "bug" not in done.stderr, done.stderr
 
 
 def test_traceback_only_with_debug() -> None:

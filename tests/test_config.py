@@ -1,8 +1,8 @@
 """The config file: what it may say, that the command line wins, and that what is saved comes back the same."""
 
 import os
+import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,9 +11,11 @@ import typer
 
 from rtseg import cli
 from rtseg.errors import DataError, OutputError
-from rtseg.options.call import Call, call_of, typed_effect
-from rtseg.options.config import config_target, default_path, save_config
-from test_cli import environment, rtseg
+from rtseg.files import ASSETS
+from rtseg.options.call import Call, Value, call_of, typed_effect
+from rtseg.options.config import default_path
+from rtseg.options.saving import config_target, save_config
+from test_cli import rtseg
 
 CAM = typer.main.get_command(cli.app).commands["cam"]  # type: ignore[attr-defined]
 
@@ -72,9 +74,62 @@ def test_bg_and_blur_are_taken_together(words: list[str], effect: tuple[str | No
 def test_the_command_line_undoes_what_the_file_says() -> None:
     write('[cam]\nbg = "beach.jpg"\nmirror = true')
     back = parsed("--config", "c.toml").changed(bg=None, mirror=False)
-    assert back.command_line() == "rtseg cam --no-mirror --bg blur"
-    again = parsed("--config", "c.toml", *shlex.split(back.command_line())[2:])
-    assert again.different() == {"bg": "blur"}
+    assert back.command_line() == "rtseg cam --config c.toml --no-mirror --bg blur"
+    assert again(back).different() == {"bg": "blur"}
+
+
+def again(call: Call) -> Call:
+    """What the line that is printed for a call gives."""
+    return parsed(*shlex.split(call.command_line())[2:])
+
+
+OWN = '[cam]\nbg = "space.jpg"\nblur = 9\nmirror = true\nfps = 15\nmodel = "fast"\n'
+OTHER = '[cam]\nbg = "beach.jpg"\nsmoothing = false\nthreads = 1\n'
+CHANGES: list[dict[str, Value | None]] = [
+    {},
+    {"bg": None, "blur": None},
+    {"bg": None, "blur": 40.0},
+    {"bg": "beach.jpg", "blur": None},
+    {"bg": "room.jpg", "blur": 9.0},
+    {"bg": "beach.jpg", "blur": 12.0},
+    {"mirror": False, "smoothing": True},
+    {"mirror": True, "smoothing": False},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+@pytest.mark.parametrize("words", [[], ["--config", "other.toml"], ["--config", "other.toml", "--blur", "20"]])
+@pytest.mark.parametrize("own", [None, OWN])
+def test_the_line_gives_the_same_whatever_file_is_in_force(
+    own: str | None, words: list[str], changes: dict[str, Value | None]
+) -> None:
+    if own:
+        default_path().parent.mkdir(parents=True)
+        default_path().write_text(own)
+    write(OTHER, "other.toml")
+    call = parsed(*words).changed(**changes)
+    given = dict(again(call).values)
+    given["bg"] = None if given["bg"] == "blur" else given["bg"]
+    assert given == call.values
+    if words == ["--config", "other.toml"] and not changes:
+        assert call.command_line() == "rtseg cam --config other.toml"
+
+
+@pytest.mark.usefixtures("clip")
+def test_the_line_run_as_printed() -> None:
+    default_path().parent.mkdir(parents=True)
+    default_path().write_text(OWN)
+    write('[cam]\nbg = "#0000ff"\nsource = "clip.mp4"\nwindow = false\nout = "o.mp4"\n', "w.toml")
+    call = parsed("--config", "w.toml").changed(bg="#00ff00", smoothing=False)
+    assert call.command_line() == "rtseg cam --config w.toml --bg '#00ff00' --no-smoothing"
+    said = rtseg(*shlex.split(call.command_line())[1:], "--save-config", "same.toml")
+    assert "config: w.toml" in said
+    assert parsed("--config", "same.toml").different() == {
+        "bg": "#00ff00",
+        "source": str(Path("clip.mp4").absolute()),
+        "window": False,
+        "smoothing": False,
+    }
 
 
 @pytest.mark.parametrize(
@@ -83,9 +138,19 @@ def test_the_command_line_undoes_what_the_file_says() -> None:
         ("[cam]\n\nblurr = 3", ["c.toml, line 3", "did you mean blur"]),
         ("[cam]\nno-window = true", ["line 2", "did you mean window"]),
         ("[cam]\nxyzzy = 3", ["line 2: xyzzy", "known are bg, blur"]),
-        ('[cam]\nblur = "35"', ["line 2: blur is '35'; give a number"]),
+        ('[cam]\nblur = "35"', ['line 2: blur is "35"; give a number, 1 to 100']),
+        ("[cam]\n\nblur = 300", ["line 3: blur is 300; give a number, 1 to 100"]),
+        ("[cam]\nthreads = 0", ["line 2: threads is 0; give a whole number, 1 to 256"]),
+        ("[cam]\nsize = '12'", ["line 2: size is", "WIDTHxHEIGHT"]),
+        ("[cam]\nprovider = 'cudaa'", ["line 2: provider is", "did you mean cuda?"]),
+        ("[cam]\nBackground = 'x.jpg'", ["did you mean bg?"]),
+        ("[cam]\nwebcam = 0", ["did you mean source?"]),
+        ("[cam]\noutput = 'x.mp4'", ["did you mean out?"]),
+        ("[cam]\nstrength = 5", ["did you mean blur?"]),
+        ("[cam]\nbg = 2026-11-23", ["bg is 2026-11-23; give text in quotes"]),
+        ("[cam]\nbg = {a = [true, 'b']}", ['bg is {a = [true, "b"]}; give text']),
         ("[cam]\nthreads = 1.5", ["threads is 1.5; give a whole number"]),
-        ("[cam]\nthreads = true", ["threads is True; give a whole number"]),
+        ("[cam]\nthreads = true", ["threads is true; give a whole number"]),
         ("[cam]\nmirror = 1", ["mirror is 1; give true or false"]),
         ("[cam]\nbg = 7", ["bg is 7; give text in quotes"]),
         ('[cam]\nbg = "a\\u0000b"', ["without NUL"]),
@@ -185,22 +250,68 @@ def test_a_bad_target_is_found_before_the_session() -> None:
 def test_the_tool_reads_and_saves(clip: Path) -> None:
     write('[cam]\nbg = "#0000ff"\nsource = "clip.mp4"\nwindow = false\n')
     said = rtseg("cam", "--config", "c.toml", "--save-config", "--out", "o.mp4", "--threads", "1")
-    assert "config: c.toml" in said and "saved the options in c.toml" in said
+    assert "config: c.toml" in said and "saved the options in c.toml; the file before is" in said
+    assert "--out o.mp4 is not saved: every session would write over it" in said
     values = parsed("--config", "c.toml").different()
     assert values == {"bg": "#0000ff", "source": str(clip), "window": False, "threads": 1}
     assert "no permission" in rtseg("cam", "--save-config", "clip.mp4/x.toml", code=1)
     assert "did you mean blur" in rtseg("cam", "--config", str(write("[cam]\nblurr = 1")), code=1)
 
 
-def test_shell_completion() -> None:
-    def offered(words: str) -> str:
-        more = {"_RTSEG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-        code = "from rtseg.cli import app; app(prog_name='rtseg')"
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment(**more), capture_output=True, text=True, check=False
-        )
-        return done.stdout
+def test_files_count_from_the_config_files_folder(tmp_path: Path) -> None:
+    Path("cfg/demo").mkdir(parents=True)
+    for name in ("cfg/mine.jpg", "cfg/net.onnx", "cfg/blur", "cfg/clip.mp4", "mine.jpg", "beside.jpg"):
+        Path(name).touch()
 
-    assert offered("rtseg cam --bg be").split() == ["beach.jpg"]
-    assert "balanced" in offered("rtseg cam --model ") and "fast" in offered("rtseg cam --model ")
-    assert "--save-config" in offered("rtseg cam --sa")
+    def source(**values: str) -> dict[str, Value]:
+        lines = [f"{key} = '{value}'" for key, value in values.items()]
+        return parsed("--config", str(write("\n".join(["[cam]", *lines]), "cfg/c.toml"))).different()
+
+    assert source(bg="mine.jpg", model="net.onnx", source="clip.mp4") == {
+        "bg": "cfg/mine.jpg",
+        "source": "cfg/clip.mp4",
+        "model": "cfg/net.onnx",
+    }
+    assert source(bg="beside.jpg") == {"bg": "cfg/beside.jpg"}  # not the one of the working directory
+    assert source(bg="beach.jpg", source="Brio 4.1", model="fast") == {
+        "bg": "beach.jpg",
+        "source": "Brio 4.1",
+        "model": "fast",
+    }
+    for words in ({"bg": "blur", "source": "demo"}, {"bg": "#00ff00", "source": "0"}, {"source": "rtsp://x/a.mp4"}):
+        assert source(**words) == words
+    whole = {"bg": str(tmp_path / "mine.jpg"), "source": "/dev/video0"}
+    assert source(**whole) == whole
+    assert source(out="talk.mp4") == {"out": "talk.mp4"}  # what is written counts from where one is
+
+
+def test_words_that_are_no_files_everywhere() -> None:
+    from rtseg.models.model import TIERS
+    from rtseg.options.config import WORDS
+
+    assert [tier for tier in TIERS if not re.fullmatch(WORDS["model"], tier)] == []
+    Path("blur").mkdir()
+    save_config(Path("c.toml"), parsed("--bg", "blur"))
+    assert parsed("--config", "c.toml").different() == {"bg": "blur"}
+    assert (ASSETS / "backgrounds" / "beach.jpg").is_file()
+
+
+def test_what_was_written_by_hand_is_kept() -> None:
+    text = '# for calls\n[cam]\nblur = 30  # "#" is no comment here\n'
+    path = write(text)
+    assert (kept := save_config(path, parsed("--blur", "5"))) == Path("c.toml.bak").resolve()
+    assert kept.read_text() == text and "blur = 5" in path.read_text()
+    assert save_config(path, parsed("--blur", "6", "--bg", "#00ff00")) is None  # written by rtseg: nothing to lose
+    assert save_config(path, parsed("--blur", "7")) is None
+    path.write_text(path.read_text() + "# more\n")
+    assert save_config(path, parsed("--blur", "8")) == Path("c.toml.bak1").resolve()
+    assert kept.read_text() == text
+
+
+def test_a_home_that_cannot_be_looked_into_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("XDG_CONFIG_HOME", "APPDATA", "HOME"):
+        monkeypatch.setenv(name, "/" + 300 * "x")  # an error for root too, whom no permission stops
+    assert parsed().different() == {}
+    assert "note: no config is read" in capsys.readouterr().err

@@ -23,14 +23,8 @@ ROOM, PERSON, BEACH = (np.full((72, 128, 3), level, np.uint8) for level in (77, 
 
 
 def call(*words: str) -> Call:
-    with CAM.make_context("cam", ["--config", "none.toml", *words]) as context:
+    with CAM.make_context("cam", list(words)) as context:
         return call_of(context)
-
-
-@pytest.fixture(autouse=True)
-def empty_config() -> None:
-    """Not the developer's own."""
-    Path("none.toml").write_text("")
 
 
 class Fingers:

@@ -328,7 +328,6 @@ def test_the_articles_recipe_gets_what_can_be_used(tmp_path: Path, monkeypatch: 
     [
         (["--preset", "article", "--steps", "3", "--lr", "1"], "leave out --lr, --steps"),
         (["--preset", "article", "--show-batch"], "leave out --show-batch"),
-        (["--preset", "other"], "choose from article"),
         (["--epochs", "3"], "--epochs belongs to --preset"),
         (["--resume", "run", "--check", "--strict"], "leave out DATA, --check, --strict"),
     ],

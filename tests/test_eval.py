@@ -231,5 +231,5 @@ def test_what_is_refused(pictures: Path, run: Path, tmp_path: Path) -> None:
     for option in ([], ["--clip"]):
         with pytest.raises(RtsegError, match="nothing"):
             call("eval", run, tmp_path / "nothing", *option)
-    with pytest.raises(DataError, match="cannot write the results"):
+    with pytest.raises(RtsegError, match="does not exist"):
         call("eval", run, pictures, "--json", tmp_path / "no" / "where.json")

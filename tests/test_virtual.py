@@ -167,7 +167,8 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
     none, module = tmp_path / "none", tmp_path / "module"
     module.mkdir()
     assert loopback.nothing_there(None, none, none) == (
-        "there is no virtual camera yet: v4l2loopback is not installed; run: sudo apt install v4l2loopback-dkms && "
+        "there is no virtual camera yet: v4l2loopback is not installed; run: sudo apt install v4l2loopback-dkms "
+        "linux-headers-$(uname -r) && "
         "sudo modprobe v4l2loopback exclusive_caps=1 card_label=rtseg"
     )
     (tmp_path / "updates/dkms").mkdir(parents=True)

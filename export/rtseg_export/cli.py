@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtseg.options.shared import JsonFile
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from rtseg_export.export import Exported
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 
 class Precision(StrEnum):
@@ -44,7 +46,7 @@ def export_command(
     ] = None,
     precision: Annotated[
         Precision | None,
-        typer.Option(help="fp32; fp16 for CUDA and --fused; int8, twice as fast on CPUs. [fp32]"),
+        typer.Option(help="fp16 is for CUDA, int8 twice as fast on CPUs.  [default: fp32; fp16 with --fused]"),
     ] = None,
     area: Annotated[
         int | None, typer.Option(metavar="PIXELS", help="Preferred network size, instead of the checkpoint's own.")
@@ -72,7 +74,7 @@ def export_command(
     check: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write nothing: check this .onnx against CHECKPOINT again.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the report here.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Export CHECKPOINT to one self-describing .onnx file, after checking it against torch.
 

@@ -10,24 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rtseg.checks.software import Check
+from rtseg.models.card import PCI, has_card
 
-PCI = Path("/sys/bus/pci/devices")
 MAPS = Path("/proc/self/maps")
-NVIDIA, DISPLAY_CLASSES = "0x10de", ("0x0300", "0x0302")  # PCI vendor; VGA and 3D controllers
 NO_DEVICE, SYSTEM_MISMATCH = 100, 803  # CUresult
 INSTALL_DRIVER = "install NVIDIA's driver (https://www.nvidia.com/drivers); rtseg runs on the CPU until then"
-
-
-def has_card(pci: Path = PCI) -> bool:
-    """Whether an NVIDIA GPU is plugged into this machine (Linux; False where it can't be known)."""
-    for device in pci.glob("*"):
-        try:
-            vendor, kind = (device / "vendor").read_text().strip(), (device / "class").read_text().strip()
-        except OSError:  # a device that went away
-            continue
-        if vendor == NVIDIA and kind.startswith(DISPLAY_CLASSES):
-            return True
-    return False
 
 
 def check_driver(load: Callable[[str], Any] = ctypes.CDLL, pci: Path = PCI) -> Check:

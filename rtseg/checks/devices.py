@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rtseg.checks.software import Check
-from rtseg.sinks.loopback import MODULE, MODULES
+from rtseg.sinks.loopback import INSTALL, MODULE, MODULES
 from rtseg.sources.cameras import SYSFS, CameraInfo, first_line, how_to_check, list_cameras
 
 RELOAD = 'sudo modprobe -r v4l2loopback; sudo modprobe v4l2loopback exclusive_caps=1 card_label="rtseg"'
@@ -104,7 +104,7 @@ def check_loopback(module: Path = MODULE, sysfs: Path = SYSFS, modules: Path | N
         modules = modules or MODULES / platform.release()
         if any(modules.rglob("v4l2loopback.ko*")):
             return [Check("virtual camera", "note", "v4l2loopback is installed, not loaded", LOAD)]
-        cure = f"sudo apt install v4l2loopback-dkms; {LOAD}"
+        cure = f"{INSTALL}; {LOAD}"
         return [Check("virtual camera", "note", "v4l2loopback is not installed", cure)]
     exclusive = first_line(module / "parameters" / "exclusive_caps").split(",")
     checks = []

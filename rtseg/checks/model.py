@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 from statistics import median
 
-from rtseg.checks.software import Check
+from rtseg.checks.software import FROM_SOURCE, Check
 from rtseg.errors import RtsegError
 
 SIZE = "720p"
 SECONDS = 1.0
 SMOOTH = 30.0  # frames per second
-REINSTALL = "pip install --force-reinstall --no-deps rtseg"
+REINSTALL = FROM_SOURCE.replace("pip install", "pip install --no-deps")
 SEEN = (0.02, 0.98)  # share of the demo's frame that is the person, within wide limits
 
 

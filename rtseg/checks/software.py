@@ -21,6 +21,7 @@ ONNXRUNTIMES = (
 )
 OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 PACKAGES = {"onnxruntime": "onnxruntime", "OpenCV": "cv2", "numpy": "numpy", "numba": "numba", "PyAV": "av"}
+FROM_SOURCE = "pip install --force-reinstall . (in rtseg's own folder, where its pyproject.toml is)"
 LITTLE_SPACE = 2**30  # bytes: some minutes of recording
 
 
@@ -47,7 +48,7 @@ def check_python() -> Check:
 
 
 def check_rtseg() -> Check:
-    return Check("rtseg", "ok", f"{metadata.version('rtseg')} ({Path(__file__).parent})")
+    return Check("rtseg", "ok", f"{metadata.version('rtseg')} ({Path(__file__).parents[1]})")
 
 
 def check_import(name: str, module: str) -> Check:
@@ -57,7 +58,7 @@ def check_import(name: str, module: str) -> Check:
     except Exception as e:  # whatever a broken package raises
         text = str(e) or type(e).__name__
         if isinstance(e, ModuleNotFoundError):
-            return Check(name, "problem", f"not installed ({text})", "pip install --force-reinstall rtseg")
+            return Check(name, "problem", f"not installed ({text})", FROM_SOURCE)
         if module == "cv2" and ".so" in text:
             return Check(name, "problem", text, "apt-get install libgl1 libglib2.0-0")
         return Check(name, "problem", text, f"pip install --force-reinstall {module.replace('cv2', 'opencv-python')}")

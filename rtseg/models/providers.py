@@ -12,6 +12,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from rtseg.models.card import has_card
 from rtseg.models.elf import needed
 
 CURE = "pip install 'rtseg[cuda]'"
@@ -45,6 +46,11 @@ def cuda_problem() -> str | None:
     except OSError as e:
         return f"onnxruntime's CUDA provider can't be loaded: {e}; {CURE}"
     return None
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA card or its driver is here; where neither is, nobody expects CUDA."""
+    return has_card() or load_problem(DRIVER) is None
 
 
 def has_cuda() -> bool:

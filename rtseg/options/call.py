@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     import typer
@@ -31,6 +31,7 @@ class Option:
     off: str | None = None  # the flag that says no: `--no-window`
     low: float | None = None
     high: float | None = None
+    check: Callable[[Any], Any] | None = None  # raises typer.BadParameter for what the type lets through
 
     def words(self, value: Value) -> list[str]:
         """It as words of a command line."""
@@ -48,6 +49,7 @@ class Call:
     options: tuple[Option, ...]
     values: Mapping[str, Value | None]  # by option name
     filed: Mapping[str, Value] = field(default_factory=dict)  # what the config file says
+    config: str | None = None  # the file as it was typed; None for the user's own, which is read without a word
 
     def changed(self, **values: Value | None) -> Call:
         """The call with other values; options that the command does not have are left out."""
@@ -60,30 +62,42 @@ class Call:
         return {o.name: v for o, v in values if v is not None and v != o.default}
 
     def command_line(self) -> str:
-        """What differs from the defaults, quoted for the shell; also a switch that the file sets the other way."""
-        different = self.different()
+        """The line that gives these values again, quoted for the shell.
+
+        With --config, what that file does not say. Without, all that differs from the defaults, so that it holds on
+        other machines too; and since the user's own file is read again, what that says otherwise.
+        """
         words = ["rtseg", self.command]
+        if self.config is not None:
+            words += Option("config", "config", Path, None).words(self.config)
+        effect = {name: self.values.get(name) for name in EFFECT}
+        filed_effect = {name: self.filed.get(name) for name in EFFECT}
         for option in self.options:
             value, filed = self.values.get(option.name), self.filed.get(option.name)
-            if option.name in different or (value is not None and filed is not None and filed != value):
-                words += option.words(value)  # type: ignore[arg-type]
-        if EFFECT & set(self.filed) and not EFFECT & set(different):
+            again = filed if filed is not None else option.default  # what it is when the line does not say it
+            if option.name in EFFECT and effect != filed_effect:
+                again = None  # neither is taken from the file
+            if value is not None and (value != again or (self.config is None and value != option.default)):
+                words += option.words(value)
+        if any(filed_effect.values()) and not any(effect.values()):
             words += ["--bg", "blur"]
         return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
 def options_of(parameters: Iterable[Any], function: Callable[..., Any] | None) -> tuple[Option, ...]:
-    """The options of a command: typer's parameters for the names, the function's annotations for the types."""
-    hints = get_type_hints(function)
+    """The options of a command: typer's parameters for the names, the function's annotations for the rest."""
+    hints = get_type_hints(function, include_extras=True)
     options = []
     for p in parameters:
-        name = p.opts[0].removeprefix("--")
-        kinds = [k for k in get_args(hints.get(p.name)) or (hints.get(p.name),) if k is not NoneType]
+        name, hint = p.opts[0].removeprefix("--"), hints.get(p.name)
+        plain, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        kinds = [k for k in get_args(plain) or (plain,) if k is not NoneType]
         if name in NOT_FILED or kinds[0] not in KINDS:
             continue
         default = str(p.default) if isinstance(p.default, Path) else p.default
         off = p.secondary_opts[0] if p.secondary_opts else None
-        options.append(Option(name, p.name, kinds[0], default, off, getattr(p, "min", None), getattr(p, "max", None)))
+        limits = [getattr(note, key, None) for note in notes[:1] or [None] for key in ("min", "max", "callback")]
+        options.append(Option(name, p.name, kinds[0], default, off, *limits))
     return tuple(options)
 
 
@@ -92,11 +106,18 @@ def call_of(context: typer.Context) -> Call:
     options = options_of(context.command.params, context.command.callback)
     values = ((o.name, context.params.get(o.parameter)) for o in options)
     filed = {o.name: v for o in options if (v := (context.default_map or {}).get(o.parameter)) is not None}
-    return Call(str(context.info_name), options, {k: str(v) if isinstance(v, Path) else v for k, v in values}, filed)
+    config = str(context.params["config"]) if typed(context, "config") else None
+    named = {k: str(v) if isinstance(v, Path) else v for k, v in values}
+    return Call(str(context.info_name), options, named, filed, config)
+
+
+def typed(context: typer.Context, parameter: str) -> bool:
+    """Whether it stands on the command line."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def typed_effect(context: typer.Context, bg: str | None, blur: float | None) -> tuple[str | None, float | None]:
     """--bg and --blur: if one is on the command line, neither is taken from the file."""
-    sources = {name: context.get_parameter_source(name) for name in EFFECT}
-    typed = {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
-    return (bg if "bg" in typed or not typed else None), (blur if "blur" in typed or not typed else None)
+    given = {name for name in EFFECT if typed(context, name)}
+    return (bg if "bg" in given or not given else None), (blur if "blur" in given or not given else None)

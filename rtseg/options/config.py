@@ -1,10 +1,11 @@
-"""The config file of `rtseg cam` (TOML).
+"""The config file of `rtseg cam` (TOML): where it is, and what it says.
 
 A section has the name of a command, its keys are the command's long options: `[cam]`, `blur = 35`, `window = false`.
 """
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import json
 import math
@@ -14,14 +15,14 @@ import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from rtseg.errors import DataError, OutputError
-from rtseg.files import whole_file
-from rtseg.options.call import Call, Option, Value, options_of
+import typer
 
-if TYPE_CHECKING:
-    import typer
+from rtseg.errors import DataError
+from rtseg.files import ASSETS
+from rtseg.options.call import Option, Value, options_of
+from rtseg.options.completion import VIDEOS
 
 TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
@@ -30,7 +31,14 @@ TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
     str: ("text in quotes", (str,)),
     Path: ("text in quotes", (str,)),
 }
-FILES = ("bg", "model", "source")  # options that may name a file
+FILES = ("bg", "model", "source")  # options that may name a file to read
+WORDS = {  # their values that are no files, whatever lies there
+    "bg": r"blur|transparent|#.*|",
+    "model": r"balanced|fast|",
+    "source": r"demo|\d{1,3}|[A-Za-z][\w+.-]*://.*|",
+}
+MEANT = {"background": "bg", "image": "bg", "picture": "bg", "camera": "source", "webcam": "source", "input": "source",
+         "output": "out", "strength": "blur"}  # fmt: skip
 LARGEST = 2**20  # bytes of a config file
 
 
@@ -40,12 +48,24 @@ def take_config(context: typer.Context, path: Path | None) -> Path | None:
     Raises DataError; the user's own file may be missing.
     """
     chosen = path or default_path()
-    if path is None and not chosen.exists():
+    if path is None and not is_there(chosen):
         return None
     options = options_of(context.command.params, context.command.callback)
     filed = read_config(chosen, str(context.info_name), options)
     context.default_map = {o.parameter: filed[o.name] for o in options if o.name in filed}
     return chosen
+
+
+def is_there(path: Path) -> bool:
+    """Whether the user's own file is there; a folder that can't be looked into is told, and ends nothing."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as e:
+        typer.echo(f"note: no config is read, {path} can't be looked at: {e.strerror or e}", err=True)
+        return False
+    return True
 
 
 def default_path() -> Path:
@@ -75,14 +95,38 @@ def read_config(path: Path, command: str, options: Iterable[Option]) -> dict[str
     values = {}
     for key, value in top.get(command, {}).items():
         if key not in known:
-            near = difflib.get_close_matches(key.replace("_", "-").removeprefix("no-"), known, n=1)
-            advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            raise DataError(f"{place(path, text, key)}: {key} is not an option of rtseg {command}; {advice}")
+            raise DataError(
+                f"{place(path, text, key)}: {key} is not an option of rtseg {command}; {advice(key, known)}"
+            )
         problem = problem_with(known[key], value)
         if problem:
-            raise DataError(f"{place(path, text, key)}: {key} is {value!r}; give {problem}")
-        values[key] = os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value
+            raise DataError(f"{place(path, text, key)}: {key} is {spelled(value)}; {problem}")
+        values[key] = located(key, value, path.parent)
     return values
+
+
+def advice(key: str, known: Iterable[str]) -> str:
+    """What may be meant by a key that is none."""
+    plain = key.lower().replace("_", "-").removeprefix("no-")
+    near = [MEANT[plain]] if plain in MEANT else difflib.get_close_matches(plain, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+
+
+def located(key: str, value: Value, folder: Path) -> Value:
+    """A file's name as it counts from the config file's folder; ~ is the home directory."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith("~/"):
+        return os.path.expanduser(value)
+    if key not in FILES or re.fullmatch(WORDS[key], value, re.DOTALL):
+        return value
+    beside = folder / value
+    if os.path.lexists(beside):
+        return str(beside)
+    suffix = os.path.splitext(value)[1].lower()
+    # A camera's name and a model's may be anything; of a background only what ships is looked for elsewhere.
+    missing = {"bg": not (ASSETS / "backgrounds" / value).is_file(), "model": suffix == ".onnx"}
+    return str(beside) if missing.get(key, suffix in VIDEOS) else value
 
 
 def read_text(path: Path) -> str:
@@ -99,19 +143,25 @@ def read_text(path: Path) -> str:
         raise DataError(f"config {path} is not UTF-8: {e}") from e
 
 
-def problem_with(option: Option, value: object) -> str | None:
-    """What to give instead of a value that won't do, or None."""
+def problem_with(option: Option, value: Any) -> str | None:
+    """What is wrong with a value and what to give instead, or None."""
     says, kinds = TYPES[option.kind]
     low, high = option.low, option.high
     if low is not None and high is not None:
         says += f", {low:g} to {high:g}"
     if type(value) not in kinds:
-        return says
+        return f"give {says}"
     if isinstance(value, str) and "\0" in value:
-        return f"{says} without NUL characters"
+        return f"give {says} without NUL characters"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         fits = math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)
-        return None if fits else says
+        if not fits:
+            return f"give {says}"
+    try:
+        if option.check:
+            option.check(value)
+    except typer.BadParameter as e:
+        return e.message
     return None
 
 
@@ -123,48 +173,14 @@ def place(path: Path, text: str, key: str) -> str:
     return f"{path}, line {number}" if number else str(path)
 
 
-def save_config(path: Path, call: Call) -> None:
-    """Write what differs from the defaults, whole or not at all; relative paths of files become absolute.
-
-    A file to write video to is left out: every later session would write over it. Raises OutputError.
-    """
-    values = call.different()
-    if not str(values.get("out", "virtual")).startswith("virtual"):
-        del values["out"]
-    lines = [f"# rtseg {call.command}: its options without the dashes; the command line wins", f"[{call.command}]"]
-    lines += [f"{key} = {toml(absolute(key, value))}" for key, value in values.items()]
-    try:
-        path = path.resolve()  # through a link, which stays a link
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
-            partial.write_bytes(("\n".join(lines) + "\n").encode())
-    except (OSError, UnicodeEncodeError) as e:
-        raise OutputError(f"config {path} can't be written: {getattr(e, 'strerror', None) or e}") from e
-
-
-def config_target(name: str, config: Path | None) -> Path:
-    """Where --save-config writes: the file named, or else the one that was read, or else the user's own.
-
-    Raises OutputError unless a file can be made there: found out before a session, not after it.
-    """
-    path = Path(name).expanduser() if name else config or default_path()
-    if os.path.exists(path) and not os.path.isfile(path):  # pathlib's raise for a folder that can't be looked into
-        raise OutputError(f"config {path} is not a file; give --save-config a file name")
-    folder = next(p for p in path.absolute().parents if os.path.exists(p))
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise OutputError(f"config {path}: no permission to write in {folder}; give --save-config another file")
-    return path
-
-
-def absolute(key: str, value: Value) -> Value:
-    """The same file from wherever it is read."""
-    if key in FILES and isinstance(value, str) and (Path(value).suffix or key == "bg") and Path(value).exists():
-        return str(Path(value).absolute())
-    return value
-
-
-def toml(value: Value) -> str:
-    """A value as TOML. JSON's strings are TOML's basic strings, but for a bare DEL."""
+def spelled(value: Any) -> str:
+    """A value as TOML has it. JSON's strings are TOML's basic strings, but for a bare DEL."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, list):
+        return f"[{', '.join(map(spelled, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {spelled(v)}' for key, v in value.items())}}}"
     return json.dumps(value) if isinstance(value, bool) else repr(value)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rtseg.options import completion
+from rtseg.options import completion, values
+from rtseg.pixels.edge import LIMITS
 
 
 def from_config(context: typer.Context, value: Path | None) -> Path | None:
@@ -29,14 +30,132 @@ Background = Annotated[
     ),
 ]
 Blur = Annotated[
-    float | None, typer.Option("--blur", help="Strength 1..100 of the room's blur; with --bg, of the background's.")
+    float | None,
+    typer.Option(
+        "--blur",
+        min=1,
+        max=100,
+        callback=values.number,
+        help="Strength of the room's blur; with --bg, of the background's.",
+    ),
+]
+Edge = Annotated[
+    float,
+    typer.Option(
+        "--edge",
+        min=LIMITS["edge"][0],
+        max=LIMITS["edge"][1],
+        callback=values.number,
+        help="Above 0 keeps more at the edge: hair, what you hold; below 0 less: a rim of the room.",
+    ),
+]
+Feather = Annotated[
+    float,
+    typer.Option(
+        "--feather",
+        min=LIMITS["feather"][0],
+        max=LIMITS["feather"][1],
+        callback=values.number,
+        help="How soft the edge is.",
+    ),
+]
+Specks = Annotated[
+    float,
+    typer.Option(
+        "--specks",
+        min=LIMITS["specks"][0],
+        max=LIMITS["specks"][1],
+        callback=values.number,
+        help="Leave out stray pieces smaller than this, in percent of the picture.",
+    ),
 ]
 ModelName = Annotated[
     str,
     typer.Option("--model", autocompletion=completion.models, help="balanced or fast, which ship, or an .onnx file."),
 ]
-Provider = Annotated[str, typer.Option("--provider", autocompletion=completion.providers, help="auto, cuda or cpu.")]
-Threads = Annotated[int | None, typer.Option("--threads", help="CPU threads of the network. [half the cores]")]
+Provider = Annotated[
+    str,
+    typer.Option(
+        "--provider",
+        metavar="|".join(values.PROVIDERS),
+        callback=values.one_of(values.PROVIDERS),
+        autocompletion=completion.providers,
+        help="What the network runs on; auto is CUDA where that works.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, max=256, help="CPU threads of the network.  [default: half the cores, at most 4]"),
+]
+SourceName = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        autocompletion=completion.sources,
+        help="Camera's number or name, file, pipe, URL, or demo.  [default: the first camera]",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        metavar="FILE|virtual",
+        autocompletion=completion.outputs,
+        help="A video (.mp4, .mov, .mkv, .webm), or virtual[:DEVICE], a camera.",
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option("--size", metavar="WxH", callback=values.size, help="Ask the camera for this.  [default: 1280x720]"),
+]
+CameraFps = Annotated[
+    float | None,
+    typer.Option("--fps", min=1, max=240, callback=values.number, help="Ask the camera for this; show no more."),
+]
+TargetFps = Annotated[
+    float | None,
+    typer.Option(
+        "--target-fps",
+        min=1,
+        max=240,
+        callback=values.number,
+        help="Make the network smaller before this rate is missed.",
+    ),
+]
+Emit = Annotated[
+    str,
+    typer.Option(
+        "--emit",
+        metavar="|".join(values.EMITTED),
+        callback=values.one_of(values.EMITTED),
+        autocompletion=completion.emitted,
+        help="alpha is grey; cutout has straight alpha, in .png, .mov, .webm and DIR/.",
+    ),
+]
+RawSize = Annotated[
+    str | None,
+    typer.Option(
+        "--raw", metavar="WxH", callback=values.size, help="SOURCE holds raw BGR frames (bgr24) of this size."
+    ),
+]
+RawFps = Annotated[
+    float | None,
+    typer.Option("--fps", min=1, max=1000, callback=values.number, help="Of raw frames.  [default: 30]"),
+]
+Sizes = Annotated[
+    str,
+    typer.Option(
+        "--sizes",
+        metavar="SIZE,...",
+        callback=values.some_of(values.BENCH_SIZES),
+        autocompletion=completion.bench_sizes,
+        help=f"Of the frames: some of {', '.join(values.BENCH_SIZES)}.",
+    ),
+]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", callback=values.target, help="Also write what is printed to this file."),
+]
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -44,7 +163,8 @@ Config = Annotated[
         metavar="FILE",
         is_eager=True,
         callback=from_config,
-        help="Options from a TOML file, in a section named cam; the command line wins. Default: your own, if any.",
+        help="Options from a TOML file, in a section named cam; the command line wins, over bg and blur together.  "
+        "[default: your own]",
     ),
 ]
 SaveConfig = Annotated[

@@ -16,7 +16,7 @@ from rtseg.sources.cameras import DEV, SYSFS, cause, first_line
 MODULE, MODULES = Path("/sys/module/v4l2loopback"), Path("/lib/modules")
 LABEL = "rtseg"  # the name under which programs list the camera
 UNLOAD = "sudo modprobe -r v4l2loopback"
-INSTALL = "sudo apt install v4l2loopback-dkms"
+INSTALL = "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)"
 CAPTURE, OUTPUT = 0x1, 0x2  # device_caps: gives and takes pictures; with exclusive_caps=1 the latter or the former
 FOURCC = "YU12"  # what pyvirtualcam makes of BGR
 STREAMON = 1 << 30 | ctypes.sizeof(ctypes.c_int) << 16 | ord("V") << 8 | 18  # VIDIOC_STREAMON of a v4l2_buf_type

@@ -23,11 +23,11 @@ class TrainConfig:
     """A run's settings. Paths are kept as they were given."""
 
     train: str  # CSV with the columns image,mask[,source], paths relative to the CSV; or a folder (see dataset.py)
-    val: str | None = None  # the same for validation; or none; else DATA's own part, or every 20th picture of DATA
+    val: str | None = None  # validation pictures, as DATA; or none; else DATA's own part, or every 20th of it
     strict: bool = False  # refuse pictures that can't be used or lack their mask, instead of skipping them
-    arch: str = "balanced"  # balanced, fast, quality or classic (the U-Net of the textbooks)
+    arch: str = "balanced"  # the net; classic is the U-Net of the textbooks
     init: str | None = None  # a model.safetensors to start from, or scratch; else what ships (quality: an encoder)
-    encoder: str | None = None  # instead: safetensors with ImageNet weights for the encoder alone
+    encoder: str | None = None  # in place of --init: safetensors with ImageNet weights for the encoder alone
     backgrounds: str | None = None  # folder of pictures without people, to composite on
     name: str | None = None  # goes into the model file; else the arch's
     steps: int = 6000  # optimiser steps in all
@@ -35,24 +35,24 @@ class TrainConfig:
     batch: int = 16  # pictures per step
     area: int | None = None  # pixels at network size that the model prefers; else the arch's (balanced: 40960)
     max_area: int | None = None  # batches are drawn between 0.9 x area and this; else 2.2 x area
-    lr: float = 1e-3  # decoder, peak
-    frozen_lr: float = 2e-3  # decoder, first phase
-    encoder_lr: float = 2e-4  # encoder, peak; higher forgets ImageNet first
+    lr: float = 1e-3  # learning rate of the decoder at its peak
+    frozen_lr: float = 2e-3  # learning rate of the decoder in the first phase
+    encoder_lr: float = 2e-4  # learning rate of the encoder at its peak; higher forgets ImageNet first
     warmup: int = 200  # steps, at the start of each phase
     weight_decay: float = 1e-2  # AdamW, convolution weights only
-    clip: float = 5.0  # gradient norm
+    clip: float = 5.0  # largest gradient norm
     ema: float = 0.999  # decay of the averaged weights, which are what is evaluated and exported
     composite: float = 0.6  # share of pictures whose background is replaced, in landscape batches; half in others
     empty: float = 0.08  # share of pictures that are a bare background
     paired: float = 0.25  # share of batches made of pairs of frames of one scene, for the temporal loss
     boundary: float = 1.0  # weight of the boundary loss, which looks through the runtime's edge filter
     temporal: float = 5.0  # weight of the temporal loss
-    precision: str = "fp32"  # or bf16 or fp16 (CUDA only), with autocast; bf16 was 15 % slower on an AVX512-BF16 CPU
+    precision: str = "fp32"  # autocast for bf16 and fp16 (CUDA only); bf16 was 15 % slower on an AVX512-BF16 CPU
     workers: int = 1  # data loading processes; 0 loads in the training process
     threads: int = 0  # torch threads on the CPU; 0: as many as torch likes
     cache_mib: int = 3000  # decoded pictures kept in memory
-    eval_every: int = 500  # steps
-    checkpoint_every: int = 100  # steps
+    eval_every: int = 500  # steps between two evaluations
+    checkpoint_every: int = 100  # steps between two checkpoints
     tensorboard: bool = False  # also write the log and the contact sheet for TensorBoard (needs the tensorboard extra)
     seed: int = 2026  # of weights, samples and their order; on CUDA sums in another order still change last digits
 
@@ -115,10 +115,15 @@ class TrainConfig:
 
 
 def field_help() -> dict[str, str]:
-    """Each field's comment above, with its default: the one place where a knob is explained."""
+    """Each field's comment above as a sentence, with its default: the one place where a knob is explained."""
     notes = dict(re.findall(r"^    (\w+): .*?(?:  # (.*))?$", inspect.getsource(TrainConfig), re.MULTILINE))
     texts = {}
     for field in dataclasses.fields(TrainConfig):
-        default = "" if field.default in (None, dataclasses.MISSING) else f"(default {field.default})"
-        texts[field.name] = " ".join(filter(None, (notes.get(field.name, ""), default)))
+        note, default = notes.get(field.name, ""), field.default
+        sentence = f"{note[:1].upper()}{note[1:]}." if note else ""
+        if isinstance(default, bool):
+            sentence += f"  [default: {'' if default else 'no-'}{field.name.replace('_', '-')}]"
+        elif isinstance(default, (int, float, str)):
+            sentence += f"  [default: {default if isinstance(default, str) else f'{default:g}'}]"
+        texts[field.name] = sentence
     return texts

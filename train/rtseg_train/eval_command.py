@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtseg.errors import DataError
+from rtseg.options.completion import providers
+from rtseg.options.values import PROVIDERS, one_of, target
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,11 +47,18 @@ def eval_command(
         Path, typer.Argument(help="A CSV with the columns image,mask[,source], a folder of pictures and masks, a clip.")
     ],
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write all figures here, picture by picture.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", callback=target, help="Write all figures here, picture by picture."),
     ] = None,
-    sheet: Annotated[Path | None, typer.Option(help=f"Write a PNG of the {WORST} worst pictures.")] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", callback=target, help=f"Write a PNG of the {WORST} worst pictures."),
+    ] = None,
     reliability: Annotated[
-        Path | None, typer.Option(help="Write a PNG of how often an alpha of 0.1, 0.2, ... is right.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", callback=target, help="Write a PNG of how often an alpha of 0.1, 0.2, ... is right."
+        ),
     ] = None,
     clip: Annotated[bool, typer.Option("--clip", help="The pictures in DATA/images are a video's frames.")] = False,
     masks: Annotated[Path | None, typer.Option(help="Folder of masks, in order, when DATA is a video file.")] = None,
@@ -58,7 +67,15 @@ def eval_command(
     ] = False,
     split: Annotated[str, typer.Option(help="Part of a folder of pictures to score.")] = "val",
     area: Annotated[int | None, typer.Option(help="Pixels at network size; else what the model prefers.")] = None,
-    provider: Annotated[str, typer.Option(help="auto, cuda or cpu; for .onnx only.")] = "auto",
+    provider: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(PROVIDERS),
+            callback=one_of(PROVIDERS),
+            autocompletion=providers,
+            help="What an .onnx runs on.",
+        ),
+    ] = "auto",
 ) -> None:
     """Score MODEL on labelled pictures, by source: IoU, boundary IoU, false alarms, errors.
 

@@ -14,12 +14,25 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.errors import DataError
-from rtseg_train.config import TrainConfig, field_help
+from rtseg.options.completion import starting
+from rtseg.options.values import one_of
+from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
 
 PRESETS = ("article",)
+CHOICES = {"arch": tuple(AREAS), "precision": PRECISIONS}  # settings that are one of a few words
 ARTICLE_EPOCHS, ARTICLE_SEED = 10, 2021  # as the article has them
 WITH_PRESET = ("val", "strict", "seed")  # settings that mean something to a preset
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
+
+def choice(names: Iterable[str], note: str) -> Any:
+    """An option that takes one of the names."""
+    known = tuple(names)
+
+    def offer(incomplete: str) -> list[str]:
+        return starting(known, incomplete)
+
+    return typer.Option(metavar="|".join(known), callback=one_of(known), autocompletion=offer, help=note)
 
 
 def config_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -30,7 +43,7 @@ def config_options(command: Callable[..., None]) -> Callable[..., None]:
     own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
     notes, options = field_help(), []
     for name, kind in TrainConfig.option_types().items():
-        option = typer.Option(help=notes[name], show_default=False)
+        option = choice(CHOICES[name], notes[name]) if name in CHOICES else typer.Option(help=notes[name])
         annotation = Annotated[kind | None, option]  # type: ignore[valid-type]  # made at run time
         options.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
 
@@ -68,11 +81,10 @@ def train_command(
         ),
     ] = None,
     preset: Annotated[
-        str | None,
-        typer.Option(help="article: the plain U-Net recipe of the tutorials instead.", show_default=False),
+        str | None, choice(PRESETS, "Another recipe instead; article is the plain U-Net of the tutorials.")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Of the preset (default 10); else see --steps.", show_default=False)
+        int | None, typer.Option(min=1, help=f"Of the preset.  [default: {ARTICLE_EPOCHS}]", show_default=False)
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Look at the pictures, say what was found (data.json, data.png) and stop.")
@@ -98,8 +110,6 @@ def train_command(
         run_training(TrainConfig.load(resume / "config.json"), resume, True)
         return
     if preset is not None:
-        if preset not in PRESETS:
-            raise DataError(f"unknown preset {preset!r}; choose from {', '.join(PRESETS)}")
         extra = [name for name in ("--config", "--check", "--show-batch") if others[name]]
         extra += options(given.keys() - set(WITH_PRESET))
         if extra:

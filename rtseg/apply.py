@@ -21,7 +21,7 @@ from rtseg.sinks.video_file import VideoFile, together
 from rtseg.sources.pictures import read_picture
 from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
-from rtseg.targets import PIXELS, Job, plan
+from rtseg.targets import PIXELS, Job, left_out, plan
 
 U8 = NDArray[np.uint8]
 # Of the preferred area, for a picture by itself: there is time, and ALL gains 1.4 IoU and 2.8 boundary IoU (RUNS.md).
@@ -59,6 +59,8 @@ def run(
     if emit == "cutout":
         pipeline.change(BLACK)
     failed: list[str] = []
+    if source.is_dir() and (others := left_out(source)):
+        console.print(f"note: neither pictures nor videos, left out: {', '.join(others)}")
     with progress_bar(console) as progress:
         whole = progress.add_task("files", total=len(jobs), visible=len(jobs) > 1)
         part = progress.add_task("frames", total=None, visible=False)
@@ -74,7 +76,7 @@ def run(
             except RtsegError as e:
                 if len(jobs) == 1:
                     raise
-                failed.append(str(e))
+                failed.append(str(e) if job.source.name in str(e) else f"{job.source}: {e}")
             progress.advance(whole)
     for remark in (pipeline.remark, pipeline.background.remark):
         if remark:
@@ -94,11 +96,19 @@ def process(
     if not job.video:
         pipeline.area = STILL_AREAS * preferred
         write_picture(job.target, render(pipeline, read_picture(job.source, SourceError), emit))
-        return None
+        return first_only(job.source)
     pipeline.area = preferred
     source = RawFrames(job.source, size=raw, fps=fps) if raw else open_video(job.source)
     with source:
         return process_video(job, source, pipeline, emit, progressed)
+
+
+def first_only(path: Path) -> str | None:
+    """A remark on a picture file that holds several, as animated ones do, or None."""
+    count = cv2.imcount(str(path))
+    if count < 2:
+        return None
+    return f"{path.name} holds {count} pictures, of which the first was taken; save it as GIF or video to get them all"
 
 
 def process_video(

@@ -21,6 +21,9 @@ PIXELS: dict[str, Pixels] = {
 }  # what --emit means, in FFmpeg's words
 
 
+FEW = 8  # names in one line
+
+
 @dataclass(frozen=True)
 class Job:
     """One file in, one file out. The target can be a folder for a picture of each frame, either can be STDIO."""
@@ -55,6 +58,7 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
         raise OutputError(f"unknown --emit {emit!r}; choose from {', '.join(PIXELS)}")
     if source == STDIO and not raw:
         raise SourceError("standard input holds raw frames, whose size it can't tell: add --raw WIDTHxHEIGHT")
+    check_names(source, out)
     if source != STDIO and not source.exists():
         raise SourceError(f"{source}: no such file or folder; give a picture, a video or a folder of them")
     if source.is_dir():
@@ -102,6 +106,23 @@ def plan_folder(source: Path, out: Path, emit: str) -> list[Job]:
     except OSError as e:
         raise OutputError(f"--out {out} can't be created: {e.strerror}") from e
     return jobs
+
+
+def left_out(folder: Path) -> list[str]:
+    """Names of what in a folder is neither picture nor video, a few of them; not of hidden files."""
+    names = sorted(f"{p.name}{os.sep if p.is_dir() else ''}" for p in folder.iterdir() if p.name[0] != ".")
+    others = [name for name in names if not name.lower().endswith(PICTURES + VIDEOS)]
+    more = len(others) - FEW
+    return [*others[:FEW], *([f"and {more} more"] if more > 0 else [])]
+
+
+def check_names(source: Path, out: Path) -> None:
+    """Raise SourceError or OutputError for a name that no file can have, as one that is too long."""
+    for path, kind in ((source, SourceError), (out, OutputError)):
+        try:
+            path.exists()
+        except OSError as e:
+            raise kind(f"{path}: {e.strerror or e}; give another name") from e
 
 
 def is_video(path: Path) -> bool:

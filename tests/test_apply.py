@@ -132,3 +132,32 @@ def test_an_empty_folder_is_named(tmp_path: Path, pipeline: Pipeline, console: C
     (tmp_path / "in").mkdir()
     with pytest.raises(SourceError, match="no picture or video"):
         run(tmp_path / "in", tmp_path / "out", pipeline, "alpha", console)
+
+
+def test_a_folder_says_what_it_leaves_out_and_which_file_failed(
+    tmp_path: Path, pipeline: Pipeline, console: Console, photo: Path
+) -> None:
+    folder = tmp_path / "in"
+    (folder / "more").mkdir(parents=True)
+    (folder / "a.png").write_bytes(photo.read_bytes())
+    (folder / "notes.txt").write_text("x")
+    (folder / ".hidden").write_text("x")
+    cv2.imwrite(str(folder / "dot.png"), np.zeros((1, 1, 3), np.uint8))
+    with pytest.raises(SourceError, match=r"1 of 2 files failed:\n.*dot\.png: frame is"):
+        run(folder, tmp_path / "out", pipeline, "alpha", console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "left out: more/, notes.txt\n" in said and (tmp_path / "out" / "a.png").is_file()
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "tif"])
+def test_an_animated_picture_is_remarked_on(
+    pipeline: Pipeline, console: Console, demo_frames: list[np.ndarray], ending: str
+) -> None:
+    pages = cv2.Animation()
+    pages.frames, pages.durations = list(demo_frames[:3]), [100] * 3
+    if ending == "tif":
+        cv2.imwritemulti("many.tif", list(demo_frames[:3]))
+    else:
+        cv2.imwriteanimation(f"many.{ending}", pages)
+    run(Path(f"many.{ending}"), "out.png", pipeline, "alpha", console)
+    assert "holds 3 pictures" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -65,10 +65,10 @@ class Fingers:
         ("v", {"view": "mask"}, None),
         ("i", {"inset": True}, None),
         ("t", {"timings": True}, None),
-        ("s", {"smoothing": False}, Event.SMOOTHING),
-        (".", {"edge": 0.1}, Event.EDGE),
-        (",", {"edge": -0.1}, Event.EDGE),
-        ("f", {"feather": 0.25}, Event.EDGE),
+        ("s", {"smoothing": False}, Event.MATTE),
+        (".", {"edge": 0.1}, Event.MATTE),
+        (",", {"edge": -0.1}, Event.MATTE),
+        ("f", {"feather": 0.25}, Event.MATTE),
         ("r", {"recording": True}, Event.RECORD),
         ("b", {"paused": True}, None),
         (" ", {"paused": True}, None),
@@ -120,7 +120,7 @@ def test_the_edge_goes_in_tenths_within_its_limits_also_held_down() -> None:
         fingers.tap(".", HELD / 3)
         seen.append(fingers.settings.edge)
     assert seen[:2] == [0.3, 0.4] and seen[-1] == 1 and fingers.message == "edge 1: no more"
-    assert fingers.press("." + "," * 10)[::9] == [None, Event.EDGE]
+    assert fingers.press("." + "," * 10)[::9] == [None, Event.MATTE]
     assert (fingers.settings.edge, fingers.message) == (0, "edge 0")
     assert "--edge" not in fingers.controls.command_line()
     fingers.press("," * 20)
@@ -132,7 +132,7 @@ def test_feather_goes_round() -> None:
     fingers = Fingers(Settings(feather=0.6), "--feather", "0.6")
     seen = []
     for _ in range(4):
-        assert fingers.press("f") == [Event.EDGE]
+        assert fingers.press("f") == [Event.MATTE]
         seen.append((fingers.settings.feather, fingers.message))
     assert seen == [(0.75, "feather 0.75"), (1, "feather 1"), (0, "feather off"), (0.25, "feather 0.25")]
     assert fingers.controls.command_line().endswith(" --feather 0.25")

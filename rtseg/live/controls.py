@@ -47,8 +47,7 @@ class Event(Enum):
 
     QUIT = auto()
     BACKGROUND = auto()  # settings.background or settings.blur changed
-    SMOOTHING = auto()
-    EDGE = auto()  # settings.edge or settings.feather changed
+    MATTE = auto()  # settings.smoothing, settings.edge or settings.feather changed
     SNAPSHOT = auto()
     RECORD = auto()  # settings.recording says whether to start or to stop
 
@@ -176,7 +175,7 @@ class Controls:
 
     def _smoothing(self, now: float) -> Event:
         self._switch("smoothing", not self.settings.smoothing, now)
-        return Event.SMOOTHING
+        return Event.MATTE
 
     def _record(self, now: float) -> Event:
         self._switch("recording", not self.settings.recording, now)
@@ -225,13 +224,13 @@ class Controls:
             return None
         self._change(edge=new)
         self.say(f"edge {new:g}", now)
-        return Event.EDGE
+        return Event.MATTE
 
     def _feather(self, now: float) -> Event:
         new = next_step(FEATHERS, self.settings.feather, +1) or 0.0  # after the softest the sharpest
         self._change(feather=new)
         self.say(f"feather {new:g}" if new else "feather off", now)
-        return Event.EDGE
+        return Event.MATTE
 
     def _step(self, by: int, now: float) -> Event | None:
         usable = [i for i, name in enumerate(self._backgrounds) if name not in self._refused or i == self._index]

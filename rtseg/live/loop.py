@@ -151,8 +151,9 @@ class Loop:
         if self.engine.waits_for != "frame":  # the notices of sources are printed as they come
             self._journal.say(status)
         self._blank(self._journal.notice or status)
-        virtual = isinstance(self.sink, VirtualCamera)  # has been shown it already, and sends it on by itself
-        if self._now_out is not None and self._first is not None and not virtual and now - self._sent >= STALL:
+        if isinstance(self.sink, VirtualCamera) or self._now_out is None or self._first is None:
+            return  # a virtual camera has been shown it already, and sends it on by itself
+        if now - self._sent >= STALL:
             self._send(self._now_out, now)
 
     def _blank(self, status: str) -> None:
@@ -186,8 +187,7 @@ class Loop:
         event = self.controls.press(self.window.key(), time.monotonic())
         actions: dict[Event, Callable[[], None]] = {
             Event.BACKGROUND: lambda: self._change_background(before),
-            Event.SMOOTHING: self._change_smoothing,
-            Event.EDGE: self._change_edge,
+            Event.MATTE: self._change_matte,
             Event.SNAPSHOT: self._snapshot,
             Event.RECORD: self._record,
         }
@@ -210,12 +210,9 @@ class Loop:
         except BackgroundError as e:
             self.controls.refuse_background(before, str(e), time.monotonic())
 
-    def _change_smoothing(self) -> None:
-        self.pipeline.smoothing = self.controls.settings.smoothing
-
-    def _change_edge(self) -> None:
-        settings = self.controls.settings
-        self.pipeline.edge, self.pipeline.feather = settings.edge, settings.feather
+    def _change_matte(self) -> None:
+        settings, pipe = self.controls.settings, self.pipeline
+        pipe.smoothing, pipe.edge, pipe.feather = settings.smoothing, settings.edge, settings.feather
 
     def _snapshot(self) -> None:
         """The picture that goes out now, under a name that is not taken."""
@@ -232,7 +229,8 @@ class Loop:
         """Start or stop a recording, as the key has set; a refused or failed one ends in the window's message."""
         try:
             if self.controls.settings.recording:
-                moment = self._composite.time if self._composite else time.monotonic()
+                start = time.monotonic() if self.source.live else 0.0  # where there is no frame yet
+                moment = self._composite.time if self._composite else start
                 self.console.print(f"recording {self._recorder.start(moment)}")
             else:
                 self._stop_recording()

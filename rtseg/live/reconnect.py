@@ -1,4 +1,4 @@
-"""A camera that may be unplugged, or sleep with the computer, and come back."""
+"""A camera that may be unplugged, or sleep with the computer, and come back; so may one in the network."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from threading import Event
 from types import TracebackType
 from typing import Self
 
-from rtseg.backgrounds.background import cover
 from rtseg.errors import SourceError
 from rtseg.frames import Frame, Source
+from rtseg.pixels.geometry import cover
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0  # seconds between two tries; each is twice the one before
 
 
 class Reconnecting:
-    """A source that is opened again, with growing pauses, whenever it breaks off after its first frame.
+    """A source that is opened again, with growing pauses, whenever it breaks off.
+
+    A stream that was closed counts as broken off, for that is what a camera in the network does when it starts anew;
+    one that ends as its protocol has it is over.
 
     Frames keep the size of the first source: another camera's are cropped and scaled to it. `notice` says what is the
     matter while there is none.
 
     Args:
         open_again: opens the source; may raise SourceError.
-        first: the source, opened for the first time.
+        first: the source, opened for the first time: that it gives frames has been seen.
     """
 
     def __init__(self, open_again: Callable[[], Source], first: Source) -> None:
@@ -33,6 +36,7 @@ class Reconnecting:
         self.report: str | None = getattr(first, "report", None)
         self.notice: str | None = None
         self.losses = 0
+        self._lost, self._pause = False, FIRST_WAIT
         self._closed, self._wanted = Event(), Event()
         self._wanted.set()
 
@@ -52,19 +56,25 @@ class Reconnecting:
                         return
                     if not self._wanted.is_set():
                         break
-                    self.notice = None
+                    self._found()
                     yield self._fitted(replace(frame, index=index))
                     index += 1
-                if self._wanted.is_set():
+                if not self._wanted.is_set():
+                    self._rest()
+                    continue
+                self.notice = getattr(self._source, "ending", None)
+                if self.notice is None:
                     return
-                self._rest()
-                continue
             except SourceError as e:
-                if not index:
-                    raise
                 self.notice = str(e)
-                self._source.close()
+            self._lost = True
+            self._source.close()
             self._find_again()
+
+    def _found(self) -> None:
+        """It gives frames: what it was lost by is over."""
+        self.notice, self._pause = None, FIRST_WAIT
+        self.losses, self._lost = self.losses + self._lost, False
 
     def _fitted(self, frame: Frame) -> Frame:
         if frame.image.shape[:2] == (self.height, self.width):
@@ -73,15 +83,13 @@ class Reconnecting:
 
     def _find_again(self) -> None:
         """Return once it is open, or closed for good."""
-        pause = FIRST_WAIT
-        while not self._closed.wait(pause):
+        while not self._closed.wait(self._pause):
+            self._pause = min(2 * self._pause, LONGEST_WAIT)  # also if it opens and gives nothing
             try:
                 self._source = self._open()
             except SourceError as e:
                 self.notice = str(e)
-                pause = min(2 * pause, LONGEST_WAIT)
             else:
-                self.losses += 1
                 return
 
     def _rest(self) -> None:

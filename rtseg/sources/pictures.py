@@ -12,7 +12,7 @@ from rtseg.errors import RtsegError
 from rtseg.sources.picture_size import picture_size
 
 U8 = NDArray[np.uint8]
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 MAX_PIXELS = 2**28  # 268 million: a file of a few bytes can claim more and fill the memory
 
 
@@ -59,6 +59,10 @@ def turned_alike(layers: U8, picture: U8) -> U8:
 def read_bytes(path: Path, error: type[RtsegError]) -> bytes:
     """All of a file; raises `error` when it can't be read, is empty or claims more than MAX_PIXELS."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise error(
+                f"cannot read the picture {path}: it is a pipe or a device; a pipe with a video is named so, as x.mkv"
+            )
         data = path.read_bytes()
     except OSError as e:
         raise error(f"cannot read the picture {path}: {e.strerror or e}") from e

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.backgrounds.background import cover
 from rtseg.errors import DataError
+from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_picture
 from rtseg_train.dataset import list_images, read_list
 from rtseg_train.masks import read_pair

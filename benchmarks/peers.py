@@ -33,10 +33,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from rtseg.backgrounds.background import cover, load_background
+from rtseg.backgrounds.background import load_background
 from rtseg.bench import PACKAGES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
+from rtseg.pixels.geometry import cover
 
 SIZES = {"360p": (640, 360), "480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
 EFFECTS = ("picture", "blur")

@@ -14,11 +14,31 @@ from typing import Any
 from rtseg.errors import OutputError
 
 ASSETS = Path(__file__).parent / "assets"  # models, backgrounds and the demo clip that ship with rtseg
+NAME_BYTES = 255  # of a file's name, at most, on every usual file system
+_numbers = itertools.count()  # of the temporary files of this process
 
 
-def partial_path(path: Path) -> Path:
-    """Where a file is written until it is complete: hidden, in the same folder, with the same suffix."""
-    return path.with_name(f".{path.stem}.part{path.suffix}")
+def behind_links(path: Path) -> Path:
+    """Where a file of this name lies: at the end of its links, whether there is a file yet or not. Raises OSError."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def temporary_path(path: Path) -> Path:
+    """A new empty file where one is written until it is complete: hidden, in the same folder, with the same suffix.
+
+    No two calls give the same, whatever process makes them. Raises OSError.
+    """
+    for number in _numbers:
+        temporary = path.with_name(fitting(f".{path.stem}", f".{os.getpid()}-{number}.part{path.suffix}"))
+        try:
+            temporary.open("xb").close()
+            return temporary
+        except FileExistsError:
+            continue
+        except BaseException:  # a signal, while it was made
+            temporary.unlink(missing_ok=True)
+            raise
+    raise AssertionError("unreachable")
 
 
 def recording_path(path: Path) -> Path:
@@ -27,11 +47,18 @@ def recording_path(path: Path) -> Path:
     What an earlier run left there is somebody's recording: then it is `talk.partial-2.mp4`. Raises OSError.
     """
     for number in itertools.count(1):
-        partial = path.with_name(f"{path.stem}.partial{f'-{number}' if number > 1 else ''}{path.suffix}")
+        partial = path.with_name(fitting(path.stem, f".partial{f'-{number}' if number > 1 else ''}{path.suffix}"))
         with contextlib.suppress(FileExistsError):
             partial.open("xb").close()
             return partial
     raise AssertionError("unreachable")
+
+
+def fitting(stem: str, ending: str) -> str:
+    """The two put together, the stem as short as it must be: a name that just fits leaves no room for what is added."""
+    while len(os.fsencode(stem + ending)) > NAME_BYTES and len(stem) > 1:
+        stem = stem[:-1]
+    return stem + ending
 
 
 def complete(partial: Path, path: Path) -> None:
@@ -43,28 +70,39 @@ def complete(partial: Path, path: Path) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder that becomes `path` at the end, and vanishes on any exception."""
-    partial = partial_path(path)
+    """A temporary path in the same folder that becomes `path` at the end, and vanishes on any exception.
+
+    Through a link the file is written that it leads to.
+    """
+    target = behind_links(path)
+    temporary = temporary_path(target)
     try:
-        yield partial
-        complete(partial, path)
+        yield temporary
+        complete(temporary, target)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def check_target(path: Path, source: str | Path | None = None) -> None:
     """Raise OutputError unless a file can be made at `path` that is not the source itself."""
-    if path.is_dir():
-        raise OutputError(f"output {path} is a folder; give a file name")
-    if not path.parent.is_dir():
-        raise OutputError(f"output {path}: the folder {path.parent} does not exist")
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        raise OutputError(f"output {path} is a device or a pipe; give a file name")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"output {path}: no permission to write in {path.parent.resolve()}; give another --out")
-    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
-        raise OutputError(f"output {path} is the source itself; give another name")
+    try:
+        target = behind_links(path)
+        folder = target.parent
+        if target.is_symlink():
+            raise OutputError(f"output {path} is a link that leads back to itself; give another name")
+        if target.is_dir():
+            raise OutputError(f"output {path} is a folder; give a file name")
+        if not folder.is_dir():
+            raise OutputError(f"output {path}: the folder {folder} does not exist")
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            raise OutputError(f"output {path} is a device or a pipe; give a file name")
+        if not os.access(folder, os.W_OK):
+            raise OutputError(f"output {path}: no permission to write in {folder.resolve()}; give another name")
+        if source is not None and target.exists() and os.path.exists(source) and target.samefile(source):
+            raise OutputError(f"output {path} is the source itself; give another name")
+    except (OSError, ValueError) as e:  # a name that is too long, or that no file can have
+        raise OutputError(f"output {path}: {getattr(e, 'strerror', None) or e}; give another name") from e
 
 
 def write_json(path: Path, value: Any) -> None:

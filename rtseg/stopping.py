@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+from threading import Timer
 from types import FrameType
 from typing import Any
 
 from typer.core import TyperGroup
+
+AGAIN = 0.05  # seconds after which a signal is sent again that was lost on the way
 
 
 class Signalled(KeyboardInterrupt):
@@ -43,6 +46,18 @@ def end_cleanly() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, interrupted)
+    others = sys.unraisablehook
+
+    def lost(dropped: sys.UnraisableHookArgs) -> None:
+        """C that calls Python back drops what is raised there, as numba does while it loads what is compiled."""
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+            others(dropped)
+            return
+        timer = Timer(AGAIN, signal.raise_signal, [getattr(dropped.exc_value, "number", signal.SIGINT)])
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = lost
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.backgrounds.background import cover, load_background, small_enough
+from rtseg.backgrounds.background import load_background, small_enough
 from rtseg.errors import BackgroundError
 from rtseg.files import ASSETS
+from rtseg.pixels.geometry import cover
 
 
 def test_shipped_picture_is_found_by_name() -> None:

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from conftest import write_clip
-from rtseg.backgrounds.background import Still, cover
+from rtseg.backgrounds.background import Still
 from rtseg.backgrounds.film import Film
 from rtseg.errors import BackgroundError
+from rtseg.pixels.geometry import cover
 
 ROOT = Path(__file__).parent.parent
 STEP = 1 / 30

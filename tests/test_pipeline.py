@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from rtseg import Pipeline
-from rtseg.backgrounds.background import cover, load_background
+from rtseg.backgrounds.background import load_background
 from rtseg.errors import BackgroundError, ModelError, SourceError
+from rtseg.pixels.geometry import cover
 
 GREEN = "#00ff00"
 

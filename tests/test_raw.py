@@ -164,6 +164,6 @@ def test_raw_frames_from_a_file(data: bytes, console: Console) -> None:
     ],
 )
 def test_bad_raw_input(data: bytes, arguments: list[str], words: str) -> None:
-    _, said = apply(data, *arguments, code=1)
+    _, said = apply(data, *arguments, code=2 if "big" in arguments else 1)  # wrong usage
     assert words in said and "Traceback" not in said
     assert list(Path().iterdir()) == []

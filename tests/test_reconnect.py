@@ -1,18 +1,21 @@
-"""A camera that goes and comes back."""
+"""A camera that goes and comes back, by cable or by network."""
 
 import time
 from collections.abc import Iterator
 from threading import Thread
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import pytest
 
+from rtseg.cam import CamOptions, lasting
 from rtseg.errors import SourceError
 from rtseg.frames import Frame
 from rtseg.live import reconnect
 from rtseg.live.reconnect import Reconnecting
+from rtseg.sources import video
+from servers import mjpeg_server
 
 
 class Unplugged:
@@ -69,9 +72,27 @@ def test_another_size_is_fitted_to_the_first() -> None:
     assert [f.image.shape for f in frames] == [(48, 64, 3)] * 2
 
 
-def test_a_camera_that_never_gave_a_frame_is_an_error() -> None:
-    with pytest.raises(SourceError, match="unplugged"):
-        list(Reconnecting(lambda: Unplugged(0), Unplugged(0)))
+def test_a_camera_lost_before_its_first_frame_was_handed_out_is_waited_for() -> None:
+    plan = [Unplugged(0), Unplugged(0), Unplugged(2, ends=True)]
+    source = Reconnecting(lambda: plan.pop(0), plan.pop(0))
+    assert len(list(source)) == 2 and source.losses == 1
+
+
+def test_one_that_opens_and_gives_nothing_is_asked_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    source = Reconnecting(lambda: Unplugged(0), Unplugged(0))
+
+    class Clock:
+        def is_set(self) -> bool:
+            return len(pauses) > 5
+
+        def wait(self, seconds: float) -> bool:
+            pauses.append(seconds)
+            return self.is_set()
+
+    monkeypatch.setattr(source, "_closed", Clock())
+    list(source)
+    assert pauses == sorted(set(pauses)) and pauses[-1] >= 16 * pauses[0]
 
 
 def test_it_is_released_while_nobody_watches() -> None:
@@ -113,3 +134,37 @@ def test_the_notice_says_what_is_the_matter_and_closing_ends_the_search() -> Non
     source.close()
     thread.join(5)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("loss", ["close", "stall"])
+def test_a_network_camera_is_waited_for(
+    loss: Literal["close", "stall"], small_frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "READ_TIMEOUT", 0.3)
+    with (
+        mjpeg_server(small_frames, fps=200, count=5, then=loss) as url,
+        lasting(url, CamOptions(), watched=True) as source,
+    ):
+        frames = [f for f, _ in zip(source, range(12), strict=False)]
+        assert [f.index for f in frames] == list(range(12))
+        assert frames[-1].image.shape == small_frames[0].shape
+        assert isinstance(source, Reconnecting) and source.losses >= 2
+
+
+def test_a_stream_that_ends_is_over(small_frames: list[np.ndarray]) -> None:
+    with mjpeg_server(small_frames, fps=200, count=5, then="finish") as url:
+        source = lasting(url, CamOptions(), watched=True)
+        assert len(list(source)) == 5 and not source.remark
+
+
+def test_a_recording_that_nobody_watches_ends_with_its_stream(small_frames: list[np.ndarray]) -> None:
+    with mjpeg_server(small_frames, fps=200, count=5) as url:
+        source = lasting(url, CamOptions(), watched=False)
+        assert len(list(source)) == 5 and "was closed after 5 frames" in str(source.remark)
+
+
+def test_a_network_camera_that_is_not_there_is_an_error_at_once() -> None:
+    with mjpeg_server([np.zeros((32, 32, 3), np.uint8)]) as url:
+        pass
+    with pytest.raises(SourceError, match=r"[Cc]onnection refused"):
+        lasting(url, CamOptions(), watched=True)

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import read_clip
 from rtseg.errors import OutputError
-from rtseg.sinks import encoders
+from rtseg.sinks import encoders, video_file
 from rtseg.sinks.encoders import FORMATS
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sources.video import Video
@@ -68,7 +68,7 @@ def test_a_full_disk_keeps_what_was_recorded(ending: str) -> None:
     """A limit on file size stands for a full disk: writes fail in the same way."""
     with record(f"talk{ending}", limit=400_000) as process:
         said, _ = process.communicate(timeout=60)
-    assert f"output talk{ending} can't be" in said and f"are kept in talk.partial{ending}" in said
+    assert f"output talk{ending} can't be" in said and f"is kept in talk.partial{ending}" in said
     assert [p.name for p in Path().iterdir()] == [f"talk.partial{ending}"]
     frames, _ = read_clip(Path(f"talk.partial{ending}"))  # a strict decoder: it raises for what is cut
     assert len(frames) > 10
@@ -96,6 +96,18 @@ def test_a_recording_never_takes_the_place_of_an_interrupted_one() -> None:
     assert not Path("talk.partial-2.mp4").exists() and Path("talk.mp4").exists()
 
 
+def test_a_second_ctrl_c_says_where_the_recording_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(partial: Path, path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(video_file, "complete", again)
+    with pytest.raises(KeyboardInterrupt) as stop, VideoFile(Path("x.mkv"), size=(64, 48), fps=30) as recording:
+        for index in range(9):
+            recording.write(np.zeros((48, 64, 3), np.uint8), index / 30)
+    assert "kept in x.partial.mkv" in stop.value.__notes__[0]
+    assert len(read_clip(Path("x.partial.mkv"))[0]) == 9 and not Path("x.mkv").exists()
+
+
 def test_an_error_elsewhere_keeps_the_recording_and_the_old_file() -> None:
     Path("talk.mp4").write_text("precious")
     with pytest.raises(RuntimeError) as caught, VideoFile(Path("talk.mp4"), size=SIZE, fps=30) as sink:
@@ -104,7 +116,7 @@ def test_an_error_elsewhere_keeps_the_recording_and_the_old_file() -> None:
         raise RuntimeError("the window broke")
     assert Path("talk.mp4").read_text() == "precious"
     assert len(read_clip(Path("talk.partial.mp4"))[0]) == 30
-    assert "the 30 frames until then are kept in talk.partial.mp4" in caught.value.__notes__[0]
+    assert "what was recorded until then is kept in talk.partial.mp4" in caught.value.__notes__[0]
 
 
 def test_an_error_before_the_first_frame_leaves_nothing() -> None:

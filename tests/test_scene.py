@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from conftest import write_clip
-from rtseg.backgrounds.background import Background, Still, cover
+from rtseg.backgrounds.background import Background, Still
 from rtseg.backgrounds.film import Film
 from rtseg.backgrounds.scene import Folder, open_background
 from rtseg.errors import BackgroundError
+from rtseg.pixels.geometry import cover
 from test_film import write_film
 
 

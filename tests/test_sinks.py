@@ -160,3 +160,49 @@ def test_sound_stays_with_the_picture_when_the_source_starts_late(
     assert min(sound_before, picture_before) > 1
     assert min(sound_after, picture_after) < 0.05
     assert sound_after - picture_after == pytest.approx(sound_before - picture_before, abs=0.03)
+
+
+@pytest.mark.parametrize("out", ["out.mkv", "out.mp4", "out.webm"])
+def test_names_of_tracks_are_kept_and_subtitles_named_as_left_out(small_frames: list[np.ndarray], out: str) -> None:
+    clip = write_clip(Path("a.mkv"), small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
+    Path("a.srt").write_text("1\n00:00:00,000 --> 00:00:00,200\nhello\n")
+    with av.open(str(clip)) as old, av.open("a.srt") as words, av.open("in.mkv", "w") as new:
+        new.metadata["title"] = "My talk"
+        for container in (old, words):
+            for stream in container.streams:
+                track = new.add_stream_from_template(stream)
+                track.metadata.update({"language": "deu", "title": "Kommentar"})
+        new.start_encoding()
+        for container, offset in ((old, 0), (words, 2)):
+            for packet in container.demux():
+                if packet.dts is not None:
+                    packet.stream = new.streams[packet.stream.index + offset]
+                    new.mux(packet)
+    with (
+        Video("in.mkv", name="in") as video,
+        VideoFile(Path(out), size=SIZE, fps=30, sound=video, live=False) as sink,
+    ):
+        video.forward_others(sink.copy)
+        for frame in video:
+            sink.write(frame.image, frame.time)
+        assert str(sink.remark).count("subtitles are left out") == 1
+    with av.open(out) as container:
+        track = container.streams.audio[0]
+        assert container.metadata["title"] == "My talk" and track.metadata["language"] in ("deu", "ger")
+        assert "Kommentar" in (track.metadata.get("title"), track.metadata.get("handler_name"))
+
+
+def test_sound_that_overlaps_is_taken_once(small_frames: list[np.ndarray]) -> None:
+    """As at the joint of two parts whose sound begins before the picture."""
+    clip = write_clip(Path("in.mp4"), small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
+    with (
+        Video(str(clip), name="in") as video,
+        Video(str(clip), name="again") as again,
+        VideoFile(Path("out.mp4"), size=SIZE, fps=30, sound=video, live=False) as sink,
+    ):
+        for source in (video, again):
+            source.forward_others(sink.copy)
+            for frame in source:
+                sink.write(frame.image, frame.time)
+    with av.open(str(clip)) as before, av.open("out.mp4") as after:
+        assert [bytes(p) for p in after.demux(audio=0)] == [bytes(p) for p in before.demux(audio=0)]

@@ -12,6 +12,7 @@ import pytest
 
 from conftest import COUNT, read_clip, write_clip
 from rtseg.errors import SourceError
+from rtseg.sources import pipes
 from rtseg.sources import video as sources
 from rtseg.sources.opening import open_source
 from rtseg.sources.video import Video, upright
@@ -42,7 +43,7 @@ def test_named_pipe_loses_nothing(tmp_path: Path, small_frames: list[np.ndarray]
 
 
 def test_pipe_without_writer_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "OPEN_TIMEOUT", 0.2)
+    monkeypatch.setattr(pipes, "OPEN_TIMEOUT", 0.2)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SourceError, match="nobody wrote to the pipe"):
         open_source("pipe")

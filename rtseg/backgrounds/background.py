@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rtseg.errors import BackgroundError
 from rtseg.files import ASSETS
 from rtseg.pixels.blur import BLUR_HEIGHT
-from rtseg.pixels.geometry import cover_crop
+from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_opaque
 
 U8 = NDArray[np.uint8]
@@ -107,15 +107,6 @@ def find_background(text: str) -> Path:
 def shipped_backgrounds() -> list[str]:
     """Names of the pictures that come with rtseg."""
     return sorted(p.name for p in SHIPPED.glob("*.jpg"))
-
-
-def cover(picture: U8, width: int, height: int) -> U8:
-    """The picture cropped around its middle and scaled to fill width x height; never stretched."""
-    x, y, w, h = cover_crop(picture.shape[1], picture.shape[0], width, height)
-    crop = picture[y : y + h, x : x + w]
-    shrinks = w > width
-    scaled = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.ascontiguousarray(scaled.astype(np.uint8, copy=False))
 
 
 def small_enough(picture: U8) -> U8:

@@ -11,8 +11,9 @@ import av
 import av.error
 import numpy as np
 
-from rtseg.backgrounds.background import U8, cover
+from rtseg.backgrounds.background import U8
 from rtseg.errors import BackgroundError
+from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import on_black
 from rtseg.sources.video import reason, upright  # importing it also keeps FFmpeg's logger from hanging decoders
 

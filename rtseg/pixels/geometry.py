@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 STRIDE = 32  # the network halves its input five times
 
 
@@ -31,3 +35,12 @@ def cover_crop(width: int, height: int, to_width: int, to_height: int) -> tuple[
     w = min(width, max(1, round(height * to_width / to_height)))
     h = min(height, max(1, round(width * to_height / to_width)))
     return (width - w) // 2, (height - h) // 2, w, h
+
+
+def cover(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The picture cropped around its middle and scaled to fill width x height; never stretched."""
+    x, y, w, h = cover_crop(picture.shape[1], picture.shape[0], width, height)
+    crop = picture[y : y + h, x : x + w]
+    shrinks = w > width
+    scaled = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.ascontiguousarray(scaled.astype(np.uint8, copy=False))

@@ -65,9 +65,12 @@ def choose_encoder(path: Path, pixels: Pixels, size: tuple[int, int], fps: float
 
 
 def container_options(container: str, *, live: bool) -> dict[str, str]:
-    """A recording is playable at any moment: its index is spread over it instead of written at the end."""
+    """A recording is playable at any moment, its index spread over it; other files have theirs in front.
+
+    So they can be played from a server before all of them has come; it costs copying the file once within itself.
+    """
     if not live:
-        return {}
+        return {"movflags": "+faststart"} if container in ("mp4", "mov") else {}
     if container in ("matroska", "webm"):
         return {"cluster_time_limit": str(round(FRAGMENT_SECONDS * 1e3))}
     # Hybrid: fragments while recording, an ordinary index once it is complete, which every player can seek in.

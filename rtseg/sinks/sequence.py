@@ -75,11 +75,13 @@ class PictureSequence:
 
 def check_folder(folder: Path) -> None:
     """Raise OutputError unless frames can be put there without mixing with those of another video."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"output {folder}/ is a file; give a folder")
-    if not folder.parent.is_dir():
-        raise OutputError(f"output {folder}/: the folder {folder.parent} does not exist")
-    if folder.is_dir():
-        old = next((p.name for p in sorted(folder.iterdir()) if re.fullmatch(r"\d{6,}\.png", p.name)), None)
-        if old:
-            raise OutputError(f"output {folder}/ already holds frames ({old}); empty it or give another folder")
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"output {folder}/ is a file; give a folder")
+        if not folder.parent.is_dir():
+            raise OutputError(f"output {folder}/: the folder {folder.parent} does not exist")
+        names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    except OSError as e:
+        raise OutputError(f"output {folder}/: {e.strerror or e}; give another folder") from e
+    if old := next((name for name in names if re.fullmatch(r"\d{6,}\.png", name)), None):
+        raise OutputError(f"output {folder}/ already holds frames ({old}); empty it or give another folder")

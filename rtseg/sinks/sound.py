@@ -11,6 +11,7 @@ from rtseg.sources.video import Video
 
 ENCODERS = {"webm": ("libopus", "Opus"), "matroska": ("libopus", "Opus")}  # of containers that are picky; else AAC
 RATE = 48_000  # Hz, the only rate that suits both
+KEPT = ("language", "title", "handler_name")  # of what a file says about its tracks
 
 
 class Sound:
@@ -25,30 +26,49 @@ class Sound:
         self._start = source.start if source else 0.0
         self._copied: dict[int, Any] = {}
         self._encoded: dict[int, Any] = {}
-        for stream in source.container.streams.audio if source else []:
-            self._add(container, stream)
+        self._ends: dict[int, int] = {}  # by stream: the timestamp of the last packet
+        self._rising: set[int] = set()  # streams of which no two packets may have the same
+        if source is None:
+            return
+        if title := source.container.metadata.get("title"):
+            container.metadata["title"] = title
+        for stream in source.container.streams.audio:
+            if added := self._add(container, stream):
+                added.metadata.update({k: v for k, v in stream.metadata.items() if k in KEPT})
+                if title := stream.metadata.get("title"):
+                    added.metadata["handler_name"] = title  # where MP4 has it
+        if source.container.streams.subtitles:
+            self.remarks.append("subtitles are left out")
 
-    def _add(self, container: Any, stream: Any) -> None:
+    def _add(self, container: Any, stream: Any) -> Any:
+        """The new track, or None where the sound can't be taken along."""
         context, name = stream.codec_context, container.format.name
         try:
             self._copied[stream.index] = container.add_stream_from_template(stream)
-            return
+            if name not in ("matroska", "webm"):
+                self._rising.add(stream.index)
+            return self._copied[stream.index]
         except (av.error.FFmpegError, ValueError):
             what = f"{name} can't hold {context.name if context else 'an unknown codec'}"
         encoder, title = ENCODERS.get(name, ("aac", "AAC"))
         if context is None or not has_codec(encoder):
             self.remarks.append(f"the sound was left out: {what}, and it can't be encoded as {title}")
-            return
+            return None
         added = container.add_stream(encoder, rate=RATE)
         added.layout = "mono" if context.channels == 1 else "stereo"
         self._encoded[stream.index] = added
         self.remarks.append(f"the sound was encoded anew as {title}: {what}")
+        return added
 
     def take(self, packet: Any) -> list[Any]:
         """What a packet becomes; nothing for packets of other streams."""
         if packet.dts is None or packet.pts is None:
             return []
         index = packet.stream.index
+        last = self._ends.get(index)
+        if last is not None and (packet.dts < last or (packet.dts == last and index in self._rising)):
+            return []  # what overlaps where times have jumped back
+        self._ends[index] = packet.dts
         if stream := self._copied.get(index):
             late = round(self._start / packet.time_base)
             packet.pts, packet.dts = packet.pts - late, packet.dts - late

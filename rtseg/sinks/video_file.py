@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from rtseg.errors import OutputError
-from rtseg.files import check_target, complete, partial_path, recording_path
+from rtseg.files import behind_links, check_target, complete, recording_path, temporary_path
 from rtseg.sinks.encoders import Encoder, Pixels, choose_encoder, container_format, container_options
 from rtseg.sinks.fragments import cut_to_whole
 from rtseg.sinks.sound import Sound
@@ -39,7 +40,7 @@ class VideoFile:
         path: .mp4, .m4v, .mov, .mkv or .webm.
         size: (width, height) of the frames to come; odd sides grow by one pixel, but not in ProRes.
         fps: what players are told; the real times are those of the frames.
-        sound: a source whose sound is taken along, by packets given to `copy`.
+        sound: a source whose sound and title are taken along, the sound by packets given to `copy`.
         pixels: bgr24 (HxWx3), gray (HxW) or bgra (HxWx4, straight alpha: .mov as ProRes 4444, .webm as VP9).
         live: a recording that can't be done again.
 
@@ -62,20 +63,25 @@ class VideoFile:
         encoder = choose_encoder(path, pixels, size, fps, live=live)
         self.path, self.frames, self.live, self._pixels = path, 0, live, pixels
         self._last, self._closed = -1, False
-        self.partial = partial_path(path)
+        made: Path | None = None
         try:
-            if live:
-                self.partial = recording_path(path)
+            self._target = behind_links(path)
+            self.partial = made = recording_path(self._target) if live else temporary_path(self._target)
+            if not live:  # a signal may come after this constructor and before `with`
+                weakref.finalize(self, made.unlink, missing_ok=True)
             self._container = av.open(  # "file:" because FFmpeg would take the 12 of "12:30.mp4" for a protocol
                 f"file:{self.partial}", "w", format=kind, container_options=container_options(kind, live=live)
             )
-        except (av.error.FFmpegError, OSError) as e:
-            self.partial.unlink(missing_ok=True)
+            if live:
+                self._container.flags |= FLUSH_PACKETS
+            self._video = self._add_video(encoder, size, fps)
+            self._sound = Sound(self._container, sound)
+        except BaseException as e:
+            if made:
+                made.unlink(missing_ok=True)
+            if not isinstance(e, av.error.FFmpegError | OSError):
+                raise
             raise OutputError(f"output {path} can't be created: {reason(e)}") from e
-        if live:
-            self._container.flags |= FLUSH_PACKETS
-        self._video = self._add_video(encoder, size, fps)
-        self._sound = Sound(self._container, sound)
 
     def _add_video(self, encoder: Encoder, size: tuple[int, int], fps: float) -> av.VideoStream:
         rate = Fraction(fps).limit_denominator(1001)
@@ -126,12 +132,15 @@ class VideoFile:
         if not self.frames:
             self._give_up()
             return
-        self._mux(lambda: [*self._video.encode(None), *self._sound.flush()])
         try:
+            self._mux(lambda: [*self._video.encode(None), *self._sound.flush()])
             self._close()
-            complete(self.partial, self.path)
+            complete(self.partial, self._target)
         except (av.error.FFmpegError, OSError) as e:
             raise OutputError(f"output {self.path} can't be completed: {reason(e)}{self._give_up()}") from e
+        except KeyboardInterrupt as e:  # a second Ctrl-C, while the first one's file is completed
+            self._note(e)
+            raise
 
     def _close(self) -> None:
         self._closed = True
@@ -146,7 +155,7 @@ class VideoFile:
             if self._kind in ("mp4", "mov"):
                 with contextlib.suppress(OSError):  # then it still plays in all but strict players
                     cut_to_whole(self.partial)
-            return f"; the {self.frames} frames until then are kept in {self.partial}"
+            return f"; what was recorded until then is kept in {self.partial}"  # less than was written to it
         self.partial.unlink(missing_ok=True)
         return ""
 
@@ -157,9 +166,12 @@ class VideoFile:
         if e is None:
             self.finish()
         elif not self._closed:
-            kept = self._give_up()
-            if kept:
-                e.add_note(f"output {self.path} is not complete{kept}")
+            self._note(e)
+
+    def _note(self, e: BaseException) -> None:
+        """Give up, and say on what ended it where what was recorded is."""
+        if kept := self._give_up():
+            e.add_note(f"output {self.path} is not complete{kept}")
 
 
 def together(*remarks: str | None) -> str | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rtseg.errors import SourceError
 from rtseg.frames import Frame
+from rtseg.sources.pipes import open_pipe
 
 STDIO = Path("-")  # standard input as a source, standard output as a target
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -38,7 +39,10 @@ class RawFrames:
         if source == STDIO and os.isatty(STDIN):
             raise SourceError("standard input is a terminal; pipe raw frames into it: ffmpeg ... | rtseg apply - ...")
         try:
-            self._file = FileIO(STDIN, closefd=False) if source == STDIO else FileIO(source)
+            if source == STDIO:
+                self._file = FileIO(STDIN, closefd=False)
+            else:
+                self._file = open_pipe(str(source)) if source.is_fifo() else FileIO(source)
         except OSError as e:
             raise SourceError(f"{self.name} can't be read: {e.strerror or e}") from e
         if source.is_file():

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
-import select
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from types import TracebackType
@@ -20,8 +19,12 @@ from numpy.typing import NDArray
 
 from rtseg.errors import SourceError
 from rtseg.frames import Frame
+from rtseg.pixels.geometry import cover
+from rtseg.sources.pipes import open_pipe
+from rtseg.sources.promise import Promise
+from rtseg.sources.timeline import Timeline
 
-OPEN_TIMEOUT = 10.0  # seconds for a stream or pipe to give its first bytes
+OPEN_TIMEOUT = 10.0  # seconds for a stream to give its first bytes
 CLOSE_TIMEOUT = 1.0  # seconds that closing waits for a thread that is reading
 READ_TIMEOUT = 10.0  # seconds without data after which a stream counts as lost
 # FFmpeg's remarks are left out: what matters is raised. Its own logger, not PyAV's: that one needs the GIL in
@@ -31,14 +34,20 @@ av.logging.set_libav_level(-8)  # AV_LOG_QUIET
 
 
 class Video:
-    """A file, pipe or stream decoded by FFmpeg. Streams without an end are live, files and pipes are not."""
+    """A file, pipe or stream decoded by FFmpeg. Streams without an end are live, files and pipes are not.
+
+    Frames keep the size of the first, and times that jump back go on from where they were; `remark` says so.
+    Iterating raises SourceError when it breaks off.
+    """
 
     def __init__(self, url: str, *, name: str, pipe: bool = False) -> None:
         self.name, self._index, self.damaged = name, 0, 0
-        self._ending: str | None = None
+        self.ending: str | None = None  # of a live stream that was closed, which may mean that it is gone
+        self._timeline, self._resized, self._cut = Timeline(), 0, False
+        self._packets = 0
         self._reading, self._closed = Lock(), False
         self._file: IO[bytes] | None = open_pipe(url) if pipe else None
-        remote = "://" in url
+        self._remote = remote = "://" in url
         timeout = (OPEN_TIMEOUT, READ_TIMEOUT) if remote else None
         # "file:" because FFmpeg would take the 12 of "12:30.mp4" for a protocol
         target: Any = self._file or (url if remote else f"file:{url}")
@@ -46,7 +55,8 @@ class Video:
             self.container = av.open(target, timeout=timeout)
         except (av.error.FFmpegError, OSError, ValueError) as e:
             self.close()
-            raise SourceError(f"source {name} can't be opened as a video: {reason(e)}") from e
+            hint = what_to_check(e) if remote else ""
+            raise SourceError(f"source {name} can't be opened as a video: {reason(e)}{hint}") from e
         if not self.container.streams.video:
             self.close()
             raise SourceError(f"source {name} has no video in it")
@@ -54,12 +64,10 @@ class Video:
         self.stream.thread_type = "AUTO"
         context = self.stream.codec_context
         self.width, self.height = context.width, context.height
-        self.fps = float(self.stream.average_rate or self.stream.guessed_rate or 30)
         self.live = remote and self.container.duration is None
-        seconds = self.container.duration / av.time_base if self.container.duration else None
-        known = self.stream.frames or (round(seconds * self.fps) if seconds else 0)
-        self.count: int | None = known or None
-        self.start = (self.container.start_time or 0) / av.time_base
+        self._promise = promise = Promise(self.container, self.stream)
+        self.fps, self.start, self.count = promise.fps, promise.start, promise.count
+        self._path = None if remote or pipe else Path(url)
         self.first = self._first_frame()
 
     def _first_frame(self) -> Frame:
@@ -75,7 +83,6 @@ class Video:
         except SourceError:
             self.close()
             raise
-        self.height, self.width = first.image.shape[:2]
         self._take_other = lambda packet: None
         return first
 
@@ -96,8 +103,12 @@ class Video:
             while True:
                 with self._reading:
                     packet = None if self._closed else next(packets, None)
+                    if packet is not None and not self.live:
+                        self._timeline.straighten(packet, 1 / self.fps)
                     frames = [] if packet is None or packet.stream != self.stream else list(self._frames_of(packet))
                 if packet is None:
+                    came = self._timeline.end - self.start
+                    self._cut = not self._closed and self._promise.is_broken(self._path, self._packets, came)
                     return
                 if packet.stream != self.stream:
                     self._take_other(packet)
@@ -105,12 +116,14 @@ class Video:
         except (av.error.FFmpegError, OSError) as e:
             # FFmpeg can't tell a server that has finished its stream from one that is gone.
             if self.live and self._index and e.errno == errno.EIO:
-                self._ending = f"the stream {self.name} was closed after {self._index} frames"
+                self.ending = f"the stream {self.name} was closed after {self._index} frames"
                 return
-            raise SourceError(f"source {self.name} broke off after {self._index} frames: {reason(e)}") from e
+            hint = what_to_check(e) if self._remote and not self._index else ""
+            raise SourceError(f"source {self.name} broke off after {self._index} frames: {reason(e)}{hint}") from e
 
     def _frames_of(self, packet: Any) -> Iterator[Frame]:
         """The frames of one packet; a damaged one is counted and left out."""
+        self._packets += packet.size > 0
         try:
             pictures = packet.decode()
         except av.error.InvalidDataError:
@@ -118,15 +131,38 @@ class Video:
             return
         for picture in pictures:
             image = upright(picture.to_ndarray(format="bgr24"), picture.rotation)
-            yield Frame(image, self._time(picture.time), self._index)
+            yield Frame(self._fitted(image), self._time(picture.time), self._index)
             self._index += 1
+
+    def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Of the first frame's size: what comes after has been made ready for that."""
+        if not self._index:
+            self.height, self.width = image.shape[:2]
+        if image.shape[:2] == (self.height, self.width):
+            return image
+        self._resized += 1
+        return cover(image, self.width, self.height)
 
     @property
     def remark(self) -> str | None:
         """What the user should know once it has been read, or None."""
-        if self.damaged:
-            return f"{self.damaged} damaged packets of {self.name} were left out"
-        return self._ending
+        told = [f"{self.damaged} damaged packets of {self.name} were left out"] if self.damaged else []
+        if self._timeline.jumps:
+            times = "once" if self._timeline.jumps == 1 else f"{self._timeline.jumps} times"
+            told.append(f"the times in {self.name} jump back {times}; what follows was put right after")
+        if self._resized:
+            told.append(
+                f"{self._resized} frames of {self.name} have another size than the first; "
+                f"they were cropped and scaled to {self.width}x{self.height}"
+            )
+        if self._cut:
+            told.append(f"{self.name} ended after {self._share()}: the file is cut short")
+        return "; ".join([*told, *filter(None, [self.ending])]) or None
+
+    def _share(self) -> str:
+        if self.count and self.count > self._index:
+            return f"{self._index} of {'' if self._promise.exact else 'about '}{self.count} frames"
+        return f"{self._timeline.end - self.start:.1f} of {self._promise.seconds:.1f} s"
 
     def _time(self, presentation: float | None) -> float:
         if self.live:
@@ -151,23 +187,21 @@ class Video:
         self.close()
 
 
-def open_pipe(path: str) -> IO[bytes]:
-    """A named pipe opened for reading once somebody writes to it; SourceError when nobody does."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    if not poll.poll(OPEN_TIMEOUT * 1000):
-        os.close(fd)
-        raise SourceError(f"source {path}: nobody wrote to the pipe within {OPEN_TIMEOUT:g} s; start the writer first")
-    os.set_blocking(fd, True)
-    return os.fdopen(fd, "rb")
-
-
 def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
     """Turned as the container asks (degrees, counter-clockwise, as phones record)."""
     turns = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
     code = turns.get(rotation % 360)
     return image if code is None else cv2.rotate(image, code).astype(np.uint8, copy=False)
+
+
+def what_to_check(e: BaseException) -> str:
+    """For an address that answered with something that is no video, or with nothing."""
+    if not isinstance(e, av.error.InvalidDataError | av.error.EOFError) and getattr(e, "errno", 0) != errno.EIO:
+        return ""
+    return (
+        ". Is it the address of the stream itself, not of a page that shows it? An MP4 with its index at the end "
+        "can only be had from a server that answers range requests: download it"
+    )
 
 
 def reason(e: BaseException) -> str:

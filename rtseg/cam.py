@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from rtseg.backgrounds.background import HIDING_BLUR
 from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
 from rtseg.frames import Source
@@ -179,6 +180,8 @@ def describe(
         if model.fallback_reason and has_gpu():
             line += f" (no CUDA: {model.fallback_reason})"
     console.print(line, highlight=False)
+    if pipeline.blur is not None and pipeline.blur < HIDING_BLUR:
+        console.print(f"note: blur {pipeline.blur:g} leaves your room recognisable; {HIDING_BLUR:g} and more hides it")
     if problem and options.window:
         console.print(f"no window: {problem}")
     if out:

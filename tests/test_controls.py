@@ -225,6 +225,14 @@ def test_other_keys_held_down_count_once_but_blur_goes_on() -> None:
     assert fingers.settings.blur == 35
 
 
+def test_a_blur_that_hides_little_says_so() -> None:
+    fingers = Fingers(Settings(blur=15.0))
+    fingers.press("-")
+    assert fingers.settings.blur == 10 and "recognised" not in str(fingers.message)
+    fingers.press("-")
+    assert fingers.settings.blur == 7 and "recognised" in str(fingers.message)
+
+
 def test_pause_hides_everything_and_brings_the_effect_back() -> None:
     fingers = Fingers()
     fingers.press("e\r")

@@ -20,6 +20,7 @@ U8 = NDArray[np.uint8]
 SHIPPED = ASSETS / "backgrounds"
 BLUR_LIMITS = (1.0, 100.0)
 DEFAULT_BLUR = 20.0
+HIDING_BLUR = 10.0  # below this the room can be recognised by who knows it, and large letters read
 SMALLEST_SIGMA = 2.0  # pixels; below this, halving the picture instead of blurring it would show
 KEPT_PIXELS = 2**24  # of a picture; a 4K frame has half of that
 

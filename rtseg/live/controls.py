@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from pathlib import Path
 
-from rtseg.backgrounds.background import DEFAULT_BLUR, shipped_backgrounds
+from rtseg.backgrounds.background import DEFAULT_BLUR, HIDING_BLUR, shipped_backgrounds
 from rtseg.backgrounds.scene import VIDEOS
 from rtseg.live.settings import Settings
 from rtseg.options.call import Call
@@ -214,7 +214,8 @@ class Controls:
             return None
         self._change(blur=None if new is None else float(new))
         self._blurs[background is None] = self.settings.blur
-        self.say("blur off" if new is None else f"blur {new}", now)
+        weak = background is None and new is not None and new < HIDING_BLUR
+        self.say("blur off" if new is None else f"blur {new}{', the room can be recognised' * weak}", now)
         return Event.BACKGROUND
 
     def _edge(self, by: int, now: float) -> Event | None:

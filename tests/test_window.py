@@ -101,7 +101,7 @@ def test_real_keys_do_what_they_say(player: Player) -> None:
         ("shift+m", {"mirror": False}),
         ("i", {"inset": True}),
         ("t", {"timings": True}),
-        ("s", {"smoothing": False, "event": "SMOOTHING"}),
+        ("s", {"smoothing": False, "event": "MATTE"}),
         ("p", {"event": "SNAPSHOT"}),
         ("r", {"recording": True, "event": "RECORD"}),
         ("bracketright", {"background": "beach.jpg", "event": "BACKGROUND"}),

@@ -242,5 +242,5 @@ def blurred_room(room: Tensor, blur: Tensor) -> Tensor:
     seen = room.mean((2, 3), keepdim=True)
     near = convolved(room, gaussian(sigma, BLUR_RADIUS), "replicate")
     around = convolved(room, gaussian(torch.tensor(WIDE), round(3 * WIDE)), "replicate")
-    near = near + NEARBY * (sigma < WIDE).float() * around
+    near = near + torch.where(sigma < WIDE, NEARBY, 0.0) * around
     return (near[:, :3] + FILLER * seen[:, :3] / (seen[:, 3:] + 1e-6)) / (near[:, 3:] + FILLER)

@@ -15,7 +15,7 @@ from rtseg.files import ASSETS
 from rtseg.options.values import BENCH_SIZES, EMITTED, PROVIDERS
 
 DEVICES = Path("/sys/class/video4linux")
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
 RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 IN_BASH = "complete_bash"  # the value of typer's _RTSEG_COMPLETE

@@ -131,7 +131,8 @@ def process_video(
             if not isinstance(source, RawFrames):
                 raise
             broken = e
-            e.add_note(f"{job.title} has the {sink.frames} frames until then")
+            if sink.frames:
+                e.add_note(f"{job.title} has what came until then: {sink.frames} frame{'s' * (sink.frames > 1)}")
     if broken:
         raise broken
     return together(source.remark, closed, sink.remark)

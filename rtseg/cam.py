@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2  # noqa: F401 - before PyAV, whose libxcb Qt would take for its own and wait for ever
 from rich.console import Console
 
 from rtseg.backgrounds.background import HIDING_BLUR

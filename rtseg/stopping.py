@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import stat
 import sys
 from threading import Timer
 from types import FrameType
@@ -61,7 +64,16 @@ def end_cleanly() -> None:
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:
-    """A closed terminal takes what is printed with it: writing there must not be what ends us half-way."""
     if number == getattr(signal, "SIGHUP", None):
-        sys.stdout = sys.stderr = open("/dev/null", "w")  # noqa: SIM115
+        leave_terminal()
     raise Signalled(number)
+
+
+def leave_terminal() -> None:
+    """A closed terminal takes what is printed with it: writing there must not be what ends us half-way."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        with contextlib.suppress(OSError):  # it was closed before
+            if stat.S_ISCHR(os.fstat(stream).st_mode):  # isatty() says no once the terminal is gone
+                os.dup2(nowhere, stream)
+    os.close(nowhere)

@@ -1,13 +1,16 @@
 """The tool from outside, as a process: what it prints, how it exits, what it leaves behind."""
 
 import contextlib
+import fcntl
 import io
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -213,6 +216,27 @@ def test_a_file_that_is_stopped_leaves_nothing_behind(number: signal.Signals) ->
     assert process.returncode == 128 + number
     assert number == signal.SIGHUP or "stopped" in said
     assert sorted(p.name for p in Path().iterdir()) == ["in", "out.mp4"] and Path("out.mp4").read_text() == "old"
+
+
+def test_a_terminal_that_is_closed_loses_no_recording(small_frames: list[np.ndarray]) -> None:
+    """Whatever is printed to it from then on fails."""
+    with mjpeg_server(small_frames) as url:
+        command = [*LISTENING, "cam", "--source", url, "--bg", "#00ff00", "--out", "out.mp4"]
+        ours, terminal = os.openpty()
+        start = {"stdin": terminal, "stdout": terminal, "stderr": terminal, "start_new_session": True}
+        process = subprocess.Popen(
+            command, env=environment(), preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), **start
+        )
+        os.close(terminal)
+        deadline = time.monotonic() + 60
+        while not (Path("out.partial.mp4").exists() and Path("out.partial.mp4").stat().st_size):
+            assert process.poll() is None and time.monotonic() < deadline
+            if select.select([ours], [], [], 0.1)[0]:
+                os.read(ours, 4096)
+        time.sleep(1)
+        os.close(ours)
+        assert process.wait(60) == 0
+    assert len(read_clip(Path("out.mp4"))[0]) > 2
 
 
 WRONG: list[tuple[list[str], str]] = [

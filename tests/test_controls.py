@@ -187,6 +187,9 @@ def test_the_room_is_shown_only_to_who_confirms() -> None:
     assert fingers.settings.effect  # too late
     fingers.press("em\r")
     assert fingers.settings.effect  # another key in between
+    for key in "jagree\r":  # somebody who types, and means another window
+        fingers.tap(key, 0.2)
+    assert fingers.settings.effect
     fingers.press("e\r")
     assert not fingers.settings.effect
     fingers.press("e")

@@ -22,7 +22,7 @@ from rtseg.sources.pictures import PICTURES, read_opaque
 # Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
 TRANSPARENT = "#00ff00"
 HIDDEN = "#262626"  # stands for a blurred room until there is an alpha to blur by
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
+VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".gif")
 WEBP_MOVES = 2  # a bit among the flags in an extended WebP's header
 HEADER = 2**16  # bytes in which a picture says that it moves
 

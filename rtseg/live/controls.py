@@ -36,6 +36,7 @@ EDGES = tuple(k / 10 for k in range(-10, 11))
 FEATHERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MESSAGE_TIME = 2.0  # seconds
 CONFIRM_TIME = 3.0  # seconds within which Enter has to follow e: a key of its own, which no e held down can give
+QUIET_TIME = 1.0  # seconds without another key before e, for Enter to count
 HELD = 0.12  # seconds; what comes again sooner is the keyboard repeating a key that is held down
 LONG_HELD = 1.0  # seconds, longer than any keyboard waits before it repeats: for keys that must not undo themselves
 NEVER_UNDONE = "b r"  # pause, which would show the person again, and record
@@ -92,6 +93,7 @@ class Controls:
         self._blurs = {settings.background is None: settings.blur}  # of the room and of pictures, kept apart
         self._message, self._until = "", 0.0
         self._last: tuple[str, float] = ("", 0.0)
+        self._quiet = True  # before the key pressed last
         self._asked: float | None = None  # when e was pressed, if no other key was since
         self._keys: dict[str, Callable[[float], Event | None]] = {
             **dict.fromkeys("q\x1b", lambda now: Event.QUIT),
@@ -121,6 +123,7 @@ class Controls:
             return None
         pressed = chr(key).lower()
         held = pressed == self._last[0] and now - self._last[1] < (LONG_HELD if pressed in NEVER_UNDONE else HELD)
+        self._quiet = now - self._last[1] >= QUIET_TIME or (self._quiet and pressed == self._last[0])
         self._last = pressed, now
         if held and pressed not in REPEATS:
             return None
@@ -194,8 +197,8 @@ class Controls:
             self._change(effect=True)
             self.say("effect on", now)
         else:
-            self._asked = now
-            self.say("press Enter to show your room", now)
+            self._asked = now if self._quiet else None  # who types a word here means another window
+            self.say("press Enter to show your room" if self._quiet else "press e by itself to show your room", now)
 
     def _confirm(self, now: float) -> None:
         if self._asked is not None and now - self._asked <= CONFIRM_TIME:

@@ -151,9 +151,7 @@ class Loop:
         if self.engine.waits_for != "frame":  # the notices of sources are printed as they come
             self._journal.say(status)
         self._blank(self._journal.notice or status)
-        if isinstance(self.sink, VirtualCamera) or self._now_out is None or self._first is None:
-            return  # a virtual camera has been shown it already, and sends it on by itself
-        if now - self._sent >= STALL:
+        if self._now_out is not None and self._first is not None and now - self._sent >= STALL:
             self._send(self._now_out, now)
 
     def _blank(self, status: str) -> None:
@@ -232,6 +230,8 @@ class Loop:
                 start = time.monotonic() if self.source.live else 0.0  # where there is no frame yet
                 moment = self._composite.time if self._composite else start
                 self.console.print(f"recording {self._recorder.start(moment)}")
+                if self._composite is None and self._first is not None and self._now_out is not None:  # a stall
+                    self._recorder.write(self._now_out, moment)
             else:
                 self._stop_recording()
         except RtsegError as e:

@@ -16,7 +16,7 @@ from rtseg.options.values import BENCH_SIZES, EMITTED, PROVIDERS
 
 DEVICES = Path("/sys/class/video4linux")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".gif")
+VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".gif")
 RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 IN_BASH = "complete_bash"  # the value of typer's _RTSEG_COMPLETE
 

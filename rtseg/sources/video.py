@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -87,7 +88,8 @@ class Video:
         return first
 
     def __iter__(self) -> Iterator[Frame]:
-        yield self.first
+        # It was decoded as the stream was opened, which may be long ago by now.
+        yield replace(self.first, time=monotonic()) if self.live else self.first
         yield from self._frames
 
     def forward_others(self, take: Callable[[Any], None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,12 @@ def from_config(context: typer.Context, value: Path | None) -> Path | None:
     from rtseg.options.config import take_config
 
     return take_config(context, value)
+
+
+def limited(name: str, text: str) -> Any:
+    """A number within the limits that the pipeline has for it."""
+    low, high = LIMITS[name]
+    return typer.Option(f"--{name}", min=low, max=high, callback=values.number, help=text)
 
 
 Background = Annotated[
@@ -40,35 +46,10 @@ Blur = Annotated[
     ),
 ]
 Edge = Annotated[
-    float,
-    typer.Option(
-        "--edge",
-        min=LIMITS["edge"][0],
-        max=LIMITS["edge"][1],
-        callback=values.number,
-        help="Above 0 keeps more at the edge: hair, what you hold; below 0 less: a rim of the room.",
-    ),
+    float, limited("edge", "Above 0 keeps more at the edge: hair, what you hold; below 0 less: a rim of the room.")
 ]
-Feather = Annotated[
-    float,
-    typer.Option(
-        "--feather",
-        min=LIMITS["feather"][0],
-        max=LIMITS["feather"][1],
-        callback=values.number,
-        help="How soft the edge is.",
-    ),
-]
-Specks = Annotated[
-    float,
-    typer.Option(
-        "--specks",
-        min=LIMITS["specks"][0],
-        max=LIMITS["specks"][1],
-        callback=values.number,
-        help="Leave out stray pieces smaller than this, in percent of the picture.",
-    ),
-]
+Feather = Annotated[float, limited("feather", "How soft the edge is.")]
+Specks = Annotated[float, limited("specks", "Leave out stray pieces smaller than this, in percent of the picture.")]
 ModelName = Annotated[
     str,
     typer.Option("--model", autocompletion=completion.models, help="balanced or fast, which ship, or an .onnx file."),

@@ -154,15 +154,16 @@ def bench(
 ) -> None:
     """Measure milliseconds per frame, by size, effect and stage.
 
-    The frames are those of the demo clip.
+    The frames are those of the demo clip. Last comes what --model auto takes for a camera with 30 fps, and why.
     """
-    from rtseg.bench import measure, report, show
+    from rtseg.bench import auto_choices, measure, report, show
     from rtseg.files import write_json
 
     results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
-    show(results, pipeline, console())
+    auto = auto_choices(sizes.split(","), threads, provider)
+    show(results, pipeline, console(), auto)
     if json_file:
-        write_json(json_file, report(results, pipeline))
+        write_json(json_file, report(results, pipeline, auto))
 
 
 @app.command()

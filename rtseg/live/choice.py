@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rtseg.live.pace import FULL, HALF, LEVELS, Governor, Point, best_within, ladder
 from rtseg.models.model import AREA_LIMITS, TIERS
@@ -53,6 +54,19 @@ class Choice:
     @property
     def point(self) -> Point:
         return self.steps[self.level]
+
+    def report(self) -> dict[str, Any]:
+        """For JSON."""
+        point, budget = self.point, self.budget
+        return {
+            "model": point.name,
+            "share_of_area": point.share,
+            "area": point.area,
+            "ms": round(1e3 * point.seconds, 3),
+            "fps": budget.fps,
+            "allowed_ms": round(1e3 * budget.allowed, 3),
+            "tiers_ms": {name: round(1e3 * tier.seconds, 3) for name, tier in self.tiers.items()},
+        }
 
     def governor(self) -> Governor:
         """What goes down and up the ladder from here."""

@@ -78,9 +78,9 @@ class Pipeline:
         self._changing = Lock()
         self._next: tuple[float | None, Background] | None = None  # what `change` has opened
 
-    def _open(self, provider: str) -> Model | ForeignModel | FusedModel:
+    def _open(self, provider: str, name: str | None = None) -> Model | ForeignModel | FusedModel:
         effect = "picture" if self.blur is None else "blur"
-        return open_network(self._name, effect=effect, provider=provider, threads=self._threads)
+        return open_network(name or self._name, effect=effect, provider=provider, threads=self._threads)
 
     def __call__(self, frame_bgr: U8, seconds: float | None = None) -> U8:
         """The composite, uint8 HxWx3 BGR, of a frame of the same type; a new array, never the frame itself.
@@ -172,10 +172,10 @@ class Pipeline:
         checked by `warm_up` before its first real frame. Raises ModelError.
         """
         if name != self._name:
-            before, self._name = self._name, name
+            model = self._loaded.pop(name, None) or self._open(self.model.provider, name)
             if self.model.provider == "cpu":  # on CUDA there is one for each effect, and no need to change
-                self._loaded[str(before)] = self.model
-            self.model = self._loaded.pop(name, None) or self._open(self.model.provider)
+                self._loaded[str(self._name)] = self.model
+            self._name, self.model = name, model
         self._area = area or self.model.info.area
 
     def _recover(self) -> None:

@@ -93,7 +93,7 @@ def test_a_tier_that_would_show_the_room_is_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_another_model_is_told_of_the_last_frame(monkeypatch: pytest.MonkeyPatch, demo_frames: list[U8]) -> None:
-    tiers = stand_in(monkeypatch, Machine(), lambda name: {"balanced": 0.75, "fast": 0.25}[name])
+    tiers = stand_in(monkeypatch, Machine(), lambda name: {"balanced": 0.1, "fast": 0.05}[name])
     pipeline = Pipeline(background="#00ff00", model="balanced")
     for _ in range(2):
         pipeline(demo_frames[0])
@@ -101,7 +101,7 @@ def test_another_model_is_told_of_the_last_frame(monkeypatch: pytest.MonkeyPatch
     pipeline.use("fast")
     np.testing.assert_array_equal(pipeline.alpha, before)  # still that of the last frame
     pipeline(demo_frames[0])
-    assert tiers["fast"].told[-1].shape == (96, 192) and np.median(tiers["fast"].told[-1]) == pytest.approx(0.75)
+    assert tiers["fast"].told[-1].shape == (96, 192) and np.median(tiers["fast"].told[-1]) == pytest.approx(0.1)
     pipeline.use("balanced", area=20_480)
     pipeline(255 - demo_frames[0])  # a cut: nothing of it counts
     assert tiers["balanced"].told[-1].shape == (96, 192) and not tiers["balanced"].told[-1].any()
@@ -187,9 +187,10 @@ def test_on_cuda_it_is_the_best_for_as_long_as_cuda_works(
     """Left to the CPU, it is measured: what CUDA does easily may be far too much there."""
     machine = Machine(3.0)
     machine.cuda = True
+    failures = iter([None] if fails else [])
 
     def answer(name: str) -> float | None:
-        return None if fails and machine.frames == 20 else 0.0
+        return next(failures, 0.0) if machine.frames == 20 else 0.0
 
     seen = Seen(quit_after=60)
     play(Made(10**6, live=True, fps=60), auto_pipeline(monkeypatch, machine, answer), seen, console, auto=True)
@@ -203,7 +204,8 @@ def test_a_file_keeps_the_tier_it_began_with(monkeypatch: pytest.MonkeyPatch, co
     machine = Loaded(range(30, 10**9))
     seen = Seen()
     play(Made(60, live=False, fps=200), auto_pipeline(monkeypatch, machine), seen, console, auto=True)
-    assert [text for text in seen.texts if not re.search("quality  ", text)] == seen.texts[:1] == ["starting"]
+    ways = [text for text in seen.texts if not text.startswith("starting")]
+    assert len(ways) >= 60 and all("  quality  " in text for text in ways)
     assert "15.0 ms is what keeps 60 fps" in console.file.getvalue()  # type: ignore[attr-defined]
 
 

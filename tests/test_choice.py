@@ -19,7 +19,7 @@ from rtseg.models.model import TIERS
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.geometry import scaled
 from sessions import CALL, Made, Seen, is_green, play
-from tiers import AREAS, Loaded, Machine, stand_in
+from tiers import AREAS, Loaded, Machine, Promised, stand_in
 
 U8 = np.ndarray
 SIZE = (640, 360)
@@ -155,16 +155,29 @@ def auto_pipeline(monkeypatch: pytest.MonkeyPatch, machine: Machine, answer: obj
     return Pipeline(background="#00ff00", model="quality")
 
 
+def ways_in(texts: list[str]) -> list[str]:
+    return [m[0] for text in texts if (m := re.search(r"(quality|balanced|fast)( \d+%)?", text))]
+
+
 def test_auto_goes_down_and_up_and_shows_no_room(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     """Nobody is there, so that every picture is green: at the start, at each change, and after it."""
-    machine = Loaded(range(30, 45))
-    seen = Seen(quit_after=250)
-    loop = play(Made(10**6, live=True), auto_pipeline(monkeypatch, machine), seen, console, auto=True)
-    ways = [m[0] for text in seen.texts if (m := re.search(r"(quality|balanced|fast)( \d+%)?", text))]
+
+    class Patient(Seen):
+        """Goes when `quality` is back, or late."""
+
+        def key(self) -> int | None:
+            ways = ways_in(self.texts)
+            back = any(way != "quality" for way in ways) and ways[-1] == "quality"
+            return ord("q") if back or len(ways) > 3000 else None
+
+    seen = Patient()
+    pipeline = auto_pipeline(monkeypatch, Loaded(range(30, 45)))
+    loop = play(Promised(), pipeline, seen, console, auto=True)
+    ways = ways_in(seen.texts)
     assert ways[0] == ways[-1] == "quality" and any(way.startswith(("balanced", "fast")) for way in ways)
     assert all(is_green(image) for image in seen.images)
     said = console.file.getvalue()  # type: ignore[attr-defined]
-    assert said.count("auto: quality takes 1.1 ms a frame; 8.3 ms is half of a core at 60 fps") == 1
+    assert said.count("auto: quality takes 1.1 ms a frame; 100.0 ms is half of a core at 5 fps") == 1
     assert re.search(r"\d+% quality, \d+% ", loop.summary(None))
 
 
@@ -175,7 +188,7 @@ def test_a_tier_that_fails_once_it_is_needed_hides_the_room(monkeypatch: pytest.
         return None if name != "quality" and machine.frames > 30 else 0.0
 
     seen = Seen(quit_after=80)
-    play(Made(10**6, live=True), auto_pipeline(monkeypatch, machine, answer), seen, console, auto=True)
+    play(Promised(), auto_pipeline(monkeypatch, machine, answer), seen, console, auto=True)
     assert all(is_green(image) for image in seen.images) and "background only" in seen.texts[-1]
     assert "showing the background only: made to fail" in console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -203,9 +216,9 @@ def test_on_cuda_it_is_the_best_for_as_long_as_cuda_works(
 def test_a_file_keeps_the_tier_it_began_with(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     machine = Loaded(range(30, 10**9))
     seen = Seen()
-    play(Made(60, live=False, fps=200), auto_pipeline(monkeypatch, machine), seen, console, auto=True)
+    play(Made(40, live=False, fps=200), auto_pipeline(monkeypatch, machine), seen, console, auto=True)
     ways = [text for text in seen.texts if not text.startswith("starting")]
-    assert len(ways) >= 60 and all("  quality  " in text for text in ways)
+    assert len(ways) >= 40 and all("  quality  " in text for text in ways)
     assert "15.0 ms is what keeps 60 fps" in console.file.getvalue()  # type: ignore[attr-defined]
 
 

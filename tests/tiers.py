@@ -1,7 +1,7 @@
 """Stand-ins for the tiers that ship: networks that cost what a test says and answer what it wants."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import pytest
 from conftest import INFO
 from rtseg import pipeline as pipeline_module
 from rtseg.errors import ModelError
+from rtseg.frames import Frame
 from rtseg.models.model import TIERS
 from rtseg.pixels.geometry import network_size
-from sessions import ROOM
+from sessions import ROOM, Made
 
 AREAS = {"quality": 122_880, "balanced": 40_960, "fast": 20_480}
 COSTS = {"quality": 200.0, "balanced": 100.0, "fast": 50.0}  # nanoseconds of a pixel at network size
@@ -78,6 +79,19 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, machine: Machine, answer: Answer =
     return tiers
 
 
+class Promised(Made):
+    """A live source that says 5 fps, for a generous budget, and does not make anybody wait for its frames."""
+
+    def __init__(self) -> None:
+        super().__init__(10**6, live=True)
+        self.fps = 5.0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self.count):
+            time.sleep(0.005)
+            yield Frame(np.full((self.height, self.width, 3), ROOM, np.uint8), time.monotonic(), index)
+
+
 class Loaded(Machine):
     """One that was fast when it was measured, and that is busy for some of the frames."""
 
@@ -88,4 +102,4 @@ class Loaded(Machine):
     def work(self, seconds: float) -> None:
         super().work(seconds)
         if self.frames in self.load:
-            time.sleep(seconds)
+            time.sleep(10 * seconds)

@@ -15,7 +15,8 @@ from rtseg.errors import SourceError
 from rtseg.sources import pipes
 from rtseg.sources import video as sources
 from rtseg.sources.opening import open_source
-from rtseg.sources.video import Video, upright
+from rtseg.sources.look import upright
+from rtseg.sources.video import Video
 from servers import feed_pipe, mjpeg_server
 
 
@@ -111,11 +112,19 @@ def test_missing_camera_is_named() -> None:
         open_source("97")
 
 
-def test_phones_turn_is_undone() -> None:
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("first", [1, -1])
+@pytest.mark.parametrize("second", [1, -1])
+def test_each_of_the_eight_ways_to_hold_a_camera_is_undone(transposed: bool, first: int, second: int) -> None:
+    a, b, c, d = (0, first, second, 0) if transposed else (first, 0, 0, second)
     image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    np.testing.assert_array_equal(upright(image, 90), np.rot90(image))
-    np.testing.assert_array_equal(upright(image, -90), np.rot90(image, -1))
-    assert upright(image, 0) is image
+    shown = upright(image, (a, b, c, d))
+    assert shown.shape[:2] == ((3, 2) if transposed else (2, 3))
+    for y in range(2):
+        for x in range(3):  # shown where the matrix moves it to; what is moved left of or above 0 counts from the far side
+            to_x, to_y = a * x + c * y, b * x + d * y
+            to_x, to_y = to_x - (a + c < 0), to_y - (b + d < 0)
+            np.testing.assert_array_equal(shown[to_y, to_x], image[y, x])
 
 
 def test_closing_twice_is_harmless(clip: Path) -> None:

@@ -17,6 +17,8 @@ from rtseg.frames import Frame, Source
 from rtseg.live.pace import Governor, Metronome
 from rtseg.models.model import AREA_LIMITS
 from rtseg.pipeline import Pipeline
+from rtseg.pixels.opacity import over
+from rtseg.veil import alpha_of, composited
 
 QUEUE = 2  # composites that may wait for output when no frame may be lost
 AHEAD = 4  # frames of a file that may wait for inference
@@ -33,6 +35,7 @@ class Composite:
     frame_bgr: NDArray[np.uint8]
     alpha: NDArray[np.float32] | None  # HxW, where it was asked for
     timings: Mapping[str, float]  # milliseconds by stage
+    lasts: float = 0.0  # seconds that the frame is shown, 0 where nobody says so
 
 
 class Reader:
@@ -156,12 +159,13 @@ class Engine:
     def _good(self, frame: Frame, captured: float) -> Composite:
         """The composite of a frame; raises what the pipeline raises."""
         start = time.monotonic()
-        image = self._pipeline(frame.image, None if self._source.live else frame.time)
-        alpha = self._pipeline.alpha if self.want_alpha else None
+        image = composited(self._pipeline, frame.image, None if self._source.live else frame.time, frame.opacity)
+        alpha = alpha_of(self._pipeline, frame.opacity) if self.want_alpha else None
         now = time.monotonic()
         if self._governor and self._governor.note(now - start, now):
             self._pipeline.area = max(AREA_LIMITS[0], round(self._area * self._governor.share))
-        return Composite(image, frame.time, captured, False, frame.image, alpha, self._pipeline.timings)
+        shown = frame.image if frame.opacity is None else over(frame.image, None, frame.opacity)
+        return Composite(image, frame.time, captured, False, shown, alpha, self._pipeline.timings, frame.lasts)
 
     @property
     def share(self) -> float:

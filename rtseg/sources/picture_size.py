@@ -31,6 +31,22 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
     return abs(width), abs(height)  # a BMP of negative height is stored from the top
 
 
+def memory_for(data: bytes) -> int:
+    """Bytes that decoding takes at its peak, about; 0 where the header does not say.
+
+    What is read is 8 bits a colour; 16 bits come first where a decoder can't drop them on the way, and a
+    transparent picture lies there as it was, as colours and once more while they are put together.
+    """
+    width, height = picture_size(data) or (0, 0)
+    if data.startswith(b"\x89PNG") and len(data) > 25:
+        deep, clear = data[24] == 16, bool(data[25] & 4) or b"tRNS" in data[:4096]
+    elif data.startswith((b"II*\0", b"MM\0*")):
+        deep = clear = True  # so much can stand in a TIFF that the worst is assumed
+    else:
+        deep, clear = False, data[12:16] in (b"VP8X", b"VP8L") and data[8:12] == b"WEBP"
+    return width * height * (12 if clear else 9 if deep else 3)
+
+
 def jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Walks the segments up to the one that starts the picture."""
     at = 2

@@ -46,7 +46,8 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
 
     Args:
         source: a picture, a video, a folder of them; for `raw` a file or STDIO.
-        out: a file, a folder for a folder, STDIO; a folder with a slash at its end for a picture of each frame.
+        out: a file, a folder for a folder, STDIO; a folder with a slash at its end for a picture of each frame; one
+            without a slash, that is there, to put the file in under the source's name.
         emit: a key of PIXELS.
         raw: whether the source holds raw frames.
     """

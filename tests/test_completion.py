@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rtseg.formats import WRITTEN_VIDEOS
 from rtseg.bench import SIZES
+from rtseg.formats import WRITTEN_VIDEOS
 from rtseg.models.session import PROVIDERS
 from rtseg.options import completion, values
 from rtseg.sinks.encoders import FORMATS

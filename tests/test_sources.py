@@ -14,8 +14,8 @@ from conftest import COUNT, read_clip, write_clip
 from rtseg.errors import SourceError
 from rtseg.sources import pipes
 from rtseg.sources import video as sources
-from rtseg.sources.opening import open_source
 from rtseg.sources.look import upright
+from rtseg.sources.opening import open_source
 from rtseg.sources.video import Video
 from servers import feed_pipe, mjpeg_server
 
@@ -121,7 +121,9 @@ def test_each_of_the_eight_ways_to_hold_a_camera_is_undone(transposed: bool, fir
     shown = upright(image, (a, b, c, d))
     assert shown.shape[:2] == ((3, 2) if transposed else (2, 3))
     for y in range(2):
-        for x in range(3):  # shown where the matrix moves it to; what is moved left of or above 0 counts from the far side
+        for x in range(
+            3
+        ):  # shown where the matrix moves it to; what is moved left of or above 0 counts from the far side
             to_x, to_y = a * x + c * y, b * x + d * y
             to_x, to_y = to_x - (a + c < 0), to_y - (b + d < 0)
             np.testing.assert_array_equal(shown[to_y, to_x], image[y, x])

@@ -13,7 +13,8 @@ Kind = Literal["picture", "video"]
 HEADER = 2**16  # bytes that are looked at; in them an animated PNG says that it is one
 STILL = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|BM....\0\0\0\0|II\*\0|MM\0\*|II\+\0|MM\0\+"
-    rb"|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[1-7][\s#]|P[Ff]\n|\x59\xa6\x6a\x95|#\?RADIANCE|#\?RGBE|\x76\x2f\x31\x01",
+    rb"|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[1-6](?:\s+#[^\n]*)*\s+\d+\s|P[7Ff]\n"
+    rb"|\x59\xa6\x6a\x95|#\?RADIANCE|#\?RGBE|\x76\x2f\x31\x01",
     re.DOTALL,
 )
 HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif")  # brands of still pictures in ISO files
@@ -23,6 +24,7 @@ MOVING = re.compile(
     rb"|DKIF|nut/multimedia|\x06\x0e\x2b\x34|\.RMF|\x1f\x07\0|\xb7\xd8\0\x20",
     re.DOTALL,
 )
+JPEGS_IN_A_ROW = (".mjpeg", ".mjpg")  # which nothing but the name tells from a single one
 SYNC, PACKETS = 0x47, (188, 192, 204)  # of MPEG transport streams: each packet begins with it; sizes
 OTHERS = (  # what looks like something to play and is not
     (rb"\s*(?:<\?xml.{0,1000})?(?:<!--.{0,1000})?(?:<!DOCTYPE svg.{0,500})?\s*<svg", "an SVG drawing; save it as PNG"),
@@ -36,6 +38,8 @@ OTHERS = (  # what looks like something to play and is not
 def kind(path: Path) -> Kind | None:
     """By what is in the file; None for what is neither, can't be read or is no file. A GIF counts as a video."""
     head = header(path)
+    if head.startswith(b"\xff\xd8") and path.suffix.lower() in JPEGS_IN_A_ROW:
+        return "video"
     if STILL.match(head) or (head[4:8] == b"ftyp" and head[8:12] in HEIF):
         return "picture"
     if MOVING.match(head) or is_transport_stream(head):

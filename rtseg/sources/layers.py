@@ -1,34 +1,51 @@
-"""Pictures with something that OpenCV leaves out, read by Pillow: colour profiles, transparency, AVIF's turns."""
+"""Pillow reads pictures: colour profiles, transparency, turns. A damaged one is an error, not a line on the screen."""
 
 from __future__ import annotations
 
+import warnings
 from io import BytesIO
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 U8 = NDArray[np.uint8]
 Layers = tuple[U8, U8 | None]  # HxWx3 BGR; HxW of how opaque it is, None where all of it is
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns; ours, which is smaller, is looked at before
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB")  # of 8 bits a colour
+OWN = (b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF")
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns; ours is looked at before
 
 
-def special_layers(data: bytes) -> Layers | None:
-    """A picture in sRGB, upright; None for one that is plain, or that Pillow does not know: OpenCV reads those.
+def layers(data: bytes, most: int | None = None) -> Layers | None:
+    """A picture in sRGB, upright; None for what Pillow does not know and for grey of more than 8 bits.
 
+    most: pixels that are wanted; a JPEG with several times as many is read smaller, which takes as much less memory.
     Raises OSError, ValueError and MemoryError for what can't be decoded.
     """
-    picture = opened(data)
-    if picture is None:
-        return None
-    profile = foreign_profile(picture.info.get("icc_profile"))
-    if picture.format != "AVIF" and profile is None and not picture.has_transparency_data:
-        return None
+    with warnings.catch_warnings():  # what matters of a damaged file is raised
+        warnings.simplefilter("ignore")
+        picture = opened(data)
+        if picture is None and data.startswith(OWN):
+            raise ValueError("it is damaged")  # OpenCV's libraries would print what they make of it
+        if picture is None or picture.mode not in MODES:
+            return None
+        if most is not None and picture.width * picture.height > 4 * most:
+            share = (most / (picture.width * picture.height)) ** 0.5
+            picture.draft(None, (round(picture.width * share), round(picture.height * share)))
+        try:
+            picture.load()
+            return layers_of(turned(picture), foreign_profile(picture.info.get("icc_profile")))
+        except SyntaxError as e:  # Pillow's word for a broken PNG
+            raise ValueError(str(e)) from e
+
+
+def turned(picture: Image.Image) -> Image.Image:
+    """Upright by its EXIF tag; as it is where that makes no sense."""
     try:
-        turned = ImageOps.exif_transpose(picture)
-        return layers_of(turned, profile)
-    except SyntaxError as e:  # Pillow's word for a broken PNG
-        raise ValueError(str(e)) from e
+        return ImageOps.exif_transpose(picture)
+    except (SyntaxError, ValueError, TypeError, KeyError, OverflowError):
+        return picture
 
 
 def layers_of(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Layers:
@@ -37,9 +54,7 @@ def layers_of(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) ->
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         opacity = np.array(picture.getchannel("A"), np.uint8)
-        picture = picture.convert("RGB")
-    rgb = as_srgb(picture, profile)
-    bgr = np.ascontiguousarray(np.asarray(rgb, np.uint8)[..., ::-1])
+    bgr = cv2.cvtColor(np.asarray(as_srgb(picture, profile), np.uint8), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
     return bgr, None if opacity is None or opacity.min() == 255 else opacity
 
 
@@ -76,20 +91,17 @@ def foreign_profile(data: bytes | None) -> ImageCms.ImageCmsProfile | None:
     return None if "srgb" in name.lower() else profile
 
 
-def is_readable(data: bytes) -> bool:
-    """Whether all rows of a picture are there, though its end mark is not."""
-    picture = opened(data)
-    try:
-        if picture is not None:
-            picture.load()
-    except (OSError, ValueError, SyntaxError):
-        return False
-    return picture is not None
-
-
 def opened(data: bytes) -> Image.Image | None:
     """Its header read; None for what is no picture that Pillow knows."""
     try:
         return Image.open(BytesIO(data))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, OverflowError):
         return None
+
+
+def size_of(data: bytes) -> tuple[int, int] | None:
+    """(width, height) by its header, for what `picture_size` does not know."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = opened(data)
+    return None if picture is None else picture.size

@@ -14,14 +14,13 @@ from rtseg.sources.backends import quiet_opencv
 from rtseg.sources.cut_off import is_cut_off
 from rtseg.sources.heif import is_heif, read_heif
 from rtseg.sources.kinds import what_it_is
-from rtseg.sources.layers import Layers, is_readable, special_layers
+from rtseg.sources.layers import Layers, layers, size_of
 from rtseg.sources.picture_size import memory_for, picture_size
 
 U8 = NDArray[np.uint8]
 MAX_PIXELS = 2**28  # 268 million: a file of a few bytes can claim more and fill the memory
 MAX_MEMORY = 2**31  # bytes that reading one may take, its transparency and its 16 bits counted
 READ = "JPEG, PNG, WebP, BMP, TIFF, AVIF, HEIC"
-REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 quiet_opencv()  # what is wrong with a picture is said by us
 
 
@@ -40,11 +39,11 @@ def read_layers(path: Path, error: type[RtsegError], *, most: int | None = None)
     """
     data = read_bytes(path, error)
     try:
-        found = read_heif(data) if is_heif(data) else special_layers(data)
+        found = read_heif(data) if is_heif(data) else layers(data, most)
     except (ValueError, OSError, MemoryError) as e:  # FFmpegError is one of the first two
         raise refusal(data, path, error, str(e)) from e
     if found is None:
-        return decode(data, path, error, reduced(data, most)), None
+        return decode(data, path, error, cv2.IMREAD_COLOR), None
     bgr, opacity = found
     return (bgr, None) if opacity is None else (without_hidden(bgr, opacity), opacity)
 
@@ -53,14 +52,6 @@ def read_opaque(path: Path, error: type[RtsegError], *, most: int | None = None)
     """As read_layers, uint8 HxWx3 BGR alone; what is transparent in the file becomes black."""
     bgr, opacity = read_layers(path, error, most=most)
     return bgr if opacity is None else over(bgr, None, opacity)
-
-
-def reduced(data: bytes, most: int | None) -> int:
-    """How OpenCV is to read it: a JPEG can be decoded at a half, a fourth or an eighth, which takes as much less."""
-    width, height = picture_size(data) or (0, 0)
-    if most is None or not data.startswith(b"\xff\xd8"):
-        return cv2.IMREAD_COLOR
-    return next((REDUCED[n] for n in (8, 4, 2) if width * height >= most * n * n), cv2.IMREAD_COLOR)
 
 
 def read_bytes(path: Path, error: type[RtsegError]) -> bytes:
@@ -75,7 +66,7 @@ def read_bytes(path: Path, error: type[RtsegError]) -> bytes:
         raise error(f"cannot read the picture {path}: {e.strerror or e}") from e
     if not data:
         raise error(f"cannot read the picture {path}: it is an empty file")
-    width, height = picture_size(data) or (0, 0)
+    width, height = picture_size(data) or size_of(data) or (0, 0)
     if width * height > MAX_PIXELS:
         raise error(
             f"cannot read the picture {path}: it claims {width}x{height} pixels; "
@@ -91,7 +82,7 @@ def read_bytes(path: Path, error: type[RtsegError]) -> bytes:
 
 def decode(data: bytes, path: Path, error: type[RtsegError], flags: int) -> U8:
     """The picture in a file's bytes."""
-    if is_cut_off(data) and not is_readable(data):  # OpenCV gives what there is, or not, by its version
+    if is_cut_off(data):  # OpenCV gives what there is, or nothing, by its version
         raise refusal(data, path, error)
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)

@@ -20,7 +20,7 @@ from rtseg.pipeline import Pipeline
 from rtseg.sources.kinds import kind, likely_kind
 from rtseg.sources.opening import open_source
 from rtseg.sources.pictures import read_layers, read_picture
-from test_containers import CASES
+from test_containers import CASES, colours
 
 VIDEOS = [
     ("clip.MTS", "mpegts", "libx264"),
@@ -221,5 +221,58 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
     assert ran.stderr == "" and ran.stdout.count("cut off") >= 3
 
 
-def test_heif_cases_are_there() -> None:
-    assert (CASES / "turned.avif").is_file() and kind(CASES / "turned.avif") == "picture"
+def turned_heic(name: bytes, value: int) -> bytes:
+    """The HEIC of `quarters` with one more property, irot or imir."""
+    data = bytearray((CASES / "quarters.heic").read_bytes())
+
+    def grow(box: bytes, by: int) -> None:
+        at = data.index(box) - 4
+        data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + by).to_bytes(4, "big")
+
+    for box, by in ((b"meta", 10), (b"iprp", 10), (b"ipco", 9), (b"ipma", 1)):
+        grow(box, by)
+    place = data.index(b"iloc") + 4 + 4 + 2 + 2 + 4  # the base of the first item's place in the file
+    data[place : place + 4] = (int.from_bytes(data[place : place + 4], "big") + 10).to_bytes(4, "big")
+    at = data.index(b"ipma") + 4 + 4 + 4 + 2
+    count = data[at]
+    data[at] += 1
+    data[at + 1 + count : at + 1 + count] = bytes([count + 1])
+    data[data.index(b"ipma") - 4 : data.index(b"ipma") - 4] = (9).to_bytes(4, "big") + name + bytes([value])
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [(b"irot", 0, "rgbw"), (b"irot", 1, "gwrb"), (b"irot", 2, "wbgr"), (b"irot", 3, "brwg"), (b"imir", 1, "grwb")],
+)
+def test_heic_is_upright_as_source_and_as_background(
+    tmp_path: Path, name: bytes, value: int, shown: str, pipeline: Pipeline
+) -> None:
+    path = tmp_path / "photo.heic"
+    path.write_bytes(turned_heic(name, value))
+    picture = read_picture(path, SourceError)
+    size = (64, 128) if value in (1, 3) and name == b"irot" else (128, 64)
+    assert picture.shape[1::-1] == size and colours(picture) == shown
+    assert colours(open_background(path).at(None, *size)) == shown
+    apply.run(path, tmp_path / "out.png", pipeline, "alpha", Console(quiet=True))
+    assert cv2.imread(str(tmp_path / "out.png")).shape[1::-1] == size
+
+
+def test_heic_of_tiles_is_put_together(tmp_path: Path) -> None:
+    picture = read_picture(CASES / "grid.heic", SourceError)
+    assert picture.shape == (130, 260, 3) and colours(picture) == "rgbw"
+    data = (CASES / "grid.heic").read_bytes()
+    for share in (0.1, 0.3, 0.6, 0.9):
+        (tmp_path / "cut.heic").write_bytes(data[: int(len(data) * share)])
+        with pytest.raises(SourceError, match=r"cut\.heic: it is cut off"):
+            read_picture(tmp_path / "cut.heic", SourceError)
+    rng = np.random.default_rng(0)
+    for _ in range(60):  # damaged ones are errors of ours
+        broken = bytearray(data)
+        for at in rng.integers(16, 900, 4):
+            broken[at] = rng.integers(256)
+        (tmp_path / "bad.heic").write_bytes(broken)
+        try:
+            read_picture(tmp_path / "bad.heic", SourceError)
+        except SourceError as e:
+            assert "bad.heic" in str(e)

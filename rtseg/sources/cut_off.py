@@ -54,11 +54,12 @@ def png_ends(data: bytes) -> bool:
 
 
 def boxes_end(data: bytes) -> bool:
-    """Whether the outermost boxes of an ISO file are all there."""
-    at = 0
+    """Whether the outermost boxes of an ISO file are all there, those with its pictures among them."""
+    at, names = 0, set()
     while at < len(data):
+        names.add(data[at + 4 : at + 8])
         size = iso_box(data[at : at + 16])
         if size is None:
             return True
         at += size
-    return at == len(data)
+    return at == len(data) and b"mdat" in names

@@ -60,8 +60,8 @@ def read_heif(data: bytes) -> Layers:
             from PIL import Image
 
             bgr = np.ascontiguousarray(np.asarray(as_srgb(Image.fromarray(bgr[..., ::-1]), profile))[..., ::-1])
-        if name in (b"irot", b"imir") and items.kinds.get(items.primary) == b"grid":  # FFmpeg does it for others
-            bgr = moved(bgr, name, value[0])
+        if name in (b"irot", b"imir"):
+            bgr, opacity = moved(bgr, name, value[0]), None if opacity is None else moved(opacity, name, value[0])
     return bgr, opacity
 
 
@@ -72,7 +72,7 @@ def decoded(container: object, streams: list[object]) -> dict[int, U8]:
     found: dict[int, U8] = {}
     for packet in container.demux(streams) if streams else ():  # type: ignore[attr-defined]
         for picture in packet.decode():
-            found.setdefault(packet.stream.id, Look(packet.stream).layers(picture)[0])
+            found.setdefault(packet.stream.id, Look(packet.stream).layers(picture, turn=False)[0])
     return found
 
 

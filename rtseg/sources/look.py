@@ -25,6 +25,8 @@ LIMITED, FULL = 1, 2  # AVCOL_RANGE_MPEG and _JPEG
 BICUBIC, AREA = 4, 32
 ROUNDED, FULL_CHROMA = 0x40000, 0x2000  # without these swscale darkens by a level at each conversion
 SQUARE = 0.005  # by how much a pixel's shape may differ from a square one's
+UPRIGHT = (1, 0, 0, 1)
+TURNS = {90: (0, -1, 1, 0), 180: (-1, 0, 0, -1), 270: (0, 1, -1, 0)}  # by degrees, counter-clockwise
 ODDEST = 8.0  # a shape beyond this is nonsense
 
 
@@ -49,16 +51,18 @@ class Look:
             return round(picture.width * self.aspect), picture.height
         return picture.width, round(picture.height / self.aspect)
 
-    def layers(self, picture: av.VideoFrame, size: tuple[int, int] | None = None) -> tuple[U8, U8 | None]:
+    def layers(
+        self, picture: av.VideoFrame, size: tuple[int, int] | None = None, *, turn: bool = True
+    ) -> tuple[U8, U8 | None]:
         """uint8 HxWx3 BGR and, where some of it is transparent, uint8 HxW of how opaque it is; both upright.
 
         What is wholly transparent is black. size: (width, height) to which it is scaled while it is converted, whatever
-        its shape; None for its own.
+        its shape; None for its own. turn: False for a part of a picture, which is turned when it is put together.
         Raises ValueError, MemoryError and FFmpegError for what can't be converted.
         """
-        matrix = matrix_of(picture)
-        width, height = size or self.size(picture)
-        if is_transposed(matrix):
+        matrix = matrix_of(picture) if turn else UPRIGHT
+        width, height = size or self._squared(picture)
+        if size and is_transposed(matrix):
             width, height = height, width
         clear = may_be_transparent(picture)
         if self._tone is None:
@@ -114,9 +118,12 @@ def converted(picture: av.VideoFrame, form: str, width: int, height: int) -> NDA
 
 def matrix_of(picture: av.VideoFrame) -> tuple[int, int, int, int]:
     """(a, b, c, d) of its display matrix, each -1, 0 or 1: what is at (x, y) is shown at (ax + cy, bx + dy)."""
-    data: Any = picture.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+    try:
+        data: Any = picture.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+    except ValueError:  # something beside it that is newer than PyAV, which has no mirrors elsewhere
+        return TURNS.get(picture.rotation % 360, UPRIGHT)
     if data is None:
-        return 1, 0, 0, 1
+        return UPRIGHT
     a, b, _, c, d, *_ = np.frombuffer(bytes(data), "<i4").tolist()
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return (-1 if a < 0 else 1), 0, 0, (-1 if d < 0 else 1)

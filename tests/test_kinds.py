@@ -267,7 +267,7 @@ def test_heic_of_tiles_is_put_together(tmp_path: Path) -> None:
         with pytest.raises(SourceError, match=r"cut\.heic: it is cut off"):
             read_picture(tmp_path / "cut.heic", SourceError)
     rng = np.random.default_rng(0)
-    for _ in range(60):  # damaged ones are errors of ours
+    for _ in range(30):  # damaged ones are errors of ours
         broken = bytearray(data)
         for at in rng.integers(16, 900, 4):
             broken[at] = rng.integers(256)

@@ -41,13 +41,22 @@ def is_heif(data: bytes) -> bool:
 
 
 def read_heif(data: bytes) -> Layers:
-    """HxWx3 BGR, upright, in sRGB, and how opaque it is. Raises ValueError and FFmpegError."""
-    from rtseg.sources.containers import open_container  # PyAV is loaded only for who needs it
+    """HxWx3 BGR, upright, in sRGB, and how opaque it is. Raises ValueError for what is damaged, and MemoryError."""
+    import av.error  # PyAV is loaded only for who needs it
 
     try:
-        items = items_of(data)
-    except (struct.error, IndexError) as e:
-        raise ValueError("its index is damaged") from e
+        return layers_of(data)
+    except (struct.error, IndexError, cv2.error) as e:
+        raise ValueError("its index of pictures is damaged") from e
+    except av.error.FFmpegError as e:
+        raise ValueError(e.strerror) from e
+
+
+def layers_of(data: bytes) -> Layers:
+    """As read_heif; raises what can go wrong in it."""
+    from rtseg.sources.containers import open_container
+
+    items = items_of(data)
     with open_container(BytesIO(data), remote=False) as container:
         by_item = {s.id: s for s in container.streams.video}
         wanted = {*items.tiles.get(items.primary, [items.primary]), *(k for k, v in items.helps.items() if v)}
@@ -118,7 +127,7 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]
 
 
 def items_of(data: bytes) -> Items:
-    """Reads the `meta` box. Raises struct.error and IndexError for what is cut short."""
+    """Reads the `meta` box. Raises ValueError, struct.error and IndexError for what is damaged."""
     items = Items()
     top = {name: (a, b) for name, a, b in boxes(data, 0, len(data))}
     if b"meta" not in top:

@@ -40,7 +40,7 @@ def read_layers(path: Path, error: type[RtsegError], *, most: int | None = None)
     data = read_bytes(path, error)
     try:
         found = read_heif(data) if is_heif(data) else layers(data, most)
-    except (ValueError, OSError, MemoryError) as e:  # FFmpegError is one of the first two
+    except (ValueError, OSError, MemoryError) as e:
         raise refusal(data, path, error, str(e)) from e
     if found is None:
         return decode(data, path, error, cv2.IMREAD_COLOR), None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 import warnings
 from io import BytesIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
 
 U8 = NDArray[np.uint8]
 Layers = tuple[U8, U8 | None]  # HxWx3 BGR; HxW of how opaque it is, None where all of it is
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB")  # of 8 bits a colour
+# What Pillow's readers raise for damaged files, each its own: PNG's SyntaxError, AVIF's RuntimeError ...
+BROKEN = (OSError, ValueError, SyntaxError, RuntimeError, TypeError, LookupError, ArithmeticError, struct.error)
 OWN = (b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF")
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns; ours is looked at before
 
@@ -20,8 +24,8 @@ Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns; ours is looked at bef
 def layers(data: bytes, most: int | None = None) -> Layers | None:
     """A picture in sRGB, upright; None for what Pillow does not know and for grey of more than 8 bits.
 
-    most: pixels that are wanted; a JPEG with several times as many is read smaller, which takes as much less memory.
-    Raises OSError, ValueError and MemoryError for what can't be decoded.
+    most: pixels that are wanted, about: it is made smaller where it has several times as many, a JPEG while it is read.
+    Raises ValueError and MemoryError for what can't be decoded.
     """
     with warnings.catch_warnings():  # what matters of a damaged file is raised
         warnings.simplefilter("ignore")
@@ -35,17 +39,21 @@ def layers(data: bytes, most: int | None = None) -> Layers | None:
             picture.draft(None, (round(picture.width * share), round(picture.height * share)))
         try:
             picture.load()
-            return layers_of(turned(picture), foreign_profile(picture.info.get("icc_profile")))
-        except SyntaxError as e:  # Pillow's word for a broken PNG
+            profile = foreign_profile(picture.info.get("icc_profile"))
+            if most is not None and (times := int((picture.width * picture.height / most) ** 0.5)) > 1:
+                if picture.mode in ("1", "P", "PA"):
+                    picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+                picture = picture.reduce(times)
+            return layers_of(turned(picture), profile)
+        except BROKEN as e:
             raise ValueError(str(e)) from e
 
 
 def turned(picture: Image.Image) -> Image.Image:
     """Upright by its EXIF tag; as it is where that makes no sense."""
-    try:
-        return ImageOps.exif_transpose(picture)
-    except (SyntaxError, ValueError, TypeError, KeyError, OverflowError):
-        return picture
+    with contextlib.suppress(*BROKEN):
+        ImageOps.exif_transpose(picture, in_place=True)
+    return picture
 
 
 def layers_of(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Layers:
@@ -72,11 +80,16 @@ def as_srgb(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> I
                 ImageCms.Flags.BLACKPOINTCOMPENSATION,
             )
         except ImageCms.PyCMSError:
-            return picture.convert("RGB")
+            return as_rgb(picture)
         changed = ImageCms.applyTransform(picture.convert(mode), change)
         assert changed is not None  # it is only when done in place
         return changed
-    return picture.convert("RGB")
+    return as_rgb(picture)
+
+
+def as_rgb(picture: Image.Image) -> Image.Image:
+    """Itself where it is: a copy of a large one is large."""
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def foreign_profile(data: bytes | None) -> ImageCms.ImageCmsProfile | None:
@@ -95,7 +108,7 @@ def opened(data: bytes) -> Image.Image | None:
     """Its header read; None for what is no picture that Pillow knows."""
     try:
         return Image.open(BytesIO(data))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, OverflowError):
+    except BROKEN:
         return None
 
 

@@ -19,7 +19,7 @@ from rtseg.sources.picture_size import memory_for, picture_size
 
 U8 = NDArray[np.uint8]
 MAX_PIXELS = 2**28  # 268 million: a file of a few bytes can claim more and fill the memory
-MAX_MEMORY = 2**31  # bytes that reading one may take, its transparency and its 16 bits counted
+MAX_MEMORY = 2**31  # bytes that reading one may take
 READ = "JPEG, PNG, WebP, BMP, TIFF, AVIF, HEIC"
 quiet_opencv()  # what is wrong with a picture is said by us
 
@@ -37,10 +37,10 @@ def read_layers(path: Path, error: type[RtsegError], *, most: int | None = None)
     most: pixels that are wanted; a JPEG with several times as many may be read smaller. What is wholly transparent is
     black. Raises `error`.
     """
-    data = read_bytes(path, error)
+    data = read_bytes(path, error, most)
     try:
         found = read_heif(data) if is_heif(data) else layers(data, most)
-    except (ValueError, OSError, MemoryError) as e:
+    except (ValueError, MemoryError) as e:
         raise refusal(data, path, error, str(e)) from e
     if found is None:
         return decode(data, path, error, cv2.IMREAD_COLOR), None
@@ -54,8 +54,8 @@ def read_opaque(path: Path, error: type[RtsegError], *, most: int | None = None)
     return bgr if opacity is None else over(bgr, None, opacity)
 
 
-def read_bytes(path: Path, error: type[RtsegError]) -> bytes:
-    """All of a file; raises `error` when it can't be read, is empty or claims more than MAX_PIXELS."""
+def read_bytes(path: Path, error: type[RtsegError], most: int | None = None) -> bytes:
+    """All of a file; raises `error` when it can't be read, is empty or would take more than MAX_MEMORY to decode."""
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise error(
@@ -66,16 +66,12 @@ def read_bytes(path: Path, error: type[RtsegError]) -> bytes:
         raise error(f"cannot read the picture {path}: {e.strerror or e}") from e
     if not data:
         raise error(f"cannot read the picture {path}: it is an empty file")
-    width, height = picture_size(data) or size_of(data) or (0, 0)
-    if width * height > MAX_PIXELS:
+    size = picture_size(data) or size_of(data) or (0, 0)
+    smaller = most is not None and data.startswith(b"\xff\xd8")  # a JPEG can be decoded at a fraction of its size
+    if size[0] * size[1] > MAX_PIXELS or (not smaller and memory_for(data, size) > MAX_MEMORY):
         raise error(
-            f"cannot read the picture {path}: it claims {width}x{height} pixels; "
-            f"{MAX_PIXELS // 10**6} million are the most, scale it down"
-        )
-    if memory_for(data) > MAX_MEMORY:
-        raise error(
-            f"cannot read the picture {path}: {width}x{height} pixels with transparency or 16 bits a colour take more "
-            f"than {MAX_MEMORY // 2**30} GB of memory; scale it down"
+            f"cannot read the picture {path}: it claims {size[0]}x{size[1]} pixels, which take more than "
+            f"{MAX_MEMORY // 2**30} GB of memory; scale it down"
         )
     return data
 

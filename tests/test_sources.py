@@ -9,10 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.codec.context import ThreadType
 
 from conftest import COUNT, read_clip, write_clip
 from rtseg.errors import SourceError
-from rtseg.sources import pipes
+from rtseg.sources import containers, pipes
 from rtseg.sources import video as sources
 from rtseg.sources.look import upright
 from rtseg.sources.opening import open_source
@@ -105,6 +106,24 @@ def test_index_at_the_end_missing(tmp_path: Path, clip: Path) -> None:
     (tmp_path / "cut.mp4").write_bytes(clip.read_bytes()[:-400])
     with pytest.raises(SourceError, match=r"cut\.mp4"):
         open_source("cut.mp4")
+
+
+def test_live_frames_have_the_time_of_their_arrival_and_none_is_held_back(
+    monkeypatch: pytest.MonkeyPatch, small_frames: list[np.ndarray]
+) -> None:
+    now, decode = [100.0], containers.Decoder.decode
+
+    def slow(decoder: containers.Decoder, packet: av.Packet) -> list[av.VideoFrame]:
+        now[0] += 5
+        return decode(decoder, packet)
+
+    monkeypatch.setattr(sources, "monotonic", lambda: now[0])
+    monkeypatch.setattr(containers.Decoder, "decode", slow)
+    with mjpeg_server(small_frames) as url, open_source(url) as source:
+        assert isinstance(source, Video)
+        assert source.stream.codec_context.thread_type is ThreadType.SLICE  # frames at once are held back
+        ages = [now[0] - frame.time for frame, _ in zip(source, range(4), strict=False)]
+    assert ages == [0, 5, 5, 5]  # the first was decoded as the stream was opened, and is shown as if it were new
 
 
 def test_missing_camera_is_named() -> None:

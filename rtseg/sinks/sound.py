@@ -10,6 +10,7 @@ from rtseg.sinks.encoders import has_codec
 from rtseg.sources.video import Video
 
 ENCODERS = {"webm": ("libopus", "Opus"), "matroska": ("libopus", "Opus")}  # of containers that are picky; else AAC
+SILENT_IN_MP4 = ("pcm_", "vorbis", "dca")  # in players that know nothing but what MP4 mostly holds
 RATE = 48_000  # Hz, the only rate that suits both
 KEPT = ("language", "title", "handler_name")  # of what a file says about its tracks
 
@@ -43,7 +44,7 @@ class Sound:
     def _add(self, container: Any, stream: Any) -> Any:
         """The new track, or None where the sound can't be taken along."""
         context, name = stream.codec_context, container.format.name
-        if name == "mp4" and context and context.name.startswith("pcm_"):
+        if name == "mp4" and context and context.name.startswith(SILENT_IN_MP4):
             return self._add_encoded(container, stream, f"{context.name} in mp4 is silent in QuickTime and Firefox")
         try:
             self._copied[stream.index] = container.add_stream_from_template(stream)

@@ -10,6 +10,7 @@ import av.codec
 import av.error
 import av.logging
 from av.codec.codec import UnknownCodecError
+from av.stream import Disposition
 
 # FFmpeg's remarks are left out: what matters is raised. Its own logger, not PyAV's: that one needs the GIL in
 # decoder threads while PyAV holds it and waits for them (PyAV issues 751, 909); closing early hung in 400 tries.
@@ -21,29 +22,33 @@ FORMATS = (
     "h261,h263,h264,hevc,vvc,av1,obu,ivf,vc1,vc1test,cavsvideo,avs2,avs3,dirac,dnxhd,evc,mjpeg,mjpeg_2000,mpjpeg,"
     "yuv4mpegpipe,nut,mxf,gxf,dv,rm,nsv,wtv,ty,dhav,pva,ivr,film_cpk,flic,rawvideo,mlv,cine,smjpeg,r3d,webp"
 )
+# Of streams also what their protocols and playlists consist of; a text that a server sends is none.
+STREAMED = FORMATS + (
+    ",hls,dash,rtsp,rtp,rtp_mpegts,sdp,sap,jpeg_pipe,image2pipe,aac,ac3,eac3,ac4,mp3,flac,wav,webvtt,srt,data,bin"
+)
 # A stream comes from where it was asked for: what a server sends must not name a file here.
 NOT_FROM_AFAR = "file,fd,pipe,concat,concatf,subfile,cache,async,tee"
-DEFAULT, ATTACHED_PICTURE = 0x1, 0x400  # AV_DISPOSITION_...
 WITH_ALPHA = {"vp9": "libvpx-vp9", "vp8": "libvpx"}  # FFmpeg's own decoders leave the transparency out
 
 
 def open_container(target: Any, *, remote: bool, timeout: tuple[float, float] | None = None) -> Any:
     """An open container. target: what av.open takes. Raises FFmpegError, OSError and ValueError.
 
-    remote: an address, whose protocols and playlists are FFmpeg's affair, but not files of this machine.
+    remote: an address, whose playlists may lead to others, but not to files of this machine.
     """
     if remote:
-        return av.open(target, timeout=timeout, options={"protocol_blacklist": NOT_FROM_AFAR})
+        limits = {"format_whitelist": STREAMED, "protocol_blacklist": NOT_FROM_AFAR}
+        return av.open(target, timeout=timeout, options=limits)
     return av.open(target, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"})
 
 
 def picture_track(container: Any) -> Any:
     """The video stream to show: the default one, or else the largest; None where there is none but cover pictures."""
-    tracks = [s for s in container.streams.video if not int(s.disposition) & ATTACHED_PICTURE]
+    tracks = [s for s in container.streams.video if Disposition.attached_pic not in s.disposition]
 
     def rank(stream: Any) -> tuple[bool, int]:
         context = stream.codec_context
-        return bool(int(stream.disposition) & DEFAULT), context.width * context.height
+        return Disposition.default in stream.disposition, context.width * context.height
 
     return max(tracks, key=rank, default=None)
 

@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.pixels.tone import tone
 from rtseg.sources.kinds import HEIF
 from rtseg.sources.layers import Layers, as_srgb, foreign_profile
 
 U8 = NDArray[np.uint8]
+MOST_HEADER = 2**16  # bytes in which the index lies, mostly
 MOST_PIXELS = 2**27  # of a grid: 134 million
 ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
 
@@ -35,9 +37,19 @@ class Items:
 
 
 def is_heif(data: bytes) -> bool:
-    """Whether a file begins as a still picture in HEVC; AVIF, which is much alike, is another reader's."""
-    brands = data[8:64]
-    return data[4:8] == b"ftyp" and data[8:12] in HEIF and b"avif" not in brands and b"avis" not in brands
+    """Whether a file begins as a still picture in HEVC; AVIF, which is much alike, only with HDR or wide colours."""
+    if data[4:8] != b"ftyp" or data[8:12] not in HEIF:
+        return False
+    return is_wide(data) or not (b"avif" in data[8:64] or b"avis" in data[8:64])
+
+
+def is_wide(data: bytes) -> bool:
+    """Whether a colour box says that its colours are not those of BT.709 and sRGB."""
+    at = data.find(b"colrnclx", 0, MOST_HEADER)
+    if at < 0:
+        return False
+    primaries, transfer = struct.unpack_from(">HH", data[at + 8 : at + 12].ljust(4, b"\0"))
+    return tone(transfer, primaries) is not None
 
 
 def read_heif(data: bytes) -> Layers:

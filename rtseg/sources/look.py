@@ -22,7 +22,7 @@ HD_HEIGHT, HD_WIDTH = 577, 1280  # from which on a video's colours are taken for
 BT709, BT601, UNSPECIFIED = 1, 5, 2  # matrices; 2 is H.273's, the others are swscale's too
 SWSCALE = {6: 5, 10: 9, UNSPECIFIED: 0, 0: 0, 8: 0}  # what swscale calls others of H.273; 0 for none
 LIMITED, FULL = 1, 2  # AVCOL_RANGE_MPEG and _JPEG
-BICUBIC, AREA = 4, 32
+BILINEAR, BICUBIC, AREA = 2, 4, 32
 ROUNDED, FULL_CHROMA = 0x40000, 0x2000  # without these swscale darkens by a level at each conversion
 SQUARE = 0.005  # by how much a pixel's shape may differ from a square one's
 UPRIGHT = (1, 0, 0, 1)
@@ -100,7 +100,7 @@ def converted(picture: av.VideoFrame, form: str, width: int, height: int) -> NDA
     same = (width, height) == (picture.width, picture.height)
     how = AREA if width * height < picture.width * picture.height else BICUBIC
     # FULL_CHROMA gives nonsense for 16 bits in FFmpeg 8.
-    flags = (BICUBIC if same else how) | ROUNDED | (0 if "64" in form or "48" in form else FULL_CHROMA)
+    flags = (BILINEAR if same else how) | ROUNDED | (0 if "64" in form or "48" in form else FULL_CHROMA)
     number = int(picture.colorspace)
     matrix = SWSCALE.get(number, number) or (BT709 if is_hd(picture.width, picture.height) else BT601)
     full = picture.format.is_rgb or picture.format.name.startswith("yuvj") or picture.color_range == FULL

@@ -29,7 +29,7 @@ from rtseg.sources.timeline import Timeline
 OPEN_TIMEOUT = 10.0  # seconds for a stream to give its first bytes
 CLOSE_TIMEOUT = 1.0  # seconds that closing waits for a thread that is reading
 READ_TIMEOUT = 10.0  # seconds without data after which a stream counts as lost
-ARRIVALS = 64  # packets of a live stream whose frames may still be inside the decoder
+INSIDE = 64  # packets whose frames may still be inside the decoder
 
 
 class Video:
@@ -68,7 +68,8 @@ class Video:
         # Decoding several frames at once holds back all but one of them.
         self._decoder = Decoder(self.stream, threads="SLICE" if self.live else "AUTO")
         self._fields, self._look = Deinterlacer(), Look(self.stream)
-        self._arrivals: dict[int | None, float] = {}  # of a live stream's packets, by their time in it
+        # By a packet's time in the stream: monotonic seconds when it arrived, and seconds that its frame is shown.
+        self._arrived: dict[int | None, tuple[float, float]] = {}
         self._promise = promise = Promise(self.container, self.stream)
         self.fps, self.start, self.count = promise.fps, promise.start, promise.count
         self._path = None if remote or pipe else Path(url)
@@ -140,10 +141,9 @@ class Video:
         if packet.stream != self.stream:
             return
         self._packets += packet.size > 0
-        if self.live:
-            self._arrivals[packet.pts] = monotonic()
-            while len(self._arrivals) > ARRIVALS:
-                del self._arrivals[next(iter(self._arrivals))]
+        self._arrived[packet.pts] = monotonic(), seconds(packet)
+        while len(self._arrived) > INSIDE:
+            del self._arrived[next(iter(self._arrived))]
         try:
             pictures = self._decoder.decode(packet)
         except av.error.InvalidDataError:
@@ -152,15 +152,20 @@ class Video:
         yield from map(self._frame, self._fields.take(pictures))
 
     def _frame(self, picture: Any) -> Frame:
-        """A decoded picture as it is to be shown, with its time."""
+        """A decoded picture as it is to be shown, with its time.
+
+        Of a live stream that is when its packet arrived: what it then waits in decoders is part of its delay.
+        """
         try:
             image, opacity = self._look.layers(picture)
         except (ValueError, MemoryError) as e:
             raise SourceError(f"a picture of {self.name} can't be converted: {reason(e)}") from e
-        lasts = float(picture.duration * picture.time_base) if picture.duration and picture.time_base else 0.0
+        arrival, lasts = self._arrived.pop(picture.pts, (monotonic(), 0.0))
         fitted = self._fitted(image)
         opacity = None if opacity is None else cover(opacity, self.width, self.height)
-        frame = Frame(fitted, self._time(picture), self._index, opacity, lasts)
+        frame = Frame(
+            fitted, arrival if self.live else self._time(picture.time), self._index, opacity, lasts or seconds(picture)
+        )
         self._index += 1
         return frame
 
@@ -196,11 +201,7 @@ class Video:
             return f"{self._index} of {'' if self._promise.exact else 'about '}{self.count} frames"
         return f"{self._timeline.end - self.start:.1f} of {self._promise.seconds:.1f} s"
 
-    def _time(self, picture: Any) -> float:
-        """Of a live stream when its packet arrived: what it then waits in decoders is part of its delay."""
-        if self.live:
-            return self._arrivals.pop(picture.pts, None) or monotonic()
-        presentation = picture.time
+    def _time(self, presentation: float | None) -> float:
         return presentation - self.start if presentation is not None else self._index / self.fps
 
     def close(self) -> None:
@@ -219,6 +220,11 @@ class Video:
 
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+
+def seconds(timed: Any) -> float:
+    """How long a packet or a picture lasts; 0 where it does not say."""
+    return float(timed.duration * timed.time_base) if timed.duration and timed.time_base else 0.0
 
 
 def what_to_check(e: BaseException) -> str:

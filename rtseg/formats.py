@@ -6,7 +6,6 @@ folder that is listed, and for what is going to be written. The standard library
 
 from __future__ import annotations
 
-# The first of each are those that messages name.
 WRITTEN_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 PICTURES = (*WRITTEN_PICTURES, ".heic", ".heif", ".hif")
 WRITTEN_VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
@@ -16,3 +15,5 @@ VIDEOS = (
     *(".mts", ".m2ts", ".m2t", ".mod", ".tod", ".vob", ".wmv", ".asf", ".3gp", ".3g2", ".ogv", ".qt", ".f4v", ".divx"),
     *(".mxf", ".dv", ".y4m", ".h264", ".264", ".h265", ".265", ".hevc", ".ivf", ".m2v", ".mjpeg", ".mjpg", ".nut"),
 )
+READ_PICTURES = "JPEG, PNG, WebP, BMP, TIFF, AVIF, HEIC"  # for messages
+READ = f"{READ_PICTURES}; MP4, MOV, MKV, WebM, AVI, MTS, WMV, GIF and most other videos"

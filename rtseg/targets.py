@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
-from rtseg.formats import PICTURES, VIDEOS, WRITTEN_PICTURES
+from rtseg.formats import READ, WRITTEN_PICTURES
 from rtseg.sinks.encoders import FORMATS, TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
 from rtseg.sources.kinds import is_usable, likely_kind, pictures_and_videos
@@ -89,7 +89,7 @@ def plan_folder(source: Path, out: Path, emit: str) -> list[Job]:
     """A job for each picture and video in a folder; stems are kept, and the target folder is made."""
     files = pictures_and_videos(source)
     if not files:
-        raise SourceError(f"{source} has no picture or video in it (looked for {', '.join(PICTURES + VIDEOS)})")
+        raise SourceError(f"{source} has no picture or video in it (looked for {READ})")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{source} is a folder, so --out must be one too; {out} is a file")
     if out.exists() and out.samefile(source):

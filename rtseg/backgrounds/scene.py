@@ -17,7 +17,7 @@ from rtseg.backgrounds.background import (
     load_background,
 )
 from rtseg.errors import BackgroundError
-from rtseg.formats import PICTURES, VIDEOS
+from rtseg.formats import READ
 from rtseg.sources.kinds import header, is_animated, likely_kind, pictures_and_videos
 from rtseg.sources.pictures import read_opaque
 
@@ -76,8 +76,7 @@ class Folder:
         except OSError as e:
             raise BackgroundError(f"background folder {path} can't be read: {e.strerror or e}") from e
         if not self._files:
-            kinds = ", ".join(PICTURES + VIDEOS)
-            raise BackgroundError(f"background folder {path} has no picture or video in it (looked for {kinds})")
+            raise BackgroundError(f"background folder {path} has no picture or video in it (looked for {READ})")
         self._blur = blur
         self._skipped: dict[Path, str] = {}
         self._last: tuple[float | None, int, int] | None = None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import RtsegError
+from rtseg.formats import READ_PICTURES
 from rtseg.pixels.opacity import over, without_hidden
 from rtseg.sources.backends import quiet_opencv
 from rtseg.sources.cut_off import is_cut_off
@@ -20,7 +21,6 @@ from rtseg.sources.picture_size import memory_for, picture_size
 U8 = NDArray[np.uint8]
 MAX_PIXELS = 2**28  # 268 million: a file of a few bytes can claim more and fill the memory
 MAX_MEMORY = 2**31  # bytes that reading one may take
-READ = "JPEG, PNG, WebP, BMP, TIFF, AVIF, HEIC"
 quiet_opencv()  # what is wrong with a picture is said by us
 
 
@@ -96,4 +96,4 @@ def refusal(data: bytes, path: Path, error: type[RtsegError], why: str = "") -> 
     if why:
         return error(f"cannot read the picture {path}: {why}")
     what = what_it_is(path)
-    return error(f"cannot read the picture {path}: not a picture ({READ}){f'; {what}' if what else ''}")
+    return error(f"cannot read the picture {path}: not a picture ({READ_PICTURES}){f'; {what}' if what else ''}")

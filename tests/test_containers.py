@@ -198,10 +198,10 @@ def test_the_last_frame_stays_as_long_as_in_the_source(
         assert [round(float(f.time), 2) for f in container.decode(video=0)] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
 
 
-def half_clear(path: Path) -> Path:
+def half_clear(path: Path, opacity: int = 0) -> Path:
     """A picture or video, white all over, whose left half is transparent and hides the word that is red in it."""
     layers = np.full((96, 128, 4), 255, np.uint8)
-    layers[:, :64] = (0, 0, 255, 0)
+    layers[:, :64] = (0, 0, 255, opacity)
     if path.suffix == ".png":
         cv2.imwrite(str(path), layers)
         return path
@@ -233,7 +233,7 @@ def test_what_a_source_hides_stays_hidden(
 
 
 def test_a_blurred_room_does_not_take_up_what_is_hidden(tmp_path: Path, make_model: Callable[..., Path]) -> None:
-    source = half_clear(tmp_path / "in.png")
+    source = half_clear(tmp_path / "in.png", opacity=3)  # of 255
     apply.run(
         source, tmp_path / "out.png", Pipeline(model=make_model("half"), blur=30), "composite", Console(quiet=True)
     )

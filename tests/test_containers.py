@@ -235,7 +235,7 @@ def test_what_a_source_hides_stays_hidden(
 def test_a_blurred_room_does_not_take_up_what_is_hidden(tmp_path: Path, make_model: Callable[..., Path]) -> None:
     source = half_clear(tmp_path / "in.png", opacity=3)  # of 255
     apply.run(
-        source, tmp_path / "out.png", Pipeline(model=make_model("half"), blur=30), "composite", Console(quiet=True)
+        source, tmp_path / "out.png", Pipeline(model=make_model("nobody"), blur=30), "composite", Console(quiet=True)
     )
     out = cv2.imread(str(tmp_path / "out.png")).astype(int)
     assert (out[..., 2] - out[..., 1]).max() < 8  # no red anywhere

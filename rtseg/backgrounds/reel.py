@@ -56,7 +56,7 @@ class Reel:
             self._stream = picture_track(self._container)
             if self._stream is None:
                 raise BackgroundError(f"background {self.path.name} has no video in it")
-            self._decoder, self._look = Decoder(self._stream, count=DECODER_THREADS), Look(self._stream)
+            self._decoder, self._look = Decoder(self._stream, count=DECODER_THREADS), Look(self._stream, exact=False)
             check_size(self.path, self._stream.codec_context.width, self._stream.codec_context.height)
 
     @contextlib.contextmanager

@@ -67,7 +67,7 @@ class Video:
         self.live = remote and self.container.duration is None
         # Decoding several frames at once holds back all but one of them.
         self._decoder = Decoder(self.stream, threads="SLICE" if self.live else "AUTO")
-        self._fields, self._look = Deinterlacer(), Look(self.stream)
+        self._fields, self._look = Deinterlacer(), Look(self.stream, exact=not self.live)
         # By a packet's time in the stream: monotonic seconds when it arrived, and seconds that its frame is shown.
         self._arrived: dict[int | None, tuple[float, float]] = {}
         self._promise = promise = Promise(self.container, self.stream)

@@ -113,7 +113,8 @@ def cam(
 def apply(
     source: Annotated[Path, typer.Argument(help="A picture, a video, a folder of them, or - for raw frames.")],
     out: Annotated[
-        str, typer.Option("--out", help="A file; a folder for a folder; DIR/: a PNG of each frame; - for raw frames.")
+        str,
+        typer.Option("--out", help="A file, or a folder to put it in; DIR/: a PNG of each frame; - for raw frames."),
     ],
     bg: Background = None,
     blur: Blur = None,

@@ -17,6 +17,8 @@ from rtseg.frames import Frame, Source
 from rtseg.live.choice import Choice, areas, budget_for, choose
 from rtseg.live.pace import FULL, Governor, Metronome, Point, ladder
 from rtseg.pipeline import Pipeline
+from rtseg.pixels.opacity import over
+from rtseg.veil import alpha_of, composited
 
 QUEUE = 2  # composites that may wait for output when no frame may be lost
 AHEAD = 4  # frames of a file that may wait for inference
@@ -33,6 +35,7 @@ class Composite:
     frame_bgr: NDArray[np.uint8]
     alpha: NDArray[np.float32] | None  # HxW, where it was asked for
     timings: Mapping[str, float]  # milliseconds by stage
+    lasts: float = 0.0  # seconds that the frame is shown, 0 where nobody says so
 
 
 class Reader:
@@ -186,13 +189,14 @@ class Engine:
     def _good(self, frame: Frame, captured: float) -> Composite:
         """The composite of a frame; raises what the pipeline raises."""
         start, rests = time.monotonic(), self._pipeline.skipped
-        image = self._pipeline(frame.image, None if self._source.live else frame.time)
-        alpha = self._pipeline.alpha if self.want_alpha else None
+        image = composited(self._pipeline, frame.image, None if self._source.live else frame.time, frame.opacity)
+        alpha = alpha_of(self._pipeline, frame.opacity) if self.want_alpha else None
         if self.choice:
             self.ways[self._point.name] += 1
         if self._pipeline.skipped == rests:  # else it says nothing of what a frame takes
             self._govern(time.monotonic() - start)
-        return Composite(image, frame.time, captured, False, frame.image, alpha, self._pipeline.timings)
+        shown = frame.image if frame.opacity is None else over(frame.image, None, frame.opacity)
+        return Composite(image, frame.time, captured, False, shown, alpha, self._pipeline.timings, frame.lasts)
 
     def _govern(self, spent: float) -> None:
         """Go on in another way if the frames of late took too long, or left much room."""

@@ -21,8 +21,8 @@ import typer
 
 from rtseg.errors import DataError
 from rtseg.files import ASSETS
+from rtseg.formats import VIDEOS
 from rtseg.options.call import Option, Value, options_of
-from rtseg.options.completion import VIDEOS
 
 TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),

@@ -17,12 +17,12 @@ from rtseg.models.foreign import ForeignModel
 from rtseg.models.fused import FusedModel, FusedPath
 from rtseg.models.model import AREA_LIMITS, TIERS, Model
 from rtseg.models.networks import open_network
+from rtseg.models.nobody import require_nobody
 from rtseg.pixels.buffers import BufferPool
 from rtseg.pixels.edge import Edge, Limited
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-TOO_MUCH = 0.5  # of a picture of nothing, that a model calls a person
 
 
 class Pipeline:
@@ -223,28 +223,15 @@ class Pipeline:
             except ModelError:
                 if not self.recovering:  # a library that CUDA misses may be missed at the first run only
                     raise
-        self._expect_nobody(width, height)
         self.reset()
         self.processed = self.skipped = 0
-
-    def _expect_nobody(self, width: int, height: int) -> None:
-        """Raise ModelError when neither black nor white is a room: such a model would show the real one."""
-        shares = []
-        for level in (0, 255):
-            self.reset()
-            self(np.full((height, width, 3), level, np.uint8), seconds=0.0)
-            shares.append(float(self.alpha.mean()))
-        if min(shares) > TOO_MUCH:
-            raise ModelError(
-                f"{self.model.path} calls {shares[0]:.0%} of a black and {shares[1]:.0%} of a white picture a person; "
-                "it would show your room. Train it further, or export it again"
-            )
 
     def _path_for(self, frame_bgr: U8) -> CpuPath | FusedPath:
         """The path so far, or a fresh one for the first frame and after a change of size."""
         height, width = check_frame(frame_bgr)
         if self._path is None or self._size != frame_bgr.shape:
             way = FusedPath if isinstance(self.model, FusedModel) else CpuPath
-            self._path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
-            self._size = frame_bgr.shape
+            path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
+            require_nobody(self.model)  # whoever runs it: nothing comes out of a model that sees people in walls
+            self._path, self._size = path, frame_bgr.shape
         return self._path

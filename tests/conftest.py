@@ -93,7 +93,7 @@ INFO = ModelInfo("tiny", "0", 32 * 32 * 4, "fp32", "none", "none", {}, "test")
 
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Build a model file. kind: `half` says everything is half a person, `nan` nonsense, `left` the left half."""
+    """Build a model file. kind: `half` says everything is half a person, `nan` nonsense, `nobody` nothing."""
     import onnx
     from onnx import TensorProto, helper
 

@@ -25,7 +25,7 @@ def made(request: pytest.FixtureRequest) -> Exported:
 @pytest.fixture(scope="module")
 def fixed(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     target = tmp_path_factory.mktemp("static") / "static.onnx"
-    return export(tiny_checkpoint(), target, "int8", make_frames(), static=(96, 64))
+    return export(tiny_checkpoint(), target, "int8", make_frames(), static=(96, 64), rooms=())
 
 
 def test_export_matches_torch_at_any_size(made: Exported) -> None:

@@ -132,6 +132,11 @@ class CpuPath:
         """Treat the next frame as the first."""
         self._state.grey = None
 
+    @property
+    def network_alpha(self) -> F32:
+        """float32 hxw of the last frame, at network size."""
+        return self._state.alpha
+
     def alpha(self, frame_bgr: U8) -> F32:
         """float32 HxW of the last frame, which has to be given again."""
         out = np.empty(frame_bgr.shape[:2], np.float32)

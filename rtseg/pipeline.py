@@ -185,6 +185,11 @@ class Pipeline:
             self._alpha = self._path.alpha(self._frame)
         return self._alpha
 
+    @property
+    def share(self) -> float:
+        """How much of the last frame is person, 0..1: the mean of its alpha at network size."""
+        return 0.0 if self._path is None else float(self._path.network_alpha.mean())
+
     def hidden(self, width: int, height: int, seconds: float | None = None) -> U8:
         """The background alone, uint8 HxWx3 BGR, not to be written to: for when there is no good alpha."""
         with self._changing:

@@ -109,10 +109,11 @@ def test_difference_by_hand() -> None:
     assert not d.within(TOLERANCES["fp16"]) and d.within(Tolerance(0.8, 0.01, 0.9))
 
 
-def test_a_net_that_sees_people_in_empty_rooms_is_not_written(tmp_path: Path) -> None:
-    """As this one of random weights does; at a quarter of its area too, to which `rtseg cam --target-fps` comes down."""
-    with pytest.raises(ExportError, match=r"(?s)empty pictures a person.*Nothing was written"):
-        export(tiny_checkpoint(), tmp_path / "x.onnx", "fp32", make_frames(), rooms=(0.25,))
-    with pytest.raises(ExportError, match=r"empty pictures a person"):
+def test_a_net_that_sees_people_in_empty_rooms_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As this one of random weights does."""
+    ready = onnx.load(tiny_export("fp32").path)
+    monkeypatch.setattr(exporter, "alpha_graph", lambda *_: ready)  # tracing takes many seconds
+    with pytest.raises(ExportError, match=r"(?s)x.onnx: .* empty pictures a person.*at 64x32.*Nothing was written"):
         export(tiny_checkpoint(), tmp_path / "x.onnx", "fp32", make_frames())
     assert list(tmp_path.iterdir()) == []
+    assert export(tiny_checkpoint(), tmp_path / "x.onnx", "fp32", make_frames(), rooms=()).path.exists()

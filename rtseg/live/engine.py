@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame, Source
+from rtseg.live.doubt import second_look
 from rtseg.live.pace import Governor, Metronome
 from rtseg.models.model import AREA_LIMITS
 from rtseg.pipeline import Pipeline
@@ -104,6 +105,7 @@ class Engine:
         self.want_alpha = False  # whether composites bring their alpha
         self._metronome = Metronome(fps) if fps and source.live else None
         self._governor = Governor(target_fps) if target_fps and source.live else None
+        self._doubt = second_look(pipeline) if source.live else None  # whoever has a file can look at what came of it
         self._area = pipeline.area
         self.model_error: ModelError | None = None
         self._source, self._pipeline = source, pipeline
@@ -157,6 +159,8 @@ class Engine:
         """The composite of a frame; raises what the pipeline raises."""
         start = time.monotonic()
         image = self._pipeline(frame.image, None if self._source.live else frame.time)
+        if self._doubt and not self._doubt.believes(self._pipeline.share, frame.image, start):
+            raise ModelError("suddenly a person fills the picture, and a second look does not find one there")
         alpha = self._pipeline.alpha if self.want_alpha else None
         now = time.monotonic()
         if self._governor and self._governor.note(now - start, now):

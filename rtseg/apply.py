@@ -55,7 +55,7 @@ def run(
     """
     if fps and not raw:
         raise SourceError("--fps is for raw frames (--raw); a video keeps its own times")
-    jobs = plan(source, out, emit, raw=raw is not None)
+    jobs = plan(source, out, emit, raw=raw is not None, reads=pipeline.reads)
     if emit == "cutout":
         pipeline.change(BLACK)
     failed: list[str] = []

@@ -87,6 +87,7 @@ def cam(
 ) -> None:
     """Run on a camera, file or stream, in a window and/or to a file."""
     from rtseg.cam import CamOptions, parse_size, run
+    from rtseg.inputs import background_inputs, model_inputs, refuse_inputs, source_inputs
     from rtseg.options.call import call_of, typed_effect
     from rtseg.options.saving import config_target, save_config, unsaved
 
@@ -96,6 +97,9 @@ def cam(
     if config:
         console().print(f"config: {config}")
     bg, blur = effect(bg, blur)
+    if target:
+        outputs = [target, Path(out)] if out else [target]
+        refuse_inputs(outputs, [*source_inputs(source), *background_inputs(bg), *model_inputs(model)])
     asked = parse_size(size) if size else None
     options = CamOptions(
         bg, blur, source, out, window, model, provider, threads, asked, fps, mirror, smoothing, save_power, target_fps,
@@ -157,7 +161,9 @@ def bench(
     """
     from rtseg.bench import measure, report, show
     from rtseg.files import write_json
+    from rtseg.inputs import model_inputs, refuse_inputs
 
+    refuse_inputs([json_file], model_inputs(model))
     results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
     show(results, pipeline, console())
     if json_file:

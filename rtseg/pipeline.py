@@ -13,6 +13,7 @@ from rtseg.backgrounds.scene import open_behind
 from rtseg.cpu_path import CpuPath
 from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import check_frame
+from rtseg.inputs import background_inputs, model_inputs
 from rtseg.models.foreign import ForeignModel
 from rtseg.models.fused import FusedModel, FusedPath
 from rtseg.models.model import AREA_LIMITS, TIERS, Model
@@ -58,6 +59,7 @@ class Pipeline:
             raise ModelError(f"area is {area}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
         self.blur, self.background = open_behind(background, blur)
         self.provider, self._name, self._threads = provider, model, threads
+        self.reads = [*background_inputs(background), *model_inputs(model)]  # files that nothing may be written over
         self.model = self._open(provider)
         fixed = self.model.signature.size if isinstance(self.model, ForeignModel) else self.model.static
         if fixed and area not in (None, fixed[0] * fixed[1]):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rtseg.backgrounds.scene import VIDEOS
 from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
+from rtseg.inputs import Input, refuse_inputs
 from rtseg.sinks.encoders import FORMATS, TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
 from rtseg.sources.pictures import PICTURES
@@ -41,7 +43,7 @@ class Job:
         return f"{self.target}{os.sep if self.sequence else ''}"
 
 
-def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list[Job]:
+def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False, reads: Iterable[Input] = ()) -> list[Job]:
     """Raises SourceError or OutputError before anything is written.
 
     Args:
@@ -49,6 +51,7 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
         out: a file, a folder for a folder, STDIO; a folder with a slash at its end for a picture of each frame.
         emit: a key of PIXELS.
         raw: whether the source holds raw frames.
+        reads: what is read besides, as the background; nothing is written over that, nor over a source.
     """
     if not str(out).strip():
         raise OutputError("--out is empty; give a file or folder name")
@@ -64,7 +67,7 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
     if source.is_dir():
         if out == STDIO:
             raise OutputError("--out - takes the frames of one video, not of a folder")
-        return plan_folder(source, out, emit)
+        return plan_folder(source, out, emit, reads)
     video = raw or is_video(source)
     if out == STDIO:
         if not video:
@@ -80,11 +83,12 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
     elif folder:
         raise OutputError(f"output {out}{os.sep}: there is no such folder; make it, or give a file name")
     check_suffix(source, out, emit, video)
-    check_target(out, source)
+    check_target(out)
+    refuse_inputs([out], [("the source", source), *reads])
     return [Job(source, out, video)]
 
 
-def plan_folder(source: Path, out: Path, emit: str) -> list[Job]:
+def plan_folder(source: Path, out: Path, emit: str, reads: Iterable[Input] = ()) -> list[Job]:
     """A job for each picture and video in a folder; stems are kept, and the target folder is made."""
     files = sorted(p for p in source.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file())
     if not files:
@@ -101,6 +105,7 @@ def plan_folder(source: Path, out: Path, emit: str) -> list[Job]:
                 f"{owners[job.target].name} and {job.source.name} would both become {job.target.name}; rename one"
             )
         owners[job.target] = job.source
+    refuse_inputs([job.target for job in jobs], [*(("a source", job.source) for job in jobs), *reads])
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:

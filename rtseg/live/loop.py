@@ -62,7 +62,7 @@ class Loop:
         self.source, self.pipeline, self.engine, self.controls = source, pipeline, engine, controls
         self.sink, self.window, self.console = sink, window, console
         self._journal = Journal(source, pipeline, engine, console)
-        self._quit = False  # by the user
+        self.quit = False  # by the user
         self._recorder = Recorder((source.width, source.height), source.fps)
         self._first: float | None = None  # time of the first frame, shown at `_shown`
         self._shown = 0.0
@@ -80,7 +80,7 @@ class Loop:
                 self._blank("starting")
                 self._run(progress, task)
             except KeyboardInterrupt:
-                self._quit = True
+                self.quit = True
                 self.console.print("stopped")
 
     def _run(self, progress: Progress, task: TaskID) -> None:
@@ -198,8 +198,8 @@ class Loop:
             if isinstance(self.sink, VirtualCamera):
                 self.sink.hide(self._now_out)
             self._draw(self._journal.status(self._composite))
-        self._quit = event is Event.QUIT
-        return not self._quit
+        self.quit = event is Event.QUIT
+        return not self.quit
 
     def _change_background(self, before: Settings) -> None:
         settings = self.controls.settings
@@ -248,9 +248,9 @@ class Loop:
 
     def summary(self, out: Path | None) -> str:
         """The last lines, see `Journal.summary`. Raises OutputError when there was no frame at all."""
-        if not self.frames and not self._quit:
+        if not self.frames and not self.quit:
             raise OutputError(f"{self.source.name} gave no frame that could be shown; nothing was written")
-        return self._journal.summary(out, cut_short=self._quit)
+        return self._journal.summary(out, cut_short=self.quit)
 
     @property
     def frames(self) -> int:

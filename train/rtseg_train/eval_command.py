@@ -88,10 +88,15 @@ def eval_command(
     from rich.console import Console
     from rich.progress import track
 
+    from rtseg.inputs import model_inputs, refuse_inputs
     from rtseg_train.metrics import Reliability, summary
     from rtseg_train.report import WorstTiles
 
     clips, pairs = read_data(data, split, clip, masks)
+    scored = [path for c in clips for path in (*c.frames, *c.masks) if path]
+    scored += [path for pair in pairs for path in (pair.image, pair.mask)]
+    scored += [data] if data.is_file() else []
+    refuse_inputs((json_file, sheet, reliability), [*model_inputs(model), *(("the data", path) for path in scored)])
     if single_frame and not clips:
         raise DataError(f"--single-frame is for clips, {data} holds stills; add --clip if they are a video's frames")
     bins, worst = Reliability(), WorstTiles(WORST)

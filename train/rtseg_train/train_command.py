@@ -124,6 +124,10 @@ def train_command(
         return
     made = TrainConfig(**values)
     folder = out or Path("runs") / made.model_name
+    if config:
+        from rtseg_train.run_folder import refuse_to_overwrite
+
+        refuse_to_overwrite(folder, [("the config", config)])
     if check or show_batch:
         run_look(made, folder, show_batch)
     else:
@@ -164,9 +168,11 @@ def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
     from rtseg.progress import progress_bar
     from rtseg_train.data import TrainBatches
     from rtseg_train.preview import draw_batches
+    from rtseg_train.run_folder import inputs_of, refuse_to_overwrite
 
     refuse_used(folder, "state.safetensors")
     data = TrainBatches(config)
+    refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms))
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with progress_bar(console) as progress:
         reading = progress.add_task("reading pictures", total=len(data.val) + len(data.pairs) + len(data.rooms))
@@ -191,10 +197,12 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
     from rtseg_train.article import train_article
     from rtseg_train.data_report import Inspection, usable
     from rtseg_train.dataset import find_sets
+    from rtseg_train.run_folder import inputs_of, refuse_to_overwrite, writing
 
     refuse_used(folder, "state.safetensors", "model.safetensors")
     cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
     inspection = Inspection(find_sets(Path(values["train"]), values.get("val")), strict=values.get("strict", False))
+    refuse_to_overwrite(folder, inputs_of(TrainConfig(**values), inspection.sets, ()))
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with progress_bar(console) as progress:
         reading = progress.add_task("reading pictures", total=len(inspection))
@@ -204,7 +212,8 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
         console.print(line)
     train, test = usable(inspection.train), usable(inspection.val)
     try:
-        weights = train_article(train, test, folder, epochs=epochs, seed=values.get("seed", ARTICLE_SEED))
+        with writing(folder):
+            weights = train_article(train, test, folder, epochs=epochs, seed=values.get("seed", ARTICLE_SEED))
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     console.print(f"{weights}: the weights\nnext: rtseg export {folder}")

@@ -15,6 +15,7 @@ from rtseg.checks import model as check_model
 from rtseg.checks import software as checks
 from rtseg.checks.software import Check
 from rtseg.files import check_target, write_json
+from rtseg.messages import shown
 
 Result = Check | Iterable[Check]
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
@@ -90,10 +91,12 @@ def run(
 
 def show(check: Check, console: Console) -> None:
     """One line, and a note's cure below it; the cures of problems come at the end."""
-    line = Text.assemble("  ", (f"{check.status:<8}", STYLES[check.status]), f"{check.name:<21} {check.found}")
+    line = Text.assemble(
+        "  ", (f"{check.status:<8}", STYLES[check.status]), f"{shown(f'{check.name:<21} {check.found}')}"
+    )
     console.print(line)
     if check.status == "note" and check.cure:
-        console.print(Text(f"{' ' * 10}-> {check.cure}", style="dim"))
+        console.print(Text(f"{' ' * 10}-> {shown(check.cure)}", style="dim"))
 
 
 def conclude(problems: list[Check], console: Console) -> None:
@@ -107,6 +110,6 @@ def conclude(problems: list[Check], console: Console) -> None:
         cures.setdefault(check.cure or "", []).append(f"{check.name}: {check.found}")
     for cure, names in cures.items():
         for name in names:
-            console.print(Text(f"- {name}"))
+            console.print(Text(f"- {shown(name)}"))
         if cure:
-            console.print(Text(f"  {cure}"))
+            console.print(Text(f"  {shown(cure)}"))

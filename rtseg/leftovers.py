@@ -39,6 +39,13 @@ def release(path: Path) -> None:
         os.close(lock)
 
 
+def discard_all() -> None:
+    """Remove the temporary files of this process, which ends on the spot."""
+    for path in list(_held):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove from a folder what killed processes left in it; once in a process for each."""
     folder = folder.absolute()

@@ -153,12 +153,11 @@ def parse_static(text: str) -> tuple[int, int]:
 
 def tell(made: Exported, frames: Sequence[NDArray[np.uint8]], json_file: Path | None) -> None:
     """The report on the screen and, where asked for, as JSON."""
-    from rich.console import Console
-
+    from rtseg.console import Messages
     from rtseg.files import write_json
     from rtseg_export.report import as_json, report, show
 
     found = report(made, frames[0])
-    show(found, Console())
+    show(found, Messages(soft_wrap=False))
     if json_file:
         write_json(json_file, as_json(found))

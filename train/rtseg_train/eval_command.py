@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtseg.errors import DataError
+from rtseg.messages import shown
 from rtseg.options.completion import providers
 from rtseg.options.values import PROVIDERS, one_of, target
 
@@ -85,9 +86,9 @@ def eval_command(
 
     Example: rtseg eval balanced.onnx my/val.csv --sheet worst.png
     """
-    from rich.console import Console
     from rich.progress import track
 
+    from rtseg.console import Messages
     from rtseg.inputs import model_inputs, refuse_inputs
     from rtseg_train.metrics import Reliability, summary
     from rtseg_train.report import WorstTiles
@@ -108,7 +109,7 @@ def eval_command(
     scores = list(track(running, "scoring", total=total, transient=True))
     table = summary(s for _, s in scores)
     mode = ("each frame by itself" if single_frame else "as a video") if clips else "stills"
-    Console().print(score_table(table, f"{model} on {data}, {mode}"))
+    Messages(soft_wrap=False).print(score_table(table, f"{model} on {data}, {mode}"))
     report: dict[str, object] = {"model": str(model), "data": str(data), "mode": mode, "scores": table}
     if reliability:
         report["reliability"] = bins.figures()
@@ -141,7 +142,7 @@ def find_stills(data: Path, split: str) -> list[Pair]:
     found = find_pairs(data, split)
     lonely = len(found.lonely_images), len(found.lonely_masks)
     left_out = f"; left out {lonely[0]} pictures without a mask and {lonely[1]} masks without a picture"
-    typer.echo(f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}")
+    typer.echo(shown(f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}"))
     return found.pairs
 
 

@@ -163,8 +163,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
     """Read the pictures, write data.json and data.png into the run's folder, and batch.png when wanted."""
-    from rich.console import Console
-
+    from rtseg.console import Messages
     from rtseg.progress import progress_bar
     from rtseg_train.data import TrainBatches
     from rtseg_train.preview import draw_batches
@@ -173,7 +172,7 @@ def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
     refuse_used(folder, "state.safetensors")
     data = TrainBatches(config)
     refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms))
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = Messages()
     with progress_bar(console) as progress:
         reading = progress.add_task("reading pictures", total=len(data.val) + len(data.pairs) + len(data.rooms))
         for _ in data.preload():
@@ -191,8 +190,8 @@ def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
 def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
     """The article's recipe on the pictures that can be used; validation takes the place of its test set."""
     import cv2
-    from rich.console import Console
 
+    from rtseg.console import Messages
     from rtseg.progress import progress_bar
     from rtseg_train.article import train_article
     from rtseg_train.data_report import Inspection, usable
@@ -203,7 +202,7 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
     cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
     inspection = Inspection(find_sets(Path(values["train"]), values.get("val")), strict=values.get("strict", False))
     refuse_to_overwrite(folder, inputs_of(TrainConfig(**values), inspection.sets, ()))
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = Messages()
     with progress_bar(console) as progress:
         reading = progress.add_task("reading pictures", total=len(inspection))
         for _ in inspection.read():
@@ -227,11 +226,10 @@ def refuse_used(folder: Path, *names: str) -> None:
 
 def run_training(config: TrainConfig, folder: Path, resume: bool) -> None:
     """Train, then say where things are; on Ctrl-C say how to go on and exit with 130."""
-    from rich.console import Console
-
+    from rtseg.console import Messages
     from rtseg_train.loop import fit
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Messages()
     try:
         weights = fit(config, folder, resume)
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from rtseg.errors import ModelError, RtsegError, SourceError
 from rtseg.frames import Sink
+from rtseg.inputs import refuse_own_room
 from rtseg.pipeline import Pipeline
 from rtseg.progress import progress_bar
 from rtseg.sinks.raw import RawOutput
@@ -21,6 +22,7 @@ from rtseg.sinks.video_file import VideoFile, together
 from rtseg.sources.pictures import read_picture
 from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
+from rtseg.stopping import finishing
 from rtseg.targets import PIXELS, Job, left_out, plan
 
 U8 = NDArray[np.uint8]
@@ -93,6 +95,7 @@ def process(
     """Do one job; a remark on its source or None. Raises RtsegError and leaves nothing half-written."""
     preferred = pipeline.model.info.area
     pipeline.reset()
+    refuse_own_room(pipeline.reads, job.source)
     if not job.video:
         pipeline.area = STILL_AREAS * preferred
         write_picture(job.target, render(pipeline, read_picture(job.source, SourceError), emit))
@@ -118,6 +121,8 @@ def process_video(
     broken: SourceError | KeyboardInterrupt | None = None
     closed = None
     with ExitStack() as stack:
+        if isinstance(source, RawFrames) or job.sequence:  # what else is half-written is removed on the spot
+            stack.enter_context(finishing())
         sink = stack.enter_context(open_sink(job, source, emit))
         if isinstance(sink, VideoFile) and isinstance(source, Video):
             source.forward_others(sink.copy)

@@ -14,7 +14,7 @@ from rtseg.backgrounds.background import HIDING_BLUR
 from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target, free_names
 from rtseg.frames import Source
-from rtseg.inputs import refuse_inputs, source_inputs
+from rtseg.inputs import refuse_inputs, refuse_own_room, source_inputs
 from rtseg.live.controls import Controls, choices
 from rtseg.live.engine import Engine
 from rtseg.live.loop import Loop
@@ -29,6 +29,7 @@ from rtseg.sinks.virtual import VirtualCamera, parse_virtual
 from rtseg.sinks.window import Window, display_problem
 from rtseg.sources.camera import Camera
 from rtseg.sources.opening import default_camera, open_source
+from rtseg.stopping import finishing
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
     problem = display_problem() if options.window else "--no-window"
     with ExitStack() as stack:
         stack.callback(pipeline.close)
+        refuse_own_room(pipeline.reads, options.source)
         source = stack.enter_context(choose_source(options, console, watched=not problem or is_virtual(options.out)))
         out = options.out or (str(next(free_names(Path(f"rtseg-{stem(source)}.mp4")))) if problem else None)
         path = Path(out) if out and parse_virtual(out) is None else None
@@ -90,6 +92,7 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
             config = [("the config", Path(call.config))] if call.config else []
             refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads, *config])
         describe(source, pipeline, path, problem, options, console)
+        stack.enter_context(finishing())
         sink = open_sink(out, source, options, console) if out else None
         if sink:
             stack.enter_context(sink)
@@ -109,8 +112,8 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
     for remark in (source.remark, sink.remark if isinstance(sink, VideoFile) else None):
         if remark:
             console.print(f"note: {remark}")
-    if broken and not loop.frames:
-        raise broken
+    if (ended := broken or loop.interrupted) and not loop.frames:
+        raise ended
     console.print(loop.summary(sink.path if isinstance(sink, VideoFile) else None))
     if controls.call() != call:
         console.print(f"the same again: {controls.command_line()}")

@@ -91,9 +91,8 @@ def run(
 
 def show(check: Check, console: Console) -> None:
     """One line, and a note's cure below it; the cures of problems come at the end."""
-    line = Text.assemble(
-        "  ", (f"{check.status:<8}", STYLES[check.status]), f"{shown(f'{check.name:<21} {check.found}')}"
-    )
+    said = shown(f"{check.name:<21} {check.found}")
+    line = Text.assemble("  ", (f"{check.status:<8}", STYLES[check.status]), said)
     console.print(line)
     if check.status == "note" and check.cure:
         console.print(Text(f"{' ' * 10}-> {shown(check.cure)}", style="dim"))

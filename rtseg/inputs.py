@@ -17,6 +17,7 @@ from rtseg.sources.raw import STDIN, STDIO
 
 Input = tuple[str, Path]  # what it is, in words, and where
 Identity = tuple[int, int]  # device and number of a file: the same under all its names
+BACKGROUND, DEMO = "the background", ASSETS / "demo.mp4"
 FILE_URL = re.compile(r"file:(?://(?:localhost)?(?=/))?", re.IGNORECASE)
 
 
@@ -47,6 +48,16 @@ def refuse_inputs(targets: Iterable[Path | None], inputs: Iterable[Input]) -> No
             target = there[found]
             also = "" if str(target) == str(path) else f" ({path})"
             raise OutputError(f"output {target} is {what} itself{also}; give another name")
+
+
+def refuse_own_room(inputs: Iterable[Input], source: str | Path | None) -> None:
+    """Raise BackgroundError when the background among the inputs is the source, or a folder with it: one's own room."""
+    read = {identity(DEMO if str(source) == "demo" else path) for _, path in source_inputs(source)} - {None}
+    if not read:  # a camera, an address
+        return
+    for _, path in each_file(i for i in inputs if i[0] == BACKGROUND):
+        if identity(path) in read:
+            raise BackgroundError(f"background {path} is the source itself, which would show the room; give another")
 
 
 def identity(path: Path) -> Identity | None:
@@ -80,7 +91,7 @@ def background_inputs(value: object) -> list[Input]:
     if not isinstance(value, str | Path):
         return []
     try:
-        return [("the background", find_background(str(value)))]
+        return [(BACKGROUND, find_background(str(value)))]
     except (BackgroundError, OSError, ValueError):  # a colour
         return []
 

@@ -8,15 +8,15 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.backgrounds.background import Background
+from rtseg.backgrounds.background import Background, check_blur
 from rtseg.backgrounds.scene import open_behind
 from rtseg.cpu_path import CpuPath
-from rtseg.errors import ModelError, ProviderError
+from rtseg.errors import BackgroundError, ModelError, ProviderError
 from rtseg.frames import check_frame
 from rtseg.inputs import background_inputs, model_inputs
 from rtseg.models.foreign import ForeignModel
 from rtseg.models.fused import FusedModel, FusedPath
-from rtseg.models.model import AREA_LIMITS, TIERS, Model
+from rtseg.models.model import TIERS, Model, check_area
 from rtseg.models.networks import open_network
 from rtseg.models.nobody import require_nobody
 from rtseg.pixels.buffers import BufferPool
@@ -55,9 +55,9 @@ class Pipeline:
         threads: int | None = None,
         area: int | None = None,
     ) -> None:
-        if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
-            raise ModelError(f"area is {area}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
-        self.blur, self.background = open_behind(background, blur)
+        if area is not None:
+            check_area(area)
+        self._blur, self._background = open_behind(background, blur)
         self.provider, self._name, self._threads = provider, model, threads
         self.reads = [*background_inputs(background), *model_inputs(model)]  # files that nothing may be written over
         self.model = self._open(provider)
@@ -148,14 +148,30 @@ class Pipeline:
     def _take_over(self, blur: float | None, background: Background) -> None:
         """Put what `change` has opened in place."""
         old = self.blur, self.background
-        self.blur, self.background = blur, background
+        self._blur, self._background = blur, background
         try:
             if isinstance(self.model, FusedModel) and (blur is None) != (old[0] is None):
                 self.model, self._path = self._open(self.model.provider), None
         except Exception:
-            self.blur, self.background = old
+            self._blur, self._background = old
             raise
         old[1].close()
+
+    @property
+    def blur(self) -> float | None:
+        """How much the room is blurred, 1..100; None where a background takes its place. Raises BackgroundError."""
+        return self._blur
+
+    @blur.setter
+    def blur(self, strength: float) -> None:
+        if self._blur is None:
+            raise BackgroundError("there is a background in the room's place: use change(blur=...)")
+        self._blur = check_blur(strength)
+
+    @property
+    def background(self) -> Background:
+        """What is shown where there is no person, or no alpha; `change` puts another in its place."""
+        return self._background
 
     @property
     def area(self) -> int:
@@ -164,6 +180,7 @@ class Pipeline:
 
     @area.setter
     def area(self, pixels: int) -> None:
+        check_area(pixels)
         if pixels != self._area:
             self._area, self._path = pixels, None
 

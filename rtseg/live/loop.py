@@ -37,6 +37,7 @@ STALLS = {
     "frame": "no new frame",
     "model": "the model does not answer",
 }
+PATIENCE, LATE = 10.0, "one moment"  # seconds before it is said that the model does not answer, and until then
 TICK = 0.05  # seconds between two looks at the keys while no composite comes
 
 
@@ -63,6 +64,7 @@ class Loop:
         self.sink, self.window, self.console = sink, window, console
         self._journal = Journal(source, pipeline, engine, console)
         self.quit = False  # by the user
+        self.interrupted: KeyboardInterrupt | None = None  # by a signal
         self._recorder = Recorder((source.width, source.height), source.fps)
         self._first: float | None = None  # time of the first frame, shown at `_shown`
         self._shown = 0.0
@@ -79,9 +81,10 @@ class Loop:
             try:
                 self._blank("starting")
                 self._run(progress, task)
-            except KeyboardInterrupt:
-                self.quit = True
-                self.console.print("stopped")
+            except KeyboardInterrupt as e:
+                self.quit, self.interrupted = True, e
+                if self.frames:
+                    self.console.print("stopped")
 
     def _run(self, progress: Progress, task: TaskID) -> None:
         last = time.monotonic()
@@ -93,7 +96,7 @@ class Loop:
                 if not self._keys():
                     return
                 if now - last > STALL:
-                    self._stalled(now)
+                    self._stalled(now, now - last)
                 continue
             last = now
             if not self._output(composite):
@@ -143,14 +146,15 @@ class Loop:
             time.sleep(min(left, 0.01))
         return True
 
-    def _stalled(self, now: float) -> None:
+    def _stalled(self, now: float, waited: float) -> None:
         """Nothing new for a while: of a live source the background is shown, and files get it as long as it lasts."""
         status = STALLS[self.engine.waits_for]
+        late = self.engine.waits_for == "model" and waited < PATIENCE  # as on a machine that has much else to do
         if not self.source.live and self.engine.waits_for != "start":
             return
-        if self.engine.waits_for != "frame":  # the notices of sources are printed as they come
+        if self.engine.waits_for != "frame" and not late:  # the notices of sources are printed as they come
             self._journal.say(status)
-        self._blank(self._journal.notice or status)
+        self._blank(self._journal.notice or (LATE if late else status))
         if self._now_out is not None and self._first is not None and now - self._sent >= STALL:
             self._send(self._now_out, now)
 

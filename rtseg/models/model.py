@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +26,12 @@ FORMAT = "1"  # of the metadata; a file with another one is from a newer or olde
 INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
 # A size of 4 GPixel would be a broken file, not a setting.
 AREA_LIMITS = (32 * 32, 4096 * 4096)
+
+
+def check_area(area: float) -> None:
+    """Raise ModelError for what is no number of pixels at network size."""
+    if isinstance(area, bool) or not isinstance(area, Real) or not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
+        raise ModelError(f"area is {area!r}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
 
 
 @dataclass(frozen=True)

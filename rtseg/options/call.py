@@ -65,9 +65,9 @@ class Call:
         return {o.name: v for o, v in values if v is not None and v != o.default}
 
     def command_line(self) -> str:
-        """The line that gives these values again, quoted for the shell.
+        """The line that gives these values again, quoted for the shell; of a password there is but the place.
 
-        A password is left out, to be put in again. With --config, what that file does not say. Without, all that differs from the defaults, so that it holds on
+        With --config, what that file does not say. Without, all that differs from the defaults, so that it holds on
         other machines too; and since the user's own file is read again, what that says otherwise.
         """
         words = ["rtseg", self.command]

@@ -16,13 +16,13 @@ import typer
 from rtseg.errors import DataError
 from rtseg.options.completion import starting
 from rtseg.options.values import one_of
+from rtseg.stopping import finishing, number_of
 from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
 
 PRESETS = ("article",)
 CHOICES = {"arch": tuple(AREAS), "precision": PRECISIONS}  # settings that are one of a few words
 ARTICLE_EPOCHS, ARTICLE_SEED = 10, 2021  # as the article has them
 WITH_PRESET = ("val", "strict", "seed")  # settings that mean something to a preset
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
 def choice(names: Iterable[str], note: str) -> Any:
@@ -211,10 +211,10 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
         console.print(line)
     train, test = usable(inspection.train), usable(inspection.val)
     try:
-        with writing(folder):
+        with finishing(), writing(folder):
             weights = train_article(train, test, folder, epochs=epochs, seed=values.get("seed", ARTICLE_SEED))
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+    except KeyboardInterrupt as e:
+        raise SystemExit(128 + number_of(e)) from None
     console.print(f"{weights}: the weights\nnext: rtseg export {folder}")
 
 
@@ -231,13 +231,14 @@ def run_training(config: TrainConfig, folder: Path, resume: bool) -> None:
 
     console = Messages()
     try:
-        weights = fit(config, folder, resume)
-    except KeyboardInterrupt:
+        with finishing():
+            weights = fit(config, folder, resume)
+    except KeyboardInterrupt as e:
         if (folder / "state.safetensors").exists():
             console.print(f"stopped; go on from the last checkpoint with: rtseg train --resume {folder}")
         else:
             console.print(f"stopped before the first checkpoint (every {config.checkpoint_every} steps)")
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(128 + number_of(e)) from None
     for name, what in (("curves.png", "loss and IoU"), ("sheet.png", "predictions"), (weights.name, "the weights")):
         if (folder / name).exists():
             console.print(f"{folder / name}: {what}")

@@ -20,6 +20,7 @@ from rtseg.sinks.raw import RawOutput
 from rtseg.sinks.sequence import PictureSequence, write_picture
 from rtseg.sinks.video_file import VideoFile, together
 from rtseg.sources.pictures import read_picture
+from rtseg.sources.plain_name import plain_name
 from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
 from rtseg.stopping import finishing
@@ -108,7 +109,8 @@ def process(
 
 def first_only(path: Path) -> str | None:
     """A remark on a picture file that holds several, as animated ones do, or None."""
-    count = cv2.imcount(str(path))
+    with plain_name(path) as name:
+        count = cv2.imcount(name)
     if count < 2:
         return None
     return f"{path.name} holds {count} pictures, of which the first was taken; save it as GIF or video to get them all"

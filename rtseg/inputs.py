@@ -101,7 +101,7 @@ def model_inputs(model: str | Path) -> list[Input]:
     if str(model) in TIERS:
         return [("the model", path) for path in ASSETS.glob(f"{model}-*.onnx")]
     path = Path(model)
-    if path.is_dir():
+    if os.path.isdir(path):  # pathlib's raises for names that no file can have
         path = path / "model.safetensors"
     beside = path.with_suffix(".toml" if path.suffix.lower() == ".onnx" else ".json")
     weights = [p for p in path.parent.glob("*") if p.name.startswith(f"{path.name}") and p != path]

@@ -93,6 +93,12 @@ def find_background(text: str) -> Path:
     if not text.strip():  # as of a shell's variable that is not set; Path("") would be the working directory
         raise BackgroundError("background is empty; give a picture, a video, a folder of them, #rrggbb or blur")
     path = Path(text)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # then it may be the name of one that ships
+    except (OSError, ValueError) as e:  # a name that no file can have, a folder that may not be entered
+        raise BackgroundError(f"background {path}: {getattr(e, 'strerror', None) or e}; give another file") from e
     if not path.exists() and path.parent == Path() and (SHIPPED / path.name).is_file():
         path = SHIPPED / path.name
     if not path.exists():

@@ -18,6 +18,7 @@ from rtseg.backgrounds.background import (
 )
 from rtseg.errors import BackgroundError
 from rtseg.sources.pictures import PICTURES, read_opaque
+from rtseg.sources.plain_name import plain_name
 
 # Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
 TRANSPARENT = "#00ff00"
@@ -60,7 +61,7 @@ def open_file(path: Path, blur: float | None) -> Background:
         raise BackgroundError(f"background {path} can't be read: {e.strerror or e}") from e
     png, webp = header.startswith(b"\x89PNG"), header[8:16] == b"WEBPVP8X"
     moves = header.startswith(b"GIF8") or (png and b"acTL" in header.partition(b"IDAT")[0])
-    if moves or (path.suffix.lower() not in PICTURES and not cv2.haveImageReader(str(path))):
+    if moves or (path.suffix.lower() not in PICTURES and not has_reader(path)):
         from rtseg.backgrounds.film import Film  # PyAV is loaded, and FFmpeg's log silenced, only for who uses it
 
         return Film(path, blur=blur)
@@ -68,6 +69,12 @@ def open_file(path: Path, blur: float | None) -> Background:
     if webp and header[20:21] and header[20] & WEBP_MOVES:
         remark = f"{path.name} is an animated WebP, of which only the first picture can be shown; save it as GIF or MP4"
     return Still(read_opaque(path, BackgroundError), name=path.name, blur=blur, remark=remark)
+
+
+def has_reader(path: Path) -> bool:
+    """Whether OpenCV takes it for a picture."""
+    with plain_name(path) as name:
+        return bool(cv2.haveImageReader(name))
 
 
 class Folder:

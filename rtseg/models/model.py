@@ -79,6 +79,12 @@ def find_model(name: str | Path) -> Path:
     if str(name) in TIERS:
         return ASSETS / f"{name}-int8.onnx"  # takes half the time of fp32 on a CPU; for CUDA see networks.py
     path = Path(name)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as e:  # a name that no file can have, a folder that may not be entered
+        raise ModelError(f"model {name}: {getattr(e, 'strerror', None) or e}; give another file") from e
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise ModelError(f"model {name}: {what}. Give an .onnx file or one of: {', '.join(TIERS)}")

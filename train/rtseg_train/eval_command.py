@@ -130,6 +130,10 @@ def read_data(data: Path, split: str, clip: bool, masks: Path | None) -> tuple[l
     """Clips, or the labelled stills; the other list is empty."""
     from rtseg_train.clips import find_clips, is_clip
 
+    try:
+        data.stat()
+    except (OSError, ValueError) as e:
+        raise DataError(f"{data}: {getattr(e, 'strerror', None) or e}; give a folder or a CSV list") from e
     if clip or masks or is_clip(data):
         return find_clips(data, masks), []
     return [], find_stills(data, split)

@@ -79,7 +79,8 @@ def keep(path: Path, command: str) -> Path | None:
     kept = next(name for name in names if not os.path.lexists(name))
     with private(kept), whole_file(kept) as partial:  # whatever it holds
         partial.write_bytes(old)
-    take_mode(kept, mode_of(path) or OWNER_ALONE)
+    if not has_secret(old.decode("utf-8", "replace")):
+        take_mode(kept, mode_of(path) or OWNER_ALONE)
     return kept
 
 

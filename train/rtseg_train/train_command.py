@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.errors import DataError
+from rtseg.options.call import quoted
 from rtseg.options.completion import starting
 from rtseg.options.values import one_of
 from rtseg.stopping import finishing, number_of
@@ -215,7 +216,7 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
             weights = train_article(train, test, folder, epochs=epochs, seed=values.get("seed", ARTICLE_SEED))
     except KeyboardInterrupt as e:
         raise SystemExit(128 + number_of(e)) from None
-    console.print(f"{weights}: the weights\nnext: rtseg export {folder}")
+    console.print(f"{weights}: the weights\nnext: rtseg export {quoted(str(folder))}")
 
 
 def refuse_used(folder: Path, *names: str) -> None:
@@ -235,11 +236,11 @@ def run_training(config: TrainConfig, folder: Path, resume: bool) -> None:
             weights = fit(config, folder, resume)
     except KeyboardInterrupt as e:
         if (folder / "state.safetensors").exists():
-            console.print(f"stopped; go on from the last checkpoint with: rtseg train --resume {folder}")
+            console.print(f"stopped; go on from the last checkpoint with: rtseg train --resume {quoted(str(folder))}")
         else:
             console.print(f"stopped before the first checkpoint (every {config.checkpoint_every} steps)")
         raise SystemExit(128 + number_of(e)) from None
     for name, what in (("curves.png", "loss and IoU"), ("sheet.png", "predictions"), (weights.name, "the weights")):
         if (folder / name).exists():
             console.print(f"{folder / name}: {what}")
-    console.print(f"next: rtseg export {folder}")
+    console.print(f"next: rtseg export {quoted(str(folder))}")

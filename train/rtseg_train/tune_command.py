@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from rtseg.errors import DataError
+from rtseg.options.call import quoted
 
 
 def tune_command(
@@ -43,6 +44,6 @@ def tune_command(
         figures = ", ".join(f"{key.replace('_', ' ')} {value:.2f} %" for key, value in row.items())
         console.print(f"{name}, on the held-back part: {figures}")
     if verdict.better:
-        console.print(f"{out / 'model.safetensors'}: the tuned model\nnext: rtseg export {out}")
+        console.print(f"{out / 'model.safetensors'}: the tuned model\nnext: rtseg export {quoted(str(out))}")
     else:
         console.print(f"not better: nothing was kept; go on with --model {model}")

@@ -175,7 +175,7 @@ def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
     refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms))
     console = Messages()
     with progress_bar(console) as progress:
-        reading = progress.add_task("reading pictures", total=len(data.val) + len(data.pairs) + len(data.rooms))
+        reading = progress.add_task("reading pictures", total=len(data.val) + data.count)
         for _ in data.preload():
             progress.advance(reading)
     for line in data.inspection.report(folder):

@@ -69,7 +69,7 @@ def full_disk(limit: int) -> Iterator[None]:
 def test_a_full_disk_is_no_bug_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     pictures = write_pictures(tmp_path / "in")
-    with full_disk(500_000), pytest.raises(DataError, match="cannot write the run's folder run: .*[Tt]oo large"):
+    with full_disk(500_000), pytest.raises(DataError, match=r"cannot write the run's folder run: .*[Tt]oo large"):
         fit(tiny(pictures, steps=2, frozen_steps=0, checkpoint_every=1), Path("run"))
     assert not [name for name in os.listdir("run") if name.endswith(".safetensors") or name[0] == "."]
     fit(tiny(pictures, steps=1, frozen_steps=0, checkpoint_every=1), Path("run"))

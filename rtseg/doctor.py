@@ -34,11 +34,10 @@ def groups() -> Iterator[tuple[str, list[Callable[[], Result]]]]:
             checks.check_packages,
             checks.check_onnxruntimes,
             checks.check_opencvs,
-            checks.check_cache,
         ],
     )
     yield "GPU", [check_cuda.check_cuda]
-    yield "Model", [check_session, check_model.check_speed]
+    yield "Model", [check_session, check_model.check_speed, checks.check_cache]
     yield "Camera", [check_devices.check_cameras]
     outputs: list[Callable[[], Result]] = [check_devices.check_display, check_devices.check_virtual_camera]
     yield "Output", [*outputs, check_devices.check_pyvirtualcam, checks.check_folder]

@@ -20,6 +20,7 @@ from rtseg.models.model import TIERS, Model, check_area
 from rtseg.models.networks import open_network
 from rtseg.models.nobody import require_nobody
 from rtseg.pixels.buffers import BufferPool
+from rtseg.pixels.cache import troubles
 from rtseg.pixels.edge import Edge, Limited
 
 U8 = NDArray[np.uint8]
@@ -217,10 +218,12 @@ class Pipeline:
 
     @property
     def remark(self) -> str | None:
-        """What the user should know of how frames are done now: CUDA left on the way, a graph that is not recorded."""
+        """What the user should know of how frames are done now: CUDA left on the way, a graph that is not recorded,
+        compiled code that can't be kept.
+        """
         if self.failure:
             return f"CUDA failed: {self.failure}; going on on the CPU"
-        return self._path.remark if isinstance(self._path, FusedPath) else None
+        return self._path.remark if isinstance(self._path, FusedPath) else "; ".join(troubles()) or None
 
     def close(self) -> None:
         """End what runs for a background that moves."""

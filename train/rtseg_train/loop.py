@@ -18,6 +18,7 @@ from rtseg_train.data import TrainBatches, batches, open_data
 from rtseg_train.dataset import Pair
 from rtseg_train.distributed import World, check_shares, current_world
 from rtseg_train.evaluate import evaluate, torch_predictor
+from rtseg_train.memory import batch_bytes, check_memory, processes_here
 from rtseg_train.metrics import summary
 from rtseg_train.nets import build
 from rtseg_train.report import draw_curves, draw_sheet
@@ -25,6 +26,7 @@ from rtseg_train.run_folder import inputs_of, refuse_to_overwrite, writing
 from rtseg_train.step import choose_device, initial_state, learning_rates, train_step
 from rtseg_train.tracking import Board, Meter, add_row, check_tensorboard, keep_rows
 from rtseg_train.unet import CoarseStem, DetailUNet, UNet
+from rtseg_train.workers import check_shared_memory
 
 LOG_EVERY = 20  # steps
 SHIPPED = Path(__file__).parent  # holds what the shipped models were exported from, ARCH.safetensors
@@ -44,12 +46,14 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
         raise DataError(f"nothing to resume in {folder}: no {state_file.name}")
     check_shares(config, world)
     device = choose_device(config)
+    check_shared_memory(batch_bytes(config, world.size) * processes_here(), config.workers)
+    tight = check_memory(config, device, world.size)
     if config.tensorboard:
         check_tensorboard()
     data, val = open_data(config)
     data.shard = world.rank, world.size
     if world.leads:
-        refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms))
+        refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms, data.cutouts))
         make_folder(config, folder)
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -60,6 +64,8 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     with progress_bar(disable=not world.leads) as progress:
         if world.leads:
             say(progress, how_repeatable(config, device, world))
+            if tight:
+                say(progress, tight)
         reading = progress.add_task("reading pictures", total=len(val) + data.count)
         for _ in data.preload():
             progress.advance(reading)

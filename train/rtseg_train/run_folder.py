@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from rtseg.errors import DataError
 from rtseg.inputs import Input, model_inputs, refuse_inputs
 from rtseg_train.config import TrainConfig
-from rtseg_train.dataset import Sets
+from rtseg_train.dataset import Pair, Sets
 
 NAMES = (
     *("config.json", "data.json", "data.png", "batch.png", "log.csv", "curves.png", "sheet.png", "predictions.png"),
@@ -24,10 +24,10 @@ def refuse_to_overwrite(folder: Path, inputs: Iterable[Input]) -> None:
     refuse_inputs((folder / name for name in NAMES), inputs)
 
 
-def inputs_of(config: TrainConfig, sets: Sets, rooms: Iterable[Path]) -> list[Input]:
+def inputs_of(config: TrainConfig, sets: Sets, rooms: Iterable[Path] = (), cutouts: Iterable[Pair] = ()) -> list[Input]:
     """What a training reads."""
-    lists = [Path(name) for name in (config.train, config.val) if name and Path(name).is_file()]
-    pairs = [path for pair in sets.train.pairs + sets.val.pairs for path in (pair.image, pair.mask)]
+    lists = [Path(name) for name in (config.train, config.val, config.cutouts) if name and Path(name).is_file()]
+    pairs = [path for pair in (*sets.train.pairs, *sets.val.pairs, *cutouts) for path in (pair.image, pair.mask)]
     weights = model_inputs(config.init) if config.init and config.init != "scratch" else []
     weights += [("the encoder", Path(config.encoder))] if config.encoder else []
     named = (("the list", lists), ("a picture of the training", pairs), ("a background picture", rooms))

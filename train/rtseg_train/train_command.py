@@ -172,7 +172,7 @@ def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
 
     refuse_used(folder, "state.safetensors")
     data = TrainBatches(config)
-    refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms))
+    refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms, data.cutouts))
     console = Messages()
     with progress_bar(console) as progress:
         reading = progress.add_task("reading pictures", total=len(data.val) + data.count)
@@ -202,7 +202,7 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
     refuse_used(folder, "state.safetensors", "model.safetensors")
     cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
     inspection = Inspection(find_sets(Path(values["train"]), values.get("val")), strict=values.get("strict", False))
-    refuse_to_overwrite(folder, inputs_of(TrainConfig(**values), inspection.sets, ()))
+    refuse_to_overwrite(folder, inputs_of(TrainConfig(**values), inspection.sets))
     console = Messages()
     with progress_bar(console) as progress:
         reading = progress.add_task("reading pictures", total=len(inspection))

@@ -17,7 +17,7 @@ class Lasting:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream, self._gone = stream, False
         if (change := getattr(stream, "reconfigure", None)) is not None:
             change(errors="backslashreplace")  # a name with letters that the terminal does not have
 
@@ -26,18 +26,21 @@ class Lasting:
 
     def write(self, text: str) -> int:
         try:
-            return self._stream.write(text)
+            return len(text) if self._gone else self._stream.write(text)
         except OSError as e:
             self._give_up(e)
             return len(text)
 
     def flush(self) -> None:
+        if self._gone:
+            return
         try:
             self._stream.flush()
         except OSError as e:
             self._give_up(e)
 
     def _give_up(self, e: OSError) -> None:
+        self._gone = True
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())

@@ -7,6 +7,7 @@ import io
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -146,6 +147,8 @@ def test_a_camera_that_was_being_opened_at_the_end_is_closed(monkeypatch: pytest
     thread = Thread(target=lambda: list(source))
     thread.start()
     if at_rest:
+        while source.notice is None:
+            time.sleep(0.01)
         source.wanted(True)
     assert opening.wait(10)
     source.close()

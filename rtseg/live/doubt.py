@@ -5,7 +5,7 @@ whole room. So whoever fills much of the picture at the start, after a gap, all 
 by the shipped `balanced` as well, at two sizes; until then the background is shown.
 
 Of 253 close-ups that `fast` calls more than half person, `balanced` sees at least two thirds of that at both sizes; of
-96 patterns that `fast` takes for people at one area or another, a tenth at most.
+120 patterns, many of which `fast` takes for people, a seventh of the picture at most.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """`python -m rtseg` is `rtseg`."""
 
-from rtseg.cli import main
+from rtseg.start import main
 
 main()

@@ -13,14 +13,17 @@ from rich.console import Console
 
 from rtseg.errors import ModelError, RtsegError, SourceError
 from rtseg.frames import MAX_SIDE, Sink, check_frame
+from rtseg.inputs import refuse_own_room
 from rtseg.pipeline import Pipeline
 from rtseg.progress import progress_bar
 from rtseg.sinks.raw import RawOutput
 from rtseg.sinks.sequence import PictureSequence, write_picture
 from rtseg.sinks.video_file import VideoFile, together
 from rtseg.sources.pictures import read_layers
+from rtseg.sources.plain_name import plain_name
 from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
+from rtseg.stopping import finishing
 from rtseg.targets import PIXELS, Job, left_out, plan
 from rtseg.veil import alpha_of, composited
 
@@ -57,7 +60,7 @@ def run(
     """
     if fps and not raw:
         raise SourceError("--fps is for raw frames (--raw); a video keeps its own times")
-    jobs = plan(source, out, emit, raw=raw is not None)
+    jobs = plan(source, out, emit, raw=raw is not None, reads=pipeline.reads)
     if emit == "cutout":
         pipeline.change(BLACK)
     failed: list[str] = []
@@ -95,6 +98,7 @@ def process(
     """Do one job; a remark on its source or None. Raises RtsegError and leaves nothing half-written."""
     preferred = pipeline.model.info.area
     pipeline.reset()
+    refuse_own_room(pipeline.reads, job.source)
     if not job.video:
         pipeline.area = max(preferred, min(STILL_AREAS * preferred, STILL_MOST))
         frame_bgr, opacity = read_layers(job.source, SourceError)
@@ -118,7 +122,8 @@ def check_size(name: str, frame_bgr: U8) -> None:
 
 def first_only(path: Path) -> str | None:
     """A remark on a picture file that holds several, as animated ones do, or None."""
-    count = cv2.imcount(str(path))
+    with plain_name(path) as name:
+        count = cv2.imcount(name)
     if count < 2:
         return None
     return f"{path.name} holds {count} pictures, of which the first was taken; save it as GIF or video to get them all"
@@ -131,6 +136,8 @@ def process_video(
     broken: SourceError | KeyboardInterrupt | None = None
     closed = None
     with ExitStack() as stack:
+        if isinstance(source, RawFrames) or job.sequence:  # what else is half-written is removed on the spot
+            stack.enter_context(finishing())
         sink = stack.enter_context(open_sink(job, source, emit))
         if isinstance(sink, VideoFile) and isinstance(source, Video):
             source.forward_others(sink.copy)

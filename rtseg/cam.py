@@ -12,8 +12,9 @@ from rich.console import Console
 
 from rtseg.backgrounds.background import HIDING_BLUR
 from rtseg.errors import OutputError, SourceError
-from rtseg.files import check_target
+from rtseg.files import check_target, free_names
 from rtseg.frames import Source
+from rtseg.inputs import refuse_inputs, refuse_own_room, source_inputs
 from rtseg.live.controls import Controls, choices
 from rtseg.live.engine import Engine
 from rtseg.live.loop import Loop
@@ -24,12 +25,12 @@ from rtseg.models.providers import has_gpu
 from rtseg.options.call import Call
 from rtseg.options.values import WIDTH_X_HEIGHT
 from rtseg.pipeline import Pipeline
-from rtseg.sinks.snapshot import free_name
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sinks.virtual import VirtualCamera, parse_virtual
 from rtseg.sinks.window import Window, display_problem
 from rtseg.sources.camera import Camera
 from rtseg.sources.opening import default_camera, open_source
+from rtseg.stopping import finishing
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,18 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
     problem = display_problem() if options.window else "--no-window"
     with ExitStack() as stack:
         stack.callback(pipeline.close)
+        refuse_own_room(pipeline.reads, options.source)
         source = stack.enter_context(choose_source(options, console, watched=not problem or is_virtual(options.out)))
-        out = options.out or (str(free_name(Path(), f"rtseg-{stem(source)}", ".mp4")) if problem else None)
+        out = options.out or (str(next(free_names(Path(f"rtseg-{stem(source)}.mp4")))) if problem else None)
         path = Path(out) if out and parse_virtual(out) is None else None
         if path:
-            check_target(path, options.source)
+            check_target(path)
+            config = [("the config", Path(call.config))] if call.config else []
+            refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads, *config])
         # What is written of a file should not depend on how busy the machine was: then it is the best.
         auto = options.model == AUTO and (source.live or not out)
         describe(source, pipeline, path, problem, options, console, auto=auto)
+        stack.enter_context(finishing())
         sink = open_sink(out, source, options, console) if out else None
         if sink:
             stack.enter_context(sink)
@@ -105,12 +110,14 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
             if not source.live:
                 raise
             broken = e  # what was recorded of a camera can't be recorded again: keep it
+        if isinstance(sink, VideoFile) and (broken or (loop.quit and not source.live)):
+            sink.cut_short()
     for remark in (source.remark, sink.remark if isinstance(sink, VideoFile) else None):
         if remark:
             console.print(f"note: {remark}")
-    if broken and not loop.frames:
-        raise broken
-    console.print(loop.summary(path))
+    if (ended := broken or loop.interrupted) and not loop.frames:
+        raise ended
+    console.print(loop.summary(sink.path if isinstance(sink, VideoFile) else None))
     if controls.call() != call:
         console.print(f"the same again: {controls.command_line()}")
     if broken:
@@ -124,7 +131,7 @@ def open_sink(out: str, source: Source, options: CamOptions, console: Console) -
     fps = min(source.fps, options.fps or source.fps) if source.live else source.fps
     device = parse_virtual(out)
     if device is None:
-        return VideoFile(Path(out), size=size, fps=fps, live=source.live)
+        return VideoFile(Path(out), size=size, fps=fps, live=source.live, new=options.out is None)
     camera = VirtualCamera(device, size=size, fps=fps)
     console.print(camera.report)
     if camera.remark:

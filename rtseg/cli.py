@@ -5,13 +5,19 @@ Everything heavy is imported inside a command's body, so that --help answers at 
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from rtseg.errors import RtsegError
+from rtseg.messages import shown
 from rtseg.options.forwarded import SETTINGS, Forwarded, forward
 from rtseg.options.shared import (
     Background,
@@ -35,7 +41,34 @@ from rtseg.options.shared import (
     TargetFps,
     Threads,
 )
-from rtseg.stopping import Commands, Stopped, end_cleanly
+from rtseg.stopping import Stopped, end_cleanly
+
+
+class Commands(TyperGroup):
+    """Commands whose interruption reaches `main` with what is noted on it, and whose usage errors obey no escapes."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with plain_usage_errors():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            with plain_usage_errors():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as e:
+            raise Stopped(e) from e
+
+
+@contextlib.contextmanager
+def plain_usage_errors() -> Iterator[None]:
+    """What was typed stands in their messages."""
+    try:
+        yield
+    except Exception as e:
+        if hasattr(e, "exit_code") and isinstance(message := getattr(e, "message", None), str):
+            vars(e)["message"] = shown(message)
+        raise
+
 
 app = typer.Typer(
     name="rtseg",
@@ -87,8 +120,9 @@ def cam(
 ) -> None:
     """Run on a camera, file or stream, in a window and/or to a file."""
     from rtseg.cam import CamOptions, parse_size, run
+    from rtseg.inputs import background_inputs, model_inputs, refuse_inputs, source_inputs
     from rtseg.options.call import call_of, typed_effect
-    from rtseg.options.saving import config_target, save_config, unsaved
+    from rtseg.options.saving import config_target, holds_secret, save_config, unsaved
 
     bg, blur = typed_effect(context, bg, blur)
     call = call_of(context).changed(bg=bg, blur=blur)
@@ -96,6 +130,9 @@ def cam(
     if config:
         console().print(f"config: {config}")
     bg, blur = effect(bg, blur)
+    if target:
+        outputs = [target, Path(out)] if out else [target]
+        refuse_inputs(outputs, [*source_inputs(source), *background_inputs(bg), *model_inputs(model)])
     asked = parse_size(size) if size else None
     options = CamOptions(
         bg, blur, source, out, window, model, provider, threads, asked, fps, mirror, smoothing, save_power, target_fps,
@@ -105,6 +142,8 @@ def cam(
     if target:
         kept = save_config(target, call)
         console().print(f"saved the options in {target}" + (f"; the file before is {kept}" if kept else ""))
+        if holds_secret(call):
+            console().print("it holds a password, and only you may read it")
         for name, value in unsaved(call).items():
             console().print(f"--{name} {value} is not saved: every session would write over it")
 
@@ -159,7 +198,9 @@ def bench(
     """
     from rtseg.bench import auto_choices, measure, report, show
     from rtseg.files import write_json
+    from rtseg.inputs import model_inputs, refuse_inputs
 
+    refuse_inputs([json_file], model_inputs(model))
     results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
     auto = auto_choices(sizes.split(","), threads, provider)
     show(results, pipeline, console(), auto)
@@ -210,10 +251,10 @@ def effect(bg: str | None, blur: float | None) -> tuple[str | None, float | None
 
 
 def console(stderr: bool = False) -> Any:
-    """Messages go to the terminal as they are: no wrapping of paths, no guessed colours."""
-    from rich.console import Console
+    """For messages, with other people's text in them."""
+    from rtseg.console import Messages
 
-    return Console(soft_wrap=True, highlight=False, stderr=stderr)
+    return Messages(stderr=stderr)
 
 
 def optional_value(option: str, words: list[str]) -> list[str]:
@@ -228,7 +269,14 @@ def explained(e: Exception) -> str:
         return str(e)
     if isinstance(e, OSError) and "--install-completion" in sys.argv:
         return f"completion can't be installed: {e}; `rtseg --show-completion` prints it, for where your shell reads it"
+    if isinstance(e, OSError) and e.errno == errno.ENOSPC:
+        return f"no space left: {e}"
     return f"{type(e).__name__}: {e} (a bug in rtseg; run again with --debug and report it)"
+
+
+def complain(*lines: str) -> None:
+    """On standard error."""
+    typer.echo(shown("\n".join(lines)), err=True)
 
 
 def main() -> None:
@@ -239,10 +287,11 @@ def main() -> None:
     try:
         app()
     except Stopped as e:
-        typer.echo("\n".join([str(e), *e.__notes__]), err=True)
+        complain(str(e), *e.__notes__)
         sys.exit(128 + e.number)
     except Exception as e:
         if debug:
-            raise
-        typer.echo("\n".join([f"error: {explained(e)}", *getattr(e, "__notes__", [])]), err=True)
+            complain(traceback.format_exc().rstrip())
+        else:
+            complain(f"error: {explained(e)}", *getattr(e, "__notes__", []))
         sys.exit(1)

@@ -135,6 +135,11 @@ class CpuPath:
         self._state.grey = None
 
     @property
+    def network_alpha(self) -> F32:
+        """float32 hxw of the last frame, at network size."""
+        return self._state.alpha
+
+    @property
     def memory(self) -> Memory | None:
         """What the next frame will be told of the last one; None before the first."""
         return None if self._state.grey is None else (self._state.alpha, self._state.grey)

@@ -15,6 +15,7 @@ from rtseg.checks import model as check_model
 from rtseg.checks import software as checks
 from rtseg.checks.software import Check
 from rtseg.files import check_target, write_json
+from rtseg.messages import shown
 
 Result = Check | Iterable[Check]
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
@@ -33,11 +34,10 @@ def groups() -> Iterator[tuple[str, list[Callable[[], Result]]]]:
             checks.check_packages,
             checks.check_onnxruntimes,
             checks.check_opencvs,
-            checks.check_cache,
         ],
     )
     yield "GPU", [check_cuda.check_cuda]
-    yield "Model", [check_session, check_model.check_speed, check_model.check_auto]
+    yield "Model", [check_session, check_model.check_speed, check_model.check_auto, checks.check_cache]
     yield "Camera", [check_devices.check_cameras]
     outputs: list[Callable[[], Result]] = [check_devices.check_display, check_devices.check_virtual_camera]
     yield "Output", [*outputs, check_devices.check_pyvirtualcam, checks.check_folder]
@@ -90,10 +90,11 @@ def run(
 
 def show(check: Check, console: Console) -> None:
     """One line, and a note's cure below it; the cures of problems come at the end."""
-    line = Text.assemble("  ", (f"{check.status:<8}", STYLES[check.status]), f"{check.name:<21} {check.found}")
+    said = shown(f"{check.name:<21} {check.found}")
+    line = Text.assemble("  ", (f"{check.status:<8}", STYLES[check.status]), said)
     console.print(line)
     if check.status == "note" and check.cure:
-        console.print(Text(f"{' ' * 10}-> {check.cure}", style="dim"))
+        console.print(Text(f"{' ' * 10}-> {shown(check.cure)}", style="dim"))
 
 
 def conclude(problems: list[Check], console: Console) -> None:
@@ -107,6 +108,6 @@ def conclude(problems: list[Check], console: Console) -> None:
         cures.setdefault(check.cure or "", []).append(f"{check.name}: {check.found}")
     for cure, names in cures.items():
         for name in names:
-            console.print(Text(f"- {name}"))
+            console.print(Text(f"- {shown(name)}"))
         if cure:
-            console.print(Text(f"  {cure}"))
+            console.print(Text(f"  {shown(cure)}"))

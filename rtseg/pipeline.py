@@ -8,21 +8,23 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.backgrounds.background import Background
+from rtseg.backgrounds.background import Background, check_blur
 from rtseg.backgrounds.scene import open_behind
 from rtseg.cpu_path import CpuPath
-from rtseg.errors import ModelError, ProviderError
+from rtseg.errors import BackgroundError, ModelError, ProviderError
 from rtseg.frames import check_frame
+from rtseg.inputs import background_inputs, model_inputs
 from rtseg.models.foreign import ForeignModel
 from rtseg.models.fused import FusedModel, FusedPath
-from rtseg.models.model import AREA_LIMITS, TIERS, Model
+from rtseg.models.model import TIERS, Model, check_area
 from rtseg.models.networks import open_network
+from rtseg.models.nobody import require_nobody
 from rtseg.pixels.buffers import BufferPool
+from rtseg.pixels.cache import troubles
 from rtseg.pixels.edge import Edge, Limited
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-TOO_MUCH = 0.5  # of a picture of nothing, that a model calls a person
 
 
 class Pipeline:
@@ -54,10 +56,11 @@ class Pipeline:
         threads: int | None = None,
         area: int | None = None,
     ) -> None:
-        if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
-            raise ModelError(f"area is {area}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
-        self.blur, self.background = open_behind(background, blur)
+        if area is not None:
+            check_area(area)
+        self._blur, self._background = open_behind(background, blur)
         self.provider, self._name, self._threads = provider, model, threads
+        self.reads = [*background_inputs(background), *model_inputs(model)]  # files that nothing may be written over
         self.model = self._open(provider)
         fixed = self.model.signature.size if isinstance(self.model, ForeignModel) else self.model.static
         if fixed and area not in (None, fixed[0] * fixed[1]):
@@ -147,14 +150,30 @@ class Pipeline:
     def _take_over(self, blur: float | None, background: Background) -> None:
         """Put what `change` has opened in place."""
         old = self.blur, self.background
-        self.blur, self.background = blur, background
+        self._blur, self._background = blur, background
         try:
             if isinstance(self.model, FusedModel) and (blur is None) != (old[0] is None):
                 self.model = self._open(self.model.provider)
         except Exception:
-            self.blur, self.background = old
+            self._blur, self._background = old
             raise
         old[1].close()
+
+    @property
+    def blur(self) -> float | None:
+        """How much the room is blurred, 1..100; None where a background takes its place. Raises BackgroundError."""
+        return self._blur
+
+    @blur.setter
+    def blur(self, strength: float) -> None:
+        if self._blur is None:
+            raise BackgroundError("there is a background in the room's place: use change(blur=...)")
+        self._blur = check_blur(strength)
+
+    @property
+    def background(self) -> Background:
+        """What is shown where there is no person, or no alpha; `change` puts another in its place."""
+        return self._background
 
     @property
     def area(self) -> int:
@@ -163,6 +182,7 @@ class Pipeline:
 
     @area.setter
     def area(self, pixels: int) -> None:
+        check_area(pixels)
         self._area = pixels
 
     def use(self, name: str, area: int | None = None) -> None:
@@ -198,6 +218,11 @@ class Pipeline:
             self._alpha = self._path.alpha(self._frame)
         return self._alpha
 
+    @property
+    def share(self) -> float:
+        """How much of the last frame is person, 0..1: the mean of its alpha at network size."""
+        return 0.0 if self._path is None else float(self._path.network_alpha.mean())
+
     def hidden(self, width: int, height: int, seconds: float | None = None) -> U8:
         """The background alone, uint8 HxWx3 BGR, not to be written to: for when there is no good alpha."""
         with self._changing:
@@ -206,10 +231,12 @@ class Pipeline:
 
     @property
     def remark(self) -> str | None:
-        """What the user should know of how frames are done now: CUDA left on the way, a graph that is not recorded."""
+        """What the user should know of how frames are done now: CUDA left on the way, a graph that is not recorded,
+        compiled code that can't be kept.
+        """
         if self.failure:
             return f"CUDA failed: {self.failure}; going on on the CPU"
-        return self._path.remark if isinstance(self._path, FusedPath) else None
+        return self._path.remark if isinstance(self._path, FusedPath) else "; ".join(troubles()) or None
 
     def close(self) -> None:
         """End what runs for a background that moves."""
@@ -236,22 +263,8 @@ class Pipeline:
             except ModelError:
                 if not self.recovering:  # a library that CUDA misses may be missed at the first run only
                     raise
-        self._expect_nobody(width, height)
         self.reset()
         self.processed = self.skipped = 0
-
-    def _expect_nobody(self, width: int, height: int) -> None:
-        """Raise ModelError when neither black nor white is a room: such a model would show the real one."""
-        shares = []
-        for level in (0, 255):
-            self.reset()
-            self(np.full((height, width, 3), level, np.uint8), seconds=0.0)
-            shares.append(float(self.alpha.mean()))
-        if min(shares) > TOO_MUCH:
-            raise ModelError(
-                f"{self.model.path} calls {shares[0]:.0%} of a black and {shares[1]:.0%} of a white picture a person; "
-                "it would show your room. Train it further, or export it again"
-            )
 
     def _path_for(self, frame_bgr: U8) -> CpuPath | FusedPath:
         """The path so far, or another for the first frame and after a change of size, model or area."""
@@ -260,10 +273,11 @@ class Pipeline:
         if old is not None and (old.model, old.area) == (self.model, self._area):
             return old
         way = FusedPath if isinstance(self.model, FusedModel) else CpuPath
-        self._path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
-        self._size = frame_bgr.shape
+        path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
+        require_nobody(self.model)  # whoever runs it: nothing comes out of a model that sees people in walls
         if old is not None and (memory := old.memory):
-            self._path.remember(memory)
+            path.remember(memory)
+        self._path, self._size = path, frame_bgr.shape
         return self._path
 
 

@@ -1,23 +1,38 @@
-"""Ctrl-C, `kill` and a terminal that is closed: all end a command in the same way, with its files completed or kept."""
+"""Ctrl-C, `kill` and a terminal that is closed: all end a command in the same way, with its files completed or kept.
+
+As long as there is nothing to complete the process ends on the spot, also while it imports or compiles. Within
+`finishing` a signal is raised where the main thread is, and what was recorded gets its end. Where that thread hangs in
+a library that does not come back, as in an inference, another one ends the process.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import socket
 import stat
 import sys
-from threading import Timer
+import time
+from collections.abc import Iterator
+from threading import Thread, Timer
+from threading import enumerate as threads
 from types import FrameType
-from typing import Any
-
-from typer.core import TyperGroup
 
 AGAIN = 0.05  # seconds after which a signal is sent again that was lost on the way
+SAME = 1.0  # seconds within which signals may reach the main thread as one
+HANGS = 2.0  # seconds without a step of the main thread after a signal, after which it won't come back
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+SHOW_CURSOR = "\x1b[?25h"  # which a progress bar has hidden
+_finishing = 0  # how many have something to complete
+_taken = float("-inf")  # monotonic seconds when the main thread took a signal
+_owner = os.getpid()  # of the handlers; a forked child has them too
+_kept: list[socket.socket] = []  # what the system writes the numbers of signals to
+_others = sys.unraisablehook
 
 
 class Signalled(KeyboardInterrupt):
-    """Another signal than Ctrl-C's that asks us to end."""
+    """A signal that asks us to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -29,44 +44,100 @@ class Stopped(Exception):
 
     def __init__(self, cause: KeyboardInterrupt) -> None:
         super().__init__("stopped")
-        self.number = cause.number if isinstance(cause, Signalled) else signal.SIGINT
+        self.number = number_of(cause)
         self.__notes__ = list(getattr(cause, "__notes__", []))
 
 
-class Commands(TyperGroup):
-    """Commands whose interruption reaches `main` with what is noted on it; typer alone would drop the notes."""
+def number_of(cause: BaseException | None) -> int:
+    """Of the signal; 128 and that number is the exit code."""
+    return cause.number if isinstance(cause, Signalled) else int(signal.SIGINT)
 
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as e:
-            raise Stopped(e) from e
+
+@contextlib.contextmanager
+def finishing() -> Iterator[None]:
+    """For what has something to complete: signals are raised in the main thread, as Signalled."""
+    global _finishing
+    _finishing += 1
+    try:
+        yield
+    finally:
+        _finishing -= 1
 
 
 def end_cleanly() -> None:
-    """From now on `kill` and a closed terminal raise Signalled in the main thread; not where they are ignored."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+    """From now on Ctrl-C, `kill` and a closed terminal end the process as said above; not where they are ignored.
+
+    To be called in the main thread; a second time it takes what was changed since.
+    """
+    ours = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+    for number in ours:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, interrupted)
-    others = sys.unraisablehook
-
-    def lost(dropped: sys.UnraisableHookArgs) -> None:
-        """C that calls Python back drops what is raised there, as numba does while it loads what is compiled."""
-        if not isinstance(dropped.exc_value, KeyboardInterrupt):
-            others(dropped)
-            return
-        timer = Timer(AGAIN, signal.raise_signal, [getattr(dropped.exc_value, "number", signal.SIGINT)])
-        timer.daemon = True
-        timer.start()
-
     sys.unraisablehook = lost
+    if not _kept:
+        watched, woken = socket.socketpair()
+        woken.setblocking(False)
+        _kept.append(woken)
+        if hasattr(os, "register_at_fork"):  # what a child is told is not for us
+            os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+        Thread(target=watch, args=(watched, {int(n) for n in ours}), name="signals", daemon=True).start()
+    signal.set_wakeup_fd(_kept[0].fileno(), warn_on_full_buffer=False)
+
+
+def watch(watched: socket.socket, ours: set[int]) -> None:
+    """End the process for a main thread that takes no signal: Python runs handlers between its own steps only."""
+    while data := watched.recv(1):
+        came = time.monotonic()
+        while data[0] in ours and signal.getsignal(data[0]) is interrupted and _taken < came - SAME:
+            if time.monotonic() - came > HANGS:
+                end_now(data[0])
+            time.sleep(AGAIN)
+
+
+def lost(dropped: sys.UnraisableHookArgs) -> None:
+    """C that calls Python back drops what is raised there, as numba does while it loads what is compiled."""
+    if not isinstance(dropped.exc_value, KeyboardInterrupt):
+        _others(dropped)
+        return
+    timer = Timer(AGAIN, signal.raise_signal, [number_of(dropped.exc_value)])
+    timer.daemon = True
+    timer.start()
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:
+    """The handler of all of them."""
+    global _taken
+    if os.getpid() != _owner:  # a worker's process, whose parent has been told too
+        os._exit(128 + number)
+    _taken = time.monotonic()
     if number == getattr(signal, "SIGHUP", None):
         leave_terminal()
+    if not _finishing:
+        end_now(number)
     raise Signalled(number)
+
+
+def end_now(number: int) -> None:
+    """Say so, remove what is half-written, and be gone: no thread or library is waited for."""
+    from rtseg.leftovers import discard_all
+
+    discard_all()
+    with contextlib.suppress(OSError, ValueError):  # nobody is listening
+        os.write(2, ((SHOW_CURSOR + "\r" if os.isatty(2) else "") + "stopped\n").encode())
+    leave(128 + number)
+
+
+def threads_left() -> bool:
+    """Whether a thread is still at work that Python would not wait for, as one that compiles or reads a camera."""
+    return any(t.daemon and t.name != "signals" for t in threads())
+
+
+def leave(code: int) -> None:
+    """Exit without winding down: threads that are in the middle of a library would abort."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or none
+            stream.flush()
+    os._exit(code)
 
 
 def leave_terminal() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
 from rtseg.formats import READ, WRITTEN_PICTURES
+from rtseg.inputs import Input, refuse_inputs
 from rtseg.sinks.encoders import FORMATS, TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
 from rtseg.sources.kinds import is_usable, likely_kind, pictures_and_videos
@@ -41,7 +43,7 @@ class Job:
         return f"{self.target}{os.sep if self.sequence else ''}"
 
 
-def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list[Job]:
+def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False, reads: Iterable[Input] = ()) -> list[Job]:
     """Raises SourceError or OutputError before anything is written.
 
     Args:
@@ -50,6 +52,7 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
             without a slash, that is there, to put the file in under the source's name.
         emit: a key of PIXELS.
         raw: whether the source holds raw frames.
+        reads: what is read besides, as the background; nothing is written over that, nor over a source.
     """
     if not str(out).strip():
         raise OutputError("--out is empty; give a file or folder name")
@@ -65,7 +68,7 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
     if source.is_dir():
         if out == STDIO:
             raise OutputError("--out - takes the frames of one video, not of a folder")
-        return plan_folder(source, out, emit)
+        return plan_folder(source, out, emit, reads)
     video = raw or is_video(source)
     if out == STDIO:
         if not video:
@@ -81,11 +84,12 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
     elif folder:
         raise OutputError(f"output {out}{os.sep}: there is no such folder; make it, or give a file name")
     check_suffix(source, out, emit, video)
-    check_target(out, source)
+    check_target(out)
+    refuse_inputs([out], [("the source", source), *reads])
     return [Job(source, out, video)]
 
 
-def plan_folder(source: Path, out: Path, emit: str) -> list[Job]:
+def plan_folder(source: Path, out: Path, emit: str, reads: Iterable[Input] = ()) -> list[Job]:
     """A job for each picture and video in a folder; stems are kept, and the target folder is made."""
     files = pictures_and_videos(source)
     if not files:
@@ -102,6 +106,7 @@ def plan_folder(source: Path, out: Path, emit: str) -> list[Job]:
                 f"{owners[job.target].name} and {job.source.name} would both become {job.target.name}; rename one"
             )
         owners[job.target] = job.source
+    refuse_inputs([job.target for job in jobs], [*(("a source", job.source) for job in jobs), *reads])
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:

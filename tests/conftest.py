@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
+from rtseg.console import Messages
 from rtseg.models.model import ModelInfo
 from rtseg.sources.opening import open_source
 
@@ -37,7 +38,7 @@ def clean_environment(
 
 @pytest.fixture
 def console() -> Console:
-    return Console(file=io.StringIO(), width=200, soft_wrap=True)
+    return Messages(file=io.StringIO(), width=200)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +94,7 @@ INFO = ModelInfo("tiny", "0", 32 * 32 * 4, "fp32", "none", "none", {}, "test")
 
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Build a model file. kind: `half` says everything is half a person, `nan` nonsense, `left` the left half."""
+    """Build a model file. kind: `half` says everything is half a person, `nan` nonsense, `nobody` nothing."""
     import onnx
     from onnx import TensorProto, helper
 

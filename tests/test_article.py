@@ -229,7 +229,7 @@ def test_alpha_is_the_softmax_of_the_two_classes() -> None:
 def test_exports(finished: Path, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(nets.BUILDERS, "classic", lambda: ClassicUNet(WIDTHS))
     frames = [cv2.imread(str(p.image)) for p in pairs[:2]]
-    made = export(finished, tmp_path / "classic.onnx", "fp32", frames)
+    made = export(finished, tmp_path / "classic.onnx", "fp32", frames, rooms=())
     assert not made.parity.failures and made.info.name == "classic" and made.info.area == SIZE * SIZE
     frame_bgr = np.ascontiguousarray(np.kron(frames[0], np.ones((2, 2, 1), np.uint8))[:96, :160])
     previous = np.zeros((96, 160), np.float32)

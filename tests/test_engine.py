@@ -66,6 +66,7 @@ def test_failing_inference_ends_a_file(console: Console) -> None:
 
 def test_hanging_inference_shows_the_background_only(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     monkeypatch.setattr(loop_module, "STALL", 0.15)
+    monkeypatch.setattr(loop_module, "PATIENCE", 0.3)
     release = threading.Event()
 
     def hang(call: int) -> np.ndarray:

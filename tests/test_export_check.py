@@ -179,6 +179,6 @@ def test_options_that_make_no_sense_are_usage_errors(checkpoint: Path, options: 
 
 def test_a_report_does_not_overwrite_what_it_is_about(fp32: Path, checkpoint: Path) -> None:
     before = fp32.read_bytes()
-    with pytest.raises(RtsegError, match="is the source itself"):
+    with pytest.raises(RtsegError, match="is the model itself"):
         call(checkpoint, "--check", fp32, "--json", fp32)
     assert fp32.read_bytes() == before

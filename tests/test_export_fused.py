@@ -31,7 +31,7 @@ def frames() -> list[U8]:
 @pytest.fixture(scope="module", params=["picture", "blur"])
 def made(request: pytest.FixtureRequest, frames: list[U8], tmp_path_factory: pytest.TempPathFactory) -> Exported:
     target = tmp_path_factory.mktemp("fused") / "fused.onnx"
-    return export(CHECKPOINT, target, "fp16", frames, area=8192, effect=request.param)
+    return export(CHECKPOINT, target, "fp16", frames, area=8192, effect=request.param, rooms=())
 
 
 def test_a_fused_file_is_one_clean_graph(made: Exported) -> None:
@@ -91,7 +91,7 @@ def test_names() -> None:
 
 
 def test_a_fused_file_of_one_size(frames: list[U8], tmp_path: Path) -> None:
-    made = export(CHECKPOINT, tmp_path / "x.onnx", "fp16", frames, static=(160, 96), effect="picture")
+    made = export(CHECKPOINT, tmp_path / "x.onnx", "fp16", frames, static=(160, 96), effect="picture", rooms=())
     model = FusedModel(made.path, provider="cpu")
     assert model.static == (160, 96) == model.size_for(1920, 1080, 10**6)
     pipeline = Pipeline(background="#000000", model=made.path, provider="cpu")

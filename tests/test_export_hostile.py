@@ -89,7 +89,7 @@ def test_hostile_checkpoints_are_refused(
 ) -> None:
     spoil(weights)
     with pytest.raises(DataError, match=words):
-        export(weights, tmp_path / "out.onnx", "fp32", make_frames())
+        export(weights, tmp_path / "out.onnx", "fp32", make_frames(), rooms=())
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
@@ -144,13 +144,13 @@ def test_names(weights: Path) -> None:
 def test_places_that_cannot_be_written(weights: Path, tmp_path: Path, target: str, words: str) -> None:
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(ExportError, match=f"cannot write .*{words}"):
-        export(weights, tmp_path / target, "fp32", make_frames())
+        export(weights, tmp_path / target, "fp32", make_frames(), rooms=())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.onnx", "run"]
 
 
 def test_an_unknown_precision_is_refused(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="int3"):
-        export(weights, tmp_path / "x.onnx", "int3", make_frames())
+        export(weights, tmp_path / "x.onnx", "int3", make_frames(), rooms=())
 
 
 def test_pictures_of_a_folder_and_of_a_training_list(tmp_path: Path) -> None:

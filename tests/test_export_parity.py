@@ -38,7 +38,7 @@ def test_missed_tolerance_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     target.write_bytes(b"the old one")
     with pytest.raises(ExportError, match=r"misses its parity tolerance[\s\S]*frame[\s\S]*cpu[\s\S]*Nothing was"):
-        export(tiny_checkpoint(), target, "fp32", make_frames(), tolerance=Tolerance(0.0, 0.0, 1.0))
+        export(tiny_checkpoint(), target, "fp32", make_frames(), tolerance=Tolerance(0.0, 0.0, 1.0), rooms=())
     assert target.read_bytes() == b"the old one"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -47,7 +47,7 @@ def test_missed_tolerance_leaves_the_old_file(tmp_path: Path) -> None:
 def test_int8_scales_from_other_pictures_are_refused(tmp_path: Path) -> None:
     grey = [np.full((96, 128, 3), 127, np.uint8)] * 4
     with pytest.raises(ExportError, match="tolerance"):
-        export(tiny_checkpoint(), tmp_path / "x.onnx", "int8", make_frames(), calibration=grey)
+        export(tiny_checkpoint(), tmp_path / "x.onnx", "int8", make_frames(), calibration=grey, rooms=())
     assert not list(tmp_path.iterdir())
 
 
@@ -58,7 +58,7 @@ def test_fp16_overflow_is_refused(tmp_path: Path, gain: float, bias: float) -> N
         wild.encoder.stages[1][0].dw.bn.bias += bias
         wild.encoder.stages[1][0].project.bn.weight *= gain
     with pytest.raises(ExportError, match=r"torch fp16[\s\S]*NaN or Inf[\s\S]*--precision fp32"):
-        export(save_run(tmp_path / "run", wild), tmp_path / "wild.onnx", "fp16", make_frames())
+        export(save_run(tmp_path / "run", wild), tmp_path / "wild.onnx", "fp16", make_frames(), rooms=())
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
@@ -68,7 +68,7 @@ def test_damaged_weights_are_refused(tmp_path: Path, precision: str) -> None:
     with torch.no_grad():
         broken.head.bias.fill_(float("nan"))
     with pytest.raises(ExportError, match="NaN or Inf in torch already"):
-        export(save_run(tmp_path / "run", broken), tmp_path / "x.onnx", precision, make_frames())
+        export(save_run(tmp_path / "run", broken), tmp_path / "x.onnx", precision, make_frames(), rooms=())
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
@@ -107,3 +107,13 @@ def test_difference_by_hand() -> None:
     assert (d.max_error, d.mean_error) == (0.75, pytest.approx(0.0075))
     assert (d.flipped, d.iou) == (0.01, pytest.approx(49 / 50))
     assert not d.within(TOLERANCES["fp16"]) and d.within(Tolerance(0.8, 0.01, 0.9))
+
+
+def test_a_net_that_sees_people_in_empty_rooms_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As this one of random weights does."""
+    ready = onnx.load(tiny_export("fp32").path)
+    monkeypatch.setattr(exporter, "alpha_graph", lambda *_: ready)  # tracing takes many seconds
+    with pytest.raises(ExportError, match=r"(?s)x.onnx: .* empty pictures a person.*at 64x32.*Nothing was written"):
+        export(tiny_checkpoint(), tmp_path / "x.onnx", "fp32", make_frames())
+    assert list(tmp_path.iterdir()) == []
+    assert export(tiny_checkpoint(), tmp_path / "x.onnx", "fp32", make_frames(), rooms=()).path.exists()

@@ -27,7 +27,7 @@ ROOM: dict[str, dict[str, object]] = {"picture": {"background": "beach.jpg"}, "b
 @pytest.fixture(scope="module")
 def plain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same network in the same precision, without the pixel work."""
-    return export(CHECKPOINT, tmp_path_factory.mktemp("plain") / "fp16.onnx", "fp16", demo(1)).path
+    return export(CHECKPOINT, tmp_path_factory.mktemp("plain") / "fp16.onnx", "fp16", demo(1), rooms=()).path
 
 
 def both(effect: str, plain_model: Path) -> tuple[Pipeline, Pipeline]:

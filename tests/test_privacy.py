@@ -33,6 +33,7 @@ from rtseg.errors import ModelError, RtsegError
 from rtseg.live import reconnect
 from rtseg.live.reconnect import Reconnecting
 from rtseg.models.model import Model
+from rtseg.models.nobody import require_nobody
 from rtseg.pipeline import Pipeline
 
 RECORD = {12: "r", 24: "p", 70: "p"}  # in every session: a recording, two snapshots
@@ -139,6 +140,7 @@ def test_a_bad_alpha(world: pytest.MonkeyPatch, bad: str, first: int) -> None:
 
 def test_all_is_person(world: pytest.MonkeyPatch) -> None:
     """As from fp16 that overflows before a sigmoid, or a training that collapsed."""
+    world.setattr("rtseg.pipeline.require_nobody", require_nobody)  # as where nobody has set up this world
     world.setattr(Model, "run", lambda self, frame, previous: np.ones_like(previous))
     assert_no_room(session(world, Room(), Hand(), "virtual"))
 

@@ -7,7 +7,7 @@ rtseg export runs/balanced --check balanced-fp16.onnx
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -80,8 +80,9 @@ def export_command(
 
     Example: rtseg export runs/balanced --precision fp16
     """
+    from rtseg.inputs import model_inputs, refuse_inputs
     from rtseg_export.checkpoint import default_name, find_checkpoint
-    from rtseg_export.frames import demo_frames, pictures
+    from rtseg_export.frames import demo_frames, picture_paths, pictures
     from rtseg_export.quantise import CALIBRATION
 
     if check:
@@ -99,9 +100,15 @@ def export_command(
     if area is not None:
         refuse({"--static": static}, "with --area: a static size is its own area")
     size = parse_static(static) if static else None
+    effect = ("blur" if blur else "picture") if fused else None
     weights = find_checkpoint(checkpoint)
-    if json_file:
-        check_json(json_file, (weights, check))
+    target = None if check else out or Path(default_name(weights, precision or Precision.fp32, size, effect))
+    seen_in = [("a picture of the check", path) for path in picture_paths(frames, "--frames")] if frames else []
+    if calibration:
+        seen_in += [("a picture of --calibration", path) for path in picture_paths(calibration, "--calibration")]
+    seen_in += [("the list", path) for path in (frames, calibration) if path and path.is_file()]
+    checked = model_inputs(check) if check else []
+    refuse_inputs((target, json_file), [*model_inputs(weights), *seen_in, *checked])
     seen = pictures(frames) if frames else demo_frames()
     if check:
         from rtseg_export.check import check_file
@@ -111,11 +118,11 @@ def export_command(
         from rtseg_export.export import export
         from rtseg_export.parity import TOLERANCES
 
+        assert target
         kind = precision or Precision.fp32
-        effect = ("blur" if blur else "picture") if fused else None
         made = export(
             weights,
-            out or Path(default_name(weights, kind, size, effect)),
+            target,
             kind,
             seen,
             area=area,
@@ -144,24 +151,13 @@ def parse_static(text: str) -> tuple[int, int]:
     return int(parts[2]), int(parts[1])
 
 
-def check_json(path: Path, inputs: Iterable[Path | None]) -> None:
-    """Raise OutputError unless the report can be written to `path` without overwriting what is read."""
-    from rtseg.files import check_target
-
-    check_target(path)
-    for other in inputs:
-        if other is not None:
-            check_target(path, other)
-
-
 def tell(made: Exported, frames: Sequence[NDArray[np.uint8]], json_file: Path | None) -> None:
     """The report on the screen and, where asked for, as JSON."""
-    from rich.console import Console
-
+    from rtseg.console import Messages
     from rtseg.files import write_json
     from rtseg_export.report import as_json, report, show
 
     found = report(made, frames[0])
-    show(found, Console())
+    show(found, Messages(soft_wrap=False))
     if json_file:
         write_json(json_file, as_json(found))

@@ -12,9 +12,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from rtseg.errors import DataError, ExportError, OutputError
+from rtseg.errors import DataError, ExportError, ModelError, OutputError
 from rtseg.files import check_target, whole_file
-from rtseg.models.model import AREA_LIMITS, ModelInfo
+from rtseg.live.pace import LEVELS
+from rtseg.models.fused import FusedModel
+from rtseg.models.model import AREA_LIMITS, Model, ModelInfo
+from rtseg.models.rooms import require_empty_rooms
+from rtseg.models.session import open_session
 from rtseg.pixels.geometry import STRIDE
 from rtseg_export.checkpoint import open_checkpoint
 from rtseg_export.compare import check, check_half, check_sizes, expected
@@ -52,6 +56,7 @@ def export(
     tolerance: Tolerance | None = None,
     training_data: str | None = None,
     terms: str | None = None,
+    rooms: Sequence[float] | None = None,
 ) -> Exported:
     """Write `checkpoint` (.safetensors with its .json) as the model file `target`.
 
@@ -64,10 +69,12 @@ def export(
         calibration: frames from which int8 takes its scales; None for `frames`.
         tolerance: of that agreement; None for the precision's own.
         training_data, terms: for the model file; None for what the checkpoint's JSON says.
+        rooms: shares of the area at which it may see nobody in empty rooms; None for those that `cam` comes down to.
 
     Raises:
         DataError: the checkpoint can't be used.
-        ExportError: the file can't be written, or misses its tolerance. `target` is as it was before.
+        ExportError: the file can't be written, misses its tolerance, or sees people where nobody is. `target` is as
+            it was before.
     """
     check_settings(target, precision, area, static)
     if effect and precision == "int8":
@@ -97,9 +104,24 @@ def export(
                 found = check(temporary, wanted, tolerance)
             parity = Parity(early + found.differences, tolerance)
             parity.require(target.name, ADVICE)
+            require_nobody_in(temporary, target.name, LEVELS if rooms is None else rooms)
     except OSError as e:
         raise ExportError(f"cannot write {target}: {e.strerror or e}") from e
     return Exported(target, info, parity)
+
+
+def require_nobody_in(path: Path, name: str, shares: Sequence[float]) -> None:
+    """Raise ExportError when the file sees people in empty rooms, walls and patterns, at shares of its area."""
+    session = open_session(path, "cpu")
+    model = FusedModel(session) if FusedModel.fits(session) else Model(session)
+    if isinstance(model, FusedModel):  # of the same weights, and ten times slower on a CPU
+        shares = sorted(shares)[:1] + sorted(shares)[-1:]
+    try:
+        require_empty_rooms(model, shares)
+    except ModelError as e:
+        raise ExportError(
+            f"{name}: {e}\nNothing was written. Train it further, with empty rooms among its pictures"
+        ) from e
 
 
 def check_settings(target: Path, precision: str, area: int | None, static: tuple[int, int] | None) -> None:

@@ -18,6 +18,7 @@ from rtseg.models.fused import FusedModel, FusedPath
 from rtseg.models.model import Model
 from rtseg.models.providers import cuda_problem
 from rtseg.models.session import open_session
+from rtseg.options.call import quoted
 from rtseg.pixels.geometry import network_size
 from rtseg_export.compare import fit
 from rtseg_export.count import gmac, parameters
@@ -59,7 +60,7 @@ def report(made: Exported, frame_bgr: U8, seconds: float = SECONDS) -> Report:
         w, h = size = model.static or network_size(1600, 900, made.info.area)
         times[session.provider] = timed(work(model, frame_bgr, size), seconds)
     shapes: dict[str, tuple[int, ...]] = {"frame_bgr": (1, h, w, 3), "previous_alpha": (1, 1, h, w)}
-    command = f"rtseg cam --model {made.path}"
+    command = f"rtseg cam --model {quoted(str(made.path))}"
     if isinstance(model, FusedModel):
         frame = (1, FRAME[1], FRAME[0], 3)
         shapes |= {"frame_bgr": frame, "edge": (3,), "previous_grey": (1, 1, h, w)}

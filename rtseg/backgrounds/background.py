@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from numbers import Real
 from pathlib import Path
 from typing import Protocol
 
@@ -92,6 +93,12 @@ def find_background(text: str) -> Path:
     if not text.strip():  # as of a shell's variable that is not set; Path("") would be the working directory
         raise BackgroundError("background is empty; give a picture, a video, a folder of them, #rrggbb or blur")
     path = Path(text)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # then it may be the name of one that ships
+    except (OSError, ValueError) as e:  # a name that no file can have, a folder that may not be entered
+        raise BackgroundError(f"background {path}: {getattr(e, 'strerror', None) or e}; give another file") from e
     if not path.exists() and path.parent == Path() and (SHIPPED / path.name).is_file():
         path = SHIPPED / path.name
     if not path.exists():
@@ -122,9 +129,10 @@ def small_enough(picture: U8) -> U8:
 def check_blur(strength: float) -> float:
     """The strength, or BackgroundError when it is out of range."""
     low, high = BLUR_LIMITS
-    if not low <= strength <= high:
-        raise BackgroundError(f"blur strength is {strength:g}; give {low:g} to {high:g}")
-    return strength
+    if isinstance(strength, bool) or not isinstance(strength, Real) or not low <= strength <= high:
+        said = f"{strength:g}" if isinstance(strength, Real) else repr(strength)
+        raise BackgroundError(f"blur strength is {said}; give {low:g} to {high:g}")
+    return float(strength)
 
 
 def blurred(picture_bgr: U8, strength: float | None) -> U8:

@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,7 @@ PACKAGES = {
 }
 WHEELS = {"cv2": "opencv-python", "PIL": "pillow"}  # where they are called otherwise
 FROM_SOURCE = "pip install --force-reinstall . (in rtseg's own folder, where its pyproject.toml is)"
+CACHED = 2**20  # bytes, about what is kept in all
 LITTLE_SPACE = 2**30  # bytes: some minutes of recording
 
 
@@ -109,19 +111,25 @@ def only_one(name: str, rivals: tuple[str, ...], keep: str, path: list[str] | No
 
 
 def check_cache() -> Check:
-    """Where numba keeps compiled code between two starts: without a place everything is compiled each time."""
-    import numba
+    """Where compiled code is kept between two starts: without a place everything is compiled each time.
 
+    Runs after the model, and says what came of that.
+    """
+    from rtseg.pixels import cache
+
+    cure = "make room there, or set NUMBA_CACHE_DIR to a folder that you can write"
     try:
-        place = numba.njit(cache=True)(_nothing).stats.cache_path
-    except (RuntimeError, OSError):
-        cure = "set NUMBA_CACHE_DIR to a folder that you can write"
+        place = cache.Kept(cache.no_place).cache_path
+        with tempfile.TemporaryFile(dir=place) as f:
+            f.write(b"x" * CACHED)
+            f.flush()
+    except RuntimeError:
         return Check("compiled code", "note", "can't be kept: every start takes some seconds longer", cure)
+    except OSError as e:
+        return Check("compiled code", "note", cache.no_place(place, e), cure)
+    if found := cache.troubles():
+        return Check("compiled code", "note", "; ".join(found))
     return Check("compiled code", "ok", f"kept in {place}")
-
-
-def _nothing() -> None:
-    """Lies beside the code that is compiled, so that numba looks for the same folder."""
 
 
 def check_folder(folder: Path | None = None) -> Check:

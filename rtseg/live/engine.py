@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame, Source
 from rtseg.live.choice import Choice, areas, budget_for, choose
+from rtseg.live.doubt import second_look
 from rtseg.live.pace import FULL, Governor, Metronome, Point, ladder
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.opacity import over
@@ -120,6 +121,7 @@ class Engine:
         self._target = target_fps if source.live else None
         rate = min(source.fps, fps) if fps else source.fps
         self._budget = budget_for(rate, self._target, whole=not source.live) if auto else None
+        self._doubt = second_look(pipeline) if source.live else None  # whoever has a file can look at what came of it
         self.model_error: ModelError | None = None
         self._source, self._pipeline = source, pipeline
         self._change = Condition()
@@ -190,6 +192,8 @@ class Engine:
         """The composite of a frame; raises what the pipeline raises."""
         start, rests = time.monotonic(), self._pipeline.skipped
         image = composited(self._pipeline, frame.image, None if self._source.live else frame.time, frame.opacity)
+        if self._doubt and not self._doubt.believes(self._pipeline.share, frame.image, start):
+            raise ModelError("suddenly a person fills the picture, and a second look does not find one there")
         alpha = alpha_of(self._pipeline, frame.opacity) if self.want_alpha else None
         if self.choice:
             self.ways[self._point.name] += 1

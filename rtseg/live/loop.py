@@ -37,6 +37,7 @@ STALLS = {
     "frame": "no new frame",
     "model": "the model does not answer",
 }
+PATIENCE, LATE = 10.0, "one moment"  # seconds before it is said that the model does not answer, and until then
 TICK = 0.05  # seconds between two looks at the keys while no composite comes
 
 
@@ -62,7 +63,8 @@ class Loop:
         self.source, self.pipeline, self.engine, self.controls = source, pipeline, engine, controls
         self.sink, self.window, self.console = sink, window, console
         self._journal = Journal(source, pipeline, engine, console)
-        self._quit = False  # by the user
+        self.quit = False  # by the user
+        self.interrupted: KeyboardInterrupt | None = None  # by a signal
         self._recorder = Recorder((source.width, source.height), source.fps)
         self._first: float | None = None  # time of the first frame, shown at `_shown`
         self._shown = 0.0
@@ -79,9 +81,10 @@ class Loop:
             try:
                 self._blank("starting")
                 self._run(progress, task)
-            except KeyboardInterrupt:
-                self._quit = True
-                self.console.print("stopped")
+            except KeyboardInterrupt as e:
+                self.quit, self.interrupted = True, e
+                if self.frames:
+                    self.console.print("stopped")
 
     def _run(self, progress: Progress, task: TaskID) -> None:
         last = time.monotonic()
@@ -93,7 +96,7 @@ class Loop:
                 if not self._keys():
                     return
                 if now - last > STALL:
-                    self._stalled(now)
+                    self._stalled(now, now - last)
                 continue
             last = now
             if not self._output(composite):
@@ -147,14 +150,15 @@ class Loop:
             time.sleep(min(left, 0.01))
         return True
 
-    def _stalled(self, now: float) -> None:
+    def _stalled(self, now: float, waited: float) -> None:
         """Nothing new for a while: of a live source the background is shown, and files get it as long as it lasts."""
         status = STALLS[self.engine.waits_for]
+        late = self.engine.waits_for == "model" and waited < PATIENCE  # as on a machine that has much else to do
         if not self.source.live and self.engine.waits_for != "start":
             return
-        if self.engine.waits_for != "frame":  # the notices of sources are printed as they come
+        if self.engine.waits_for != "frame" and not late:  # the notices of sources are printed as they come
             self._journal.say(status)
-        self._blank(self._journal.notice or status)
+        self._blank(self._journal.notice or (LATE if late else status))
         if self._now_out is not None and self._first is not None and now - self._sent >= STALL:
             self._send(self._now_out, now)
 
@@ -202,8 +206,8 @@ class Loop:
             if isinstance(self.sink, VirtualCamera):
                 self.sink.hide(self._now_out)
             self._draw(self._journal.status(self._composite))
-        self._quit = event is Event.QUIT
-        return not self._quit
+        self.quit = event is Event.QUIT
+        return not self.quit
 
     def _change_background(self, before: Settings) -> None:
         settings = self.controls.settings
@@ -252,9 +256,9 @@ class Loop:
 
     def summary(self, out: Path | None) -> str:
         """The last lines, see `Journal.summary`. Raises OutputError when there was no frame at all."""
-        if not self.frames and not self._quit:
+        if not self.frames and not self.quit:
             raise OutputError(f"{self.source.name} gave no frame that could be shown; nothing was written")
-        return self._journal.summary(out, cut_short=self._quit)
+        return self._journal.summary(out, cut_short=self.quit)
 
     @property
     def frames(self) -> int:

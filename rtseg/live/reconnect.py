@@ -90,7 +90,13 @@ class Reconnecting:
             except SourceError as e:
                 self.notice = str(e)
             else:
+                self._close_late()
                 return
+
+    def _close_late(self) -> None:
+        """What was being opened when all was closed is closed by who opened it."""
+        if self._closed.is_set():
+            self._source.close()
 
     def _rest(self) -> None:
         """Let the camera go until it is wanted."""
@@ -105,6 +111,8 @@ class Reconnecting:
         except SourceError as e:
             self.notice = str(e)
             self._find_again()
+        else:
+            self._close_late()
 
     def wanted(self, now: bool) -> None:
         """Whether anybody is watching; while nobody is, the camera is free for others and its light is off."""

@@ -31,7 +31,7 @@ class Recorder:
         Raises OutputError.
         """
         path = free_path(Path(), ".mp4", datetime.now())
-        self._file = VideoFile(path, size=self._size, fps=self._fps).__enter__()
+        self._file = VideoFile(path, size=self._size, fps=self._fps, new=True).__enter__()
         self._start = moment
         return path
 

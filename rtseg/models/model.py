@@ -10,6 +10,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +28,12 @@ FORMAT = "1"  # of the metadata; a file with another one is from a newer or olde
 INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
 # A size of 4 GPixel would be a broken file, not a setting.
 AREA_LIMITS = (32 * 32, 4096 * 4096)
+
+
+def check_area(area: float) -> None:
+    """Raise ModelError for what is no number of pixels at network size."""
+    if isinstance(area, bool) or not isinstance(area, Real) or not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
+        raise ModelError(f"area is {area!r}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,12 @@ def find_model(name: str | Path) -> Path:
         # A rate is needed for it, and the same frames would give other pictures on another machine.
         raise ModelError(f"model {AUTO} is chosen by `rtseg cam`, at its camera's rate; give one of {', '.join(TIERS)}")
     path = Path(name)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as e:  # a name that no file can have, a folder that may not be entered
+        raise ModelError(f"model {name}: {getattr(e, 'strerror', None) or e}; give another file") from e
     if not path.is_file():
         near = difflib.get_close_matches(str(name), (*TIERS, AUTO), n=1)
         what = "is a folder" if path.is_dir() else "no such file"

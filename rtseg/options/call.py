@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+
+from rtseg.messages import spelled_out, without_secrets
 
 if TYPE_CHECKING:
     import typer
@@ -62,7 +65,7 @@ class Call:
         return {o.name: v for o, v in values if v is not None and v != o.default}
 
     def command_line(self) -> str:
-        """The line that gives these values again, quoted for the shell.
+        """The line that gives these values again, quoted for the shell; of a password there is but the place.
 
         With --config, what that file does not say. Without, all that differs from the defaults, so that it holds on
         other machines too; and since the user's own file is read again, what that says otherwise.
@@ -81,7 +84,17 @@ class Call:
                 words += option.words(value)
         if any(filed_effect.values()) and not any(effect.values()):
             words += ["--bg", "blur"]
-        return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+        words = [without_secrets(word) for word in words]
+        return subprocess.list2cmdline(words) if sys.platform == "win32" else " ".join(map(quoted, words))
+
+
+def quoted(word: str) -> str:
+    """A word as a shell takes it, and as it may be printed: bash and zsh know what is no letter by its number."""
+    if spelled_out(word) == word and "\n" not in word:
+        return shlex.quote(word)
+    letters = os.fsencode(word).decode("latin-1")
+    plain = (c if c.isascii() and c.isprintable() and c not in "'\\" else f"\\x{ord(c):02x}" for c in letters)
+    return f"$'{''.join(plain)}'"
 
 
 def options_of(parameters: Iterable[Any], function: Callable[..., Any] | None) -> tuple[Option, ...]:

@@ -22,6 +22,7 @@ import typer
 from rtseg.errors import DataError
 from rtseg.files import ASSETS
 from rtseg.formats import VIDEOS
+from rtseg.messages import shown
 from rtseg.options.call import Option, Value, options_of
 
 TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
@@ -63,7 +64,7 @@ def is_there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as e:
-        typer.echo(f"note: no config is read, {path} can't be looked at: {e.strerror or e}", err=True)
+        typer.echo(shown(f"note: no config is read, {path} can't be looked at: {e.strerror or e}"), err=True)
         return False
     return True
 

@@ -7,14 +7,17 @@ import itertools
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rtseg.errors import OutputError
-from rtseg.files import whole_file
+from rtseg.files import mode_of, take_mode, whole_file
+from rtseg.messages import has_secret
 from rtseg.options.call import Call, Value
 from rtseg.options.config import FILES, WORDS, default_path, spelled
+
+OWNER_ALONE = 0o600
 
 
 def save_config(path: Path, call: Call) -> Path | None:
@@ -29,11 +32,28 @@ def save_config(path: Path, call: Call) -> Path | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         data = written(call.command, values).encode()
         kept = keep(path, call.command)
-        with whole_file(path) as partial:
+        with private(path) if holds_secret(call) else contextlib.nullcontext(), whole_file(path) as partial:
             partial.write_bytes(data)
     except (OSError, UnicodeEncodeError) as e:
         raise OutputError(f"config {path} can't be written: {getattr(e, 'strerror', None) or e}") from e
     return kept
+
+
+def holds_secret(call: Call) -> bool:
+    """Whether a password is among what is saved."""
+    return any(has_secret(value) for value in call.different().values())
+
+
+@contextlib.contextmanager
+def private(path: Path) -> Iterator[None]:
+    """What is made at `path` meanwhile is for its owner alone, from the first byte on. Raises OSError."""
+    if path.exists():
+        path.chmod(OWNER_ALONE)
+    before = os.umask(0o777 & ~OWNER_ALONE)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def unsaved(call: Call) -> dict[str, Value]:
@@ -57,8 +77,10 @@ def keep(path: Path, command: str) -> Path | None:
             return None
     names = (path.with_name(f"{path.name}.bak{number or ''}") for number in itertools.count())
     kept = next(name for name in names if not os.path.lexists(name))
-    with whole_file(kept) as partial:
+    with private(kept), whole_file(kept) as partial:  # whatever it holds
         partial.write_bytes(old)
+    if not has_secret(old.decode("utf-8", "replace")):
+        take_mode(kept, mode_of(path) or OWNER_ALONE)
     return kept
 
 

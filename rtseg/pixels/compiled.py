@@ -6,6 +6,7 @@ vectorising a loop.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from rtseg.pixels.cache import Kept
 
 U = np.uint64
 CACHE_LINE = 64  # bytes
@@ -27,13 +30,10 @@ FASTMATH = {"contract", "nnan", "ninf", "nsz"}
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiled by numba at the first call, kept on disk for the next start where there is a place for it."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
-    try:
-        cached: Callable[..., Any] = numba.njit(function, cache=True, **options)
-        return cached
-    except (RuntimeError, OSError):  # neither the package's folder nor the user's cache can be written
-        fresh: Callable[..., Any] = numba.njit(function, **options)
-        return fresh
+    made: Any = numba.njit(function, nogil=True, fastmath=FASTMATH, error_model="numpy")
+    with contextlib.suppress(RuntimeError, OSError):  # neither the package's folder nor the user's cache can be written
+        made._cache = Kept(function)
+    return made  # type: ignore[no-any-return]
 
 
 def read_only(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

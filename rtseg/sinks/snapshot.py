@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -11,18 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import OutputError
+from rtseg.files import free_names
 from rtseg.sinks.sequence import write_picture
 
 
 def free_path(folder: Path, suffix: str, when: datetime) -> Path:
     """`rtseg-20261122-214005.png`, or `...-2.png` where that exists."""
-    return free_name(folder, f"rtseg-{when:%Y%m%d-%H%M%S}", suffix)
-
-
-def free_name(folder: Path, stem: str, suffix: str) -> Path:
-    """`stem.mp4`, or `stem-2.mp4` where that exists."""
-    names = (f"{stem}{f'-{n}' if n > 1 else ''}{suffix}" for n in itertools.count(1))
-    return next(folder / name for name in names if not os.path.lexists(folder / name))  # nor a link to nowhere
+    return next(free_names(folder / f"rtseg-{when:%Y%m%d-%H%M%S}{suffix}"))
 
 
 def save_snapshot(picture: NDArray[np.uint8], folder: Path, when: datetime) -> Path:

@@ -17,7 +17,8 @@ from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from rtseg.errors import OutputError
-from rtseg.files import behind_links, check_target, complete, recording_path, temporary_path
+from rtseg.files import check_target, complete, complete_as_new, discard, recording_path, temporary_path
+from rtseg.links import behind_links
 from rtseg.sinks.encoders import Encoder, Pixels, choose_encoder, container_format, container_options
 from rtseg.sinks.fragments import cut_to_whole
 from rtseg.sinks.sound import Sound
@@ -44,6 +45,7 @@ class VideoFile:
         sound: a source whose sound and title are taken along, the sound by packets given to `copy`.
         pixels: bgr24 (HxWx3), gray (HxW) or bgra (HxWx4, straight alpha: .mov as ProRes 4444, .webm as VP9).
         live: a recording that can't be done again.
+        new: the name was not asked for: if somebody has taken it by the end, the file gets the next (`talk-2.mp4`).
 
     Raises:
         OutputError: at once for a name or folder that won't do; later when the disk is full.
@@ -58,12 +60,14 @@ class VideoFile:
         sound: Video | None = None,
         pixels: Pixels = "bgr24",
         live: bool = True,
+        new: bool = False,
     ) -> None:
         check_target(path)
         self._kind = kind = container_format(path)
         encoder = choose_encoder(path, pixels, size, fps, live=live)
         self.path, self.frames, self.live, self._pixels = path, 0, live, pixels
-        self._last, self._closed = -1, False
+        self._last, self._closed, self._new = -1, False, new
+        self._cut_short: str | None = None
         self.until: float | None = None  # seconds at which the last frame is over, if that is known
         self._held: list[Any] = []  # the last packet of a file, whose duration is known at the end
         made: Path | None = None
@@ -71,7 +75,7 @@ class VideoFile:
             self._target = behind_links(path)
             self.partial = made = recording_path(self._target) if live else temporary_path(self._target)
             if not live:  # a signal may come after this constructor and before `with`
-                weakref.finalize(self, made.unlink, missing_ok=True)
+                weakref.finalize(self, discard, made)
             self._container = av.open(  # "file:" because FFmpeg would take the 12 of "12:30.mp4" for a protocol
                 f"file:{self.partial}", "w", format=kind, container_options=container_options(kind, live=live)
             )
@@ -81,7 +85,7 @@ class VideoFile:
             self._sound = Sound(self._container, sound)
         except BaseException as e:
             if made:
-                made.unlink(missing_ok=True)
+                discard(made)
             if not isinstance(e, av.error.FFmpegError | OSError):
                 raise
             raise OutputError(f"output {path} can't be created: {reason(e)}") from e
@@ -102,8 +106,13 @@ class VideoFile:
 
     @property
     def remark(self) -> str | None:
-        """What the user should know of the sound, or None."""
-        return "; ".join(self._sound.remarks) or None
+        """What the user should know of the sound, and of the file's name; or None."""
+        return together(*self._sound.remarks, self._cut_short)
+
+    def cut_short(self) -> None:
+        """More was to come: a finished file of that name, if there is one, will not give way to this one."""
+        if self._target.exists():
+            self._cut_short = f"{self.path} is still the file from before; what was written now is not all of it"
 
     def write(self, picture: NDArray[np.uint8], time: float) -> None:
         """Add a frame, shown at `time` seconds. Frames out of order are put right after the last."""
@@ -159,12 +168,24 @@ class VideoFile:
         try:
             self._mux(lambda: [*self._rest(), *self._sound.flush()])
             self._close()
-            complete(self.partial, self._target)
+            self._name()
         except (av.error.FFmpegError, OSError) as e:
             raise OutputError(f"output {self.path} can't be completed: {reason(e)}{self._give_up()}") from e
         except KeyboardInterrupt as e:  # a second Ctrl-C, while the first one's file is completed
             self._note(e)
             raise
+
+    def _name(self) -> None:
+        """Give what has been written its name; raises OSError."""
+        if self._cut_short:
+            made = self.partial if self.live else recording_path(self._target)
+            if made != self.partial:
+                complete(self.partial, made)
+            self.path = self.partial = made
+        elif self._new:
+            self.path = complete_as_new(self.partial, self._target)
+        else:
+            complete(self.partial, self._target)
 
     def _close(self) -> None:
         self._closed = True
@@ -180,7 +201,7 @@ class VideoFile:
                 with contextlib.suppress(OSError):  # then it still plays in all but strict players
                     cut_to_whole(self.partial)
             return f"; what was recorded until then is kept in {self.partial}"  # less than was written to it
-        self.partial.unlink(missing_ok=True)
+        discard(self.partial)
         return ""
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rtseg.errors import SourceError
 from rtseg.files import ASSETS
 from rtseg.frames import Source
+from rtseg.messages import without_secrets
 from rtseg.sources.camera import Camera, camera_nodes
 from rtseg.sources.cameras import find_camera, listed
 from rtseg.sources.video import Video
@@ -29,7 +30,7 @@ def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | 
     if re.fullmatch(r"\d{1,3}", text):
         return Camera(int(text), size=size, fps=fps)
     if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
-        return Video(text, name=text)
+        return Video(text, name=without_secrets(text))
     try:
         mode = os.stat(text).st_mode
     except (OSError, ValueError) as e:

@@ -14,6 +14,7 @@ import torch.distributed as dist
 import typer
 
 from rtseg.errors import RtsegError
+from rtseg.messages import shown
 from rtseg_train.cli import app
 from rtseg_train.distributed import process_group
 
@@ -27,7 +28,7 @@ def main() -> None:
     except Exception as e:
         known = isinstance(e, RtsegError)
         what = str(e) if known else f"{type(e).__name__}: {e} (a bug in rtseg; run again with --debug and report it)"
-        typer.echo(traceback.format_exc() if debug else f"error: {what}", err=True)
+        typer.echo(shown(traceback.format_exc() if debug else f"error: {what}"), err=True)
         leave(1)
     except SystemExit as e:
         leave(e.code)

@@ -33,10 +33,13 @@ from rtseg_train.checkpoint import read_notes, read_tensors, save_weights
 from rtseg_train.classic import WIDTHS, ClassicUNet
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import read_pair
+from rtseg_train.workers import check_shared_memory, one_thread
 
 U8 = NDArray[np.uint8]
 LEARNING_RATE = 1e-3
 DROP_EVERY, DROP_TO = 7, 0.1  # every so many epochs the learning rate falls to this share of itself
+SAMPLE = 3 * 4 + 8  # bytes of a pixel in a batch: the picture in float32, its class in int64
+AHEAD = 2  # batches that each worker has ready, as PyTorch has it
 SHOWN = 3  # test pictures in predictions.png, and as many training pictures
 
 
@@ -114,6 +117,7 @@ def train_article(
         KeyboardInterrupt: after Ctrl-C, once it has said what is saved.
     """
     weights = folder / "model.safetensors"
+    check_shared_memory(batch * size * size * SAMPLE, workers, AHEAD)
     check_settings(train, test, weights, epochs, batch, size)
     if threads:
         torch.set_num_threads(threads)
@@ -121,9 +125,10 @@ def train_article(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = ClassicUNet(widths).to(device)
     shuffled = DataLoader(
-        Pictures(train, size), batch, shuffle=True, generator=torch.Generator().manual_seed(seed), num_workers=workers
-    )
-    in_order = DataLoader(Pictures(test, size), batch, num_workers=workers)
+        Pictures(train, size), batch, shuffle=True, generator=torch.Generator().manual_seed(seed), num_workers=workers,
+        worker_init_fn=one_thread,
+    )  # fmt: skip
+    in_order = DataLoader(Pictures(test, size), batch, num_workers=workers, worker_init_fn=one_thread)
     optimiser = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=DROP_EVERY, gamma=DROP_TO)
     history: list[Epoch] = []

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
+from rtseg.sources.plain_name import plain_name
 from rtseg_train.nets import build
 
 
@@ -67,7 +68,8 @@ def load_weights(path: Path) -> tuple[nn.Module, dict[str, object]]:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file; raises DataError when it is not one."""
     try:
-        return load_file(path)
+        with plain_name(path) as name:  # save_file takes any
+            return load_file(name)
     except (OSError, SafetensorError) as e:
         raise DataError(f"cannot read the checkpoint {path}; it is cut off or not safetensors: {e}") from e
 
@@ -88,7 +90,8 @@ def save_state(state: TrainState, path: Path) -> None:
 def load_state(state: TrainState, path: Path) -> None:
     """Fill `state` from what save_state wrote; raises DataError when it does not fit."""
     try:
-        tensors = load_file(path)
+        with plain_name(path) as name:
+            tensors = load_file(name)
         state.step = int(tensors.pop("step"))
         state.skipped = int(tensors.pop("skipped", 0))
         parts: dict[str, dict[str, Tensor]] = {"net": {}, "ema": {}, "adam": {}, "scaler": {}}

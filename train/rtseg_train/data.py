@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from rtseg_train.dataset import Pair, find_sets, list_images, read_list
 from rtseg_train.inspect_data import look
 from rtseg_train.masks import read_mask, read_pair
 from rtseg_train.windows import Picture
+from rtseg_train.workers import AHEAD, Shared, one_thread
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -220,16 +222,14 @@ def shrink(picture: Picture) -> Picture:
 def batches(dataset: TrainBatches, first_step: int) -> DataLoader[Batch]:
     """Batches first_step, first_step + 1, ... of the run, in order."""
     workers = dataset.config.workers
+    if workers and multiprocessing.get_start_method() != "fork":
+        dataset.cache = Shared(dataset.cache)
     return DataLoader(
         dataset,
         batch_size=None,
         sampler=range(first_step, dataset.config.steps),
         num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_one_thread,
+        prefetch_factor=AHEAD if workers else None,
+        worker_init_fn=one_thread,
         pin_memory=torch.cuda.is_available(),
     )
-
-
-def _one_thread(_: int) -> None:
-    torch.set_num_threads(1)

@@ -20,6 +20,7 @@ from rtseg_train.preview import draw_findings
 INVERTED_SET = 0.5  # share of the masks with anybody that look inverted, above which the whole set does
 NAMED = 5  # pictures named in a line of the report
 ON_SHEET = 48  # pictures
+NAMES = "utf-8", "surrogateescape"  # of files are bytes, text or not
 
 
 class Inspection:
@@ -77,10 +78,10 @@ class Inspection:
         digest = hashlib.sha256()
         for f in self.train:
             if not f.problem:
-                digest.update(f"{f.pair.image.name}|{f.pair.mask.name}|{f.size}|{f.person}\n".encode())
+                digest.update(f"{f.pair.image.name}|{f.pair.mask.name}|{f.size}|{f.person}\n".encode(*NAMES))
         for room in self.rooms:
             if room not in self.bad_rooms:
-                digest.update(f"{room.name}\n".encode())
+                digest.update(f"{room.name}\n".encode(*NAMES))
         return digest.hexdigest()
 
     def report(self, folder: Path, resume: bool = False) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtseg.errors import DataError
+from rtseg.messages import shown
 from rtseg.options.completion import providers
 from rtseg.options.values import PROVIDERS, one_of, target
 
@@ -89,13 +90,18 @@ def eval_command(
 
     Example: rtseg eval balanced.onnx my/val.csv --sheet worst.png
     """
-    from rich.console import Console
     from rich.progress import track
 
+    from rtseg.console import Messages
+    from rtseg.inputs import model_inputs, refuse_inputs
     from rtseg_train.metrics import Reliability, summary
     from rtseg_train.report import WorstTiles
 
     clips, pairs = read_data(data, split, clip, masks)
+    scored = [path for c in clips for path in (*c.frames, *c.masks) if path]
+    scored += [path for pair in pairs for path in (pair.image, pair.mask)]
+    scored += [data] if data.is_file() else []
+    refuse_inputs((json_file, sheet, reliability), [*model_inputs(model), *(("the data", path) for path in scored)])
     if single_frame and not clips:
         raise DataError(f"--single-frame is for clips, {data} holds stills; add --clip if they are a video's frames")
     bins, worst = Reliability(), WorstTiles(WORST)
@@ -107,7 +113,7 @@ def eval_command(
     scores = list(track(running, "scoring", total=total, transient=True))
     table = summary(s for _, s in scores)
     mode = ("each frame by itself" if single_frame else "as a video") if clips else "stills"
-    Console().print(score_table(table, f"{model} on {data}, {mode}"))
+    Messages(soft_wrap=False).print(score_table(table, f"{model} on {data}, {mode}"))
     report: dict[str, object] = {"model": str(model), "data": str(data), "mode": mode, "scores": table}
     if reliability:
         report["reliability"] = bins.figures()
@@ -128,6 +134,10 @@ def read_data(data: Path, split: str, clip: bool, masks: Path | None) -> tuple[l
     """Clips, or the labelled stills; the other list is empty."""
     from rtseg_train.clips import find_clips, is_clip
 
+    try:
+        data.stat()
+    except (OSError, ValueError) as e:
+        raise DataError(f"{data}: {getattr(e, 'strerror', None) or e}; give a folder or a CSV list") from e
     if clip or masks or is_clip(data):
         return find_clips(data, masks), []
     return [], find_stills(data, split)
@@ -140,7 +150,7 @@ def find_stills(data: Path, split: str) -> list[Pair]:
     found = find_pairs(data, split)
     lonely = len(found.lonely_images), len(found.lonely_masks)
     left_out = f"; left out {lonely[0]} pictures without a mask and {lonely[1]} masks without a picture"
-    typer.echo(f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}")
+    typer.echo(shown(f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}"))
     return found.pairs
 
 

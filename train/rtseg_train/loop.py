@@ -18,12 +18,15 @@ from rtseg_train.data import TrainBatches, batches, open_data
 from rtseg_train.dataset import Pair
 from rtseg_train.distributed import World, check_shares, current_world
 from rtseg_train.evaluate import evaluate, torch_predictor
+from rtseg_train.memory import batch_bytes, check_memory, processes_here
 from rtseg_train.metrics import summary
 from rtseg_train.nets import build
 from rtseg_train.report import draw_curves, draw_sheet
+from rtseg_train.run_folder import inputs_of, refuse_to_overwrite, writing
 from rtseg_train.step import choose_device, initial_state, learning_rates, train_step
 from rtseg_train.tracking import Board, Meter, add_row, check_tensorboard, keep_rows
 from rtseg_train.unet import CoarseStem, DetailUNet, UNet
+from rtseg_train.workers import check_shared_memory
 
 LOG_EVERY = 20  # steps
 SHIPPED = Path(__file__).parent  # holds what the shipped models were exported from, ARCH.safetensors
@@ -43,11 +46,14 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
         raise DataError(f"nothing to resume in {folder}: no {state_file.name}")
     check_shares(config, world)
     device = choose_device(config)
+    check_shared_memory(batch_bytes(config, world.size) * processes_here(), config.workers)
+    tight = check_memory(config, device, world.size)
     if config.tensorboard:
         check_tensorboard()
     data, val = open_data(config)
     data.shard = world.rank, world.size
     if world.leads:
+        refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms, data.cutouts))
         make_folder(config, folder)
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -58,6 +64,8 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     with progress_bar(disable=not world.leads) as progress:
         if world.leads:
             say(progress, how_repeatable(config, device, world))
+            if tight:
+                say(progress, tight)
         reading = progress.add_task("reading pictures", total=len(val) + data.count)
         for _ in data.preload():
             progress.advance(reading)
@@ -133,7 +141,8 @@ def run_steps(
     world, log = current_world(), folder / "log.csv"
     task = progress.add_task("training", total=config.steps, completed=state.step)
     if world.leads:
-        keep_rows(log, state.step)
+        with writing(folder):
+            keep_rows(log, state.step)
     meter, session = Meter(), Meter()
     with Board(folder / "tensorboard", state.step, config.tensorboard and world.leads) as board:
         asked = time.perf_counter()
@@ -149,14 +158,15 @@ def run_steps(
             if world.leads and (due or save or state.step % LOG_EVERY == 0):
                 row = {"step": state.step, "lr": round(learning_rates(config, state.step - 1)[0], 7), **meter.means()}
                 progress.update(task, description=f"loss {row['loss']:.4f}  {row['pictures_per_second']} pictures/s")
-                if due:
-                    row |= evaluation(config, folder, state, val)
-                add_row(log, row)
-                board.add(row, folder / "sheet.png" if due and val else None)
-                if due:
-                    draw_curves(log, folder / "curves.png")
-                if save:
-                    save_state(state, folder / "state.safetensors")
+                with writing(folder):
+                    if due:
+                        row |= evaluation(config, folder, state, val)
+                    add_row(log, row)
+                    board.add(row, folder / "sheet.png" if due and val else None)
+                    if due:
+                        draw_curves(log, folder / "curves.png")
+                    if save:
+                        save_state(state, folder / "state.safetensors")
                 meter = Meter()
             if due or save:
                 world.barrier()

@@ -14,15 +14,16 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.errors import DataError
+from rtseg.options.call import quoted
 from rtseg.options.completion import starting
 from rtseg.options.values import one_of
+from rtseg.stopping import finishing, number_of
 from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
 
 PRESETS = ("article",)
 CHOICES = {"arch": tuple(AREAS), "precision": PRECISIONS}  # settings that are one of a few words
 ARTICLE_EPOCHS, ARTICLE_SEED = 10, 2021  # as the article has them
 WITH_PRESET = ("val", "strict", "seed")  # settings that mean something to a preset
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
 def choice(names: Iterable[str], note: str) -> Any:
@@ -124,6 +125,10 @@ def train_command(
         return
     made = TrainConfig(**values)
     folder = out or Path("runs") / made.model_name
+    if config:
+        from rtseg_train.run_folder import refuse_to_overwrite
+
+        refuse_to_overwrite(folder, [("the config", config)])
     if check or show_batch:
         run_look(made, folder, show_batch)
     else:
@@ -159,15 +164,16 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
     """Read the pictures, write data.json and data.png into the run's folder, and batch.png when wanted."""
-    from rich.console import Console
-
+    from rtseg.console import Messages
     from rtseg.progress import progress_bar
     from rtseg_train.data import TrainBatches
     from rtseg_train.preview import draw_batches
+    from rtseg_train.run_folder import inputs_of, refuse_to_overwrite
 
     refuse_used(folder, "state.safetensors")
     data = TrainBatches(config)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms, data.cutouts))
+    console = Messages()
     with progress_bar(console) as progress:
         reading = progress.add_task("reading pictures", total=len(data.val) + data.count)
         for _ in data.preload():
@@ -185,17 +191,19 @@ def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
 def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
     """The article's recipe on the pictures that can be used; validation takes the place of its test set."""
     import cv2
-    from rich.console import Console
 
+    from rtseg.console import Messages
     from rtseg.progress import progress_bar
     from rtseg_train.article import train_article
     from rtseg_train.data_report import Inspection, usable
     from rtseg_train.dataset import find_sets
+    from rtseg_train.run_folder import inputs_of, refuse_to_overwrite, writing
 
     refuse_used(folder, "state.safetensors", "model.safetensors")
     cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
     inspection = Inspection(find_sets(Path(values["train"]), values.get("val")), strict=values.get("strict", False))
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    refuse_to_overwrite(folder, inputs_of(TrainConfig(**values), inspection.sets))
+    console = Messages()
     with progress_bar(console) as progress:
         reading = progress.add_task("reading pictures", total=len(inspection))
         for _ in inspection.read():
@@ -204,10 +212,11 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
         console.print(line)
     train, test = usable(inspection.train), usable(inspection.val)
     try:
-        weights = train_article(train, test, folder, epochs=epochs, seed=values.get("seed", ARTICLE_SEED))
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
-    console.print(f"{weights}: the weights\nnext: rtseg export {folder}")
+        with finishing(), writing(folder):
+            weights = train_article(train, test, folder, epochs=epochs, seed=values.get("seed", ARTICLE_SEED))
+    except KeyboardInterrupt as e:
+        raise SystemExit(128 + number_of(e)) from None
+    console.print(f"{weights}: the weights\nnext: rtseg export {quoted(str(folder))}")
 
 
 def refuse_used(folder: Path, *names: str) -> None:
@@ -218,20 +227,20 @@ def refuse_used(folder: Path, *names: str) -> None:
 
 def run_training(config: TrainConfig, folder: Path, resume: bool) -> None:
     """Train, then say where things are; on Ctrl-C say how to go on and exit with 130."""
-    from rich.console import Console
-
+    from rtseg.console import Messages
     from rtseg_train.loop import fit
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Messages()
     try:
-        weights = fit(config, folder, resume)
-    except KeyboardInterrupt:
+        with finishing():
+            weights = fit(config, folder, resume)
+    except KeyboardInterrupt as e:
         if (folder / "state.safetensors").exists():
-            console.print(f"stopped; go on from the last checkpoint with: rtseg train --resume {folder}")
+            console.print(f"stopped; go on from the last checkpoint with: rtseg train --resume {quoted(str(folder))}")
         else:
             console.print(f"stopped before the first checkpoint (every {config.checkpoint_every} steps)")
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(128 + number_of(e)) from None
     for name, what in (("curves.png", "loss and IoU"), ("sheet.png", "predictions"), (weights.name, "the weights")):
         if (folder / name).exists():
             console.print(f"{folder / name}: {what}")
-    console.print(f"next: rtseg export {folder}")
+    console.print(f"next: rtseg export {quoted(str(folder))}")

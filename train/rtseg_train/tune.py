@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from rich.progress import track
 from torch import nn
 
 from rtseg.errors import DataError
-from rtseg.files import ASSETS, whole_file
+from rtseg.files import ASSETS, write_json
 from rtseg.frames import Source
+from rtseg.inputs import model_inputs, refuse_inputs, source_inputs
 from rtseg.sources.opening import open_source
 from rtseg.sources.pictures import read_picture
 from rtseg_train.checkpoint import load_weights, save_weights
@@ -28,6 +28,7 @@ from rtseg_train.data import MAX_SIDE
 from rtseg_train.evaluate import torch_predictor
 from rtseg_train.loop import SHIPPED, fit
 from rtseg_train.metrics import score, summary
+from rtseg_train.run_folder import writing
 from rtseg_train.selflabel import Room, find_room, label, opinions
 
 U8 = NDArray[np.uint8]
@@ -36,6 +37,7 @@ FRAMES = 96  # taken from the clip, evenly
 HELD_BACK = 0.2  # of the frames, the last ones: what decides whether the new model is better
 LEAST = 20  # frames with somebody in them
 KEEP_IOU = 0.1  # percent of IoU that may be lost where the edge gains
+RESULTS = ("verdict.json", "model.safetensors", "model.json")
 FULL_ROOM = 0.98  # share of the room's pixels that must be known to train on it as an empty picture
 
 
@@ -65,6 +67,8 @@ def tune(source: str, model: str, folder: Path, *, plate: Path | None, seconds: 
     if (folder / "run").exists():
         raise DataError(f"{folder} holds a tuning already; give another --out")
     start = SHIPPED / f"{model}.safetensors" if Path(model).name == model and "." not in model else Path(model)
+    inputs = [*source_inputs(source), *model_inputs(start), *([("the plate", plate)] if plate else [])]
+    refuse_inputs([folder / name for name in RESULTS] + list((folder / "data").rglob("*.*")), inputs)
     net, notes = load_weights(start)
     area = int(str(notes["area"]))
     frames = sample_frames(source, seconds)
@@ -100,10 +104,10 @@ def tune(source: str, model: str, folder: Path, *, plate: Path | None, seconds: 
     tuned, _ = load_weights(fit(config, folder / "run"))
     held = list(zip(frames[split:], labels[split:], strict=True))
     verdict = Verdict(*(scores(n, area, held, room) for n in (net, tuned)))
-    with whole_file(folder / "verdict.json") as temporary:
-        temporary.write_text(json.dumps(dataclasses.asdict(verdict), indent=2) + "\n", encoding="utf-8")
+    write_json(folder / "verdict.json", dataclasses.asdict(verdict))
     if verdict.better:
-        save_weights(tuned, folder / "model.safetensors", notes | {"name": f"{notes['name']}-tuned", "scores": {}})
+        with writing(folder):
+            save_weights(tuned, folder / "model.safetensors", notes | {"name": f"{notes['name']}-tuned", "scores": {}})
     return verdict
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from rtseg.errors import DataError
+from rtseg.options.call import quoted
 
 
 def tune_command(
@@ -31,19 +32,18 @@ def tune_command(
 
     Example: rtseg tune --video me.mp4 --out mine
     """
-    from rich.console import Console
-
+    from rtseg.console import Messages
     from rtseg_train.tune import tune
 
     if (video is None) == (camera is None):
         raise DataError("what to learn from? Give --video CLIP or --camera NUMBER")
     source = str(video) if video is not None else str(camera)
     verdict = tune(source, model, out, plate=plate, seconds=seconds, steps=steps)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Messages()
     for name, row in (("before", verdict.old), ("after", verdict.new)):
         figures = ", ".join(f"{key.replace('_', ' ')} {value:.2f} %" for key, value in row.items())
         console.print(f"{name}, on the held-back part: {figures}")
     if verdict.better:
-        console.print(f"{out / 'model.safetensors'}: the tuned model\nnext: rtseg export {out}")
+        console.print(f"{out / 'model.safetensors'}: the tuned model\nnext: rtseg export {quoted(str(out))}")
     else:
         console.print(f"not better: nothing was kept; go on with --model {model}")

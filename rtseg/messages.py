@@ -1,0 +1,61 @@
+"""What is printed: other people's text as it is, with nothing in it that a terminal obeys or that is secret.
+
+File names, titles and addresses may hold brackets, which are markup to rich, sequences that terminals act on, bytes
+that are no letters, and passwords. Imported at every start: nothing heavy.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+SECRET = "***"  # in the place of a password
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+\S+")
+USER = re.compile(r"(?<=:/)(/*[^\s/?#:@]*:)\S*(?=@)|(?<=:/)(/*[^\s/?#:@]*:)\S*(?=%40)", re.IGNORECASE)
+NAMED = re.compile(
+    r"((?:^|[?&;/_#])(?:pass(?:word|wd|phrase)?|pwd|psw|pw|(?:access_?|auth_?)?token|auth|key|api_?key|secret|sig(?:nature)?)=)"
+    r"[^\s&;#'\"]+",
+    re.IGNORECASE,
+)
+KEPT = "\n\t"  # control characters that our own messages have
+# Marks that turn the direction of what follows, by which a name can look like another.
+TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def without_secrets(text: str) -> str:
+    """The text with SECRET for each password and key in the addresses that it has."""
+    return ADDRESS.sub(lambda found: hidden_in(found[0]), text) if ":/" in text else text
+
+
+def hidden_in(address: str) -> str:
+    """One address: `http://user:***@host/?key=***`."""
+    address = USER.sub(lambda found: f"{found[1] or found[2]}{SECRET}", address)
+    return NAMED.sub(lambda found: f"{found[1]}{SECRET}", address)
+
+
+def has_secret(value: object) -> bool:
+    """Whether it is a text with a password in it."""
+    return isinstance(value, str) and without_secrets(value) != value
+
+
+def spelled_out(text: str) -> str:
+    """Control characters, and bytes of a name that are no letters, as `\\x1b`; line breaks and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in KEPT or harmless(c) else escape(c) for c in text)
+
+
+def harmless(character: str) -> bool:
+    """Whether a terminal does nothing for it: not printable are also spaces of other widths and joined emoji."""
+    return character not in TURNS and unicodedata.category(character) in ("Zs", "Cf", "Co", "Cn")
+
+
+def escape(character: str) -> str:
+    """As Python writes it; a byte that is no UTF-8 as that byte."""
+    number = ord(character)
+    return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else repr(character)[1:-1]
+
+
+def shown(text: str) -> str:
+    """A text that may hold anything, as it may be printed."""
+    return spelled_out(without_secrets(text))

@@ -1,0 +1,67 @@
+"""Everything without anybody in it that a network is held against before it ships: patterns, walls, noise, real rooms.
+
+At every area that `rtseg cam` may come down to: a net that is sure at its own size may be lost at a quarter of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.errors import ModelError
+from rtseg.files import ASSETS
+from rtseg.models.fused import FusedModel
+from rtseg.models.model import AREA_LIMITS, Network
+from rtseg.models.nobody import alphas_of, empty_pictures
+from rtseg.pixels.geometry import cover
+
+U8 = NDArray[np.uint8]
+FRAME = (1280, 720)  # width, height: the shape of the pictures
+MOST = 0.1  # mean alpha of an empty picture
+WORST = 8  # pictures that a message names
+
+
+@lru_cache(maxsize=1)
+def shipped_rooms() -> dict[str, U8]:
+    """The backgrounds that ship, uint8 360x640x3: views without people."""
+    found = {}
+    for path in sorted((ASSETS / "backgrounds").glob("*.jpg")):
+        picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None
+        found[path.name] = cover(picture.astype(np.uint8, copy=False), 640, 360)
+    return found
+
+
+def rooms(width: int, height: int) -> Iterator[tuple[str, U8]]:
+    """All of them at a network's size, by name: uint8 HxWx3 BGR."""
+    for name, picture in shipped_rooms().items():
+        yield name, cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    yield from empty_pictures(width, height)
+
+
+def seen_in_rooms(model: Network | FusedModel, shares: Iterable[float]) -> dict[str, float]:
+    """Mean alpha of each picture, by its name and the network's size, at these shares of the area a model prefers."""
+    areas = [max(AREA_LIMITS[0], round(share * model.info.area)) for share in shares]
+    found = {}
+    for width, height in dict.fromkeys(model.size_for(*FRAME, area) for area in areas):
+        alpha = alphas_of(model, width, height)
+        for name, picture in rooms(width, height):
+            found[f"{name} at {width}x{height}"] = float(alpha(picture).mean())
+    return found
+
+
+def require_empty_rooms(model: Network | FusedModel, shares: Iterable[float]) -> None:
+    """Raise ModelError with the worst pictures when more than MOST of one is called a person."""
+    seen = seen_in_rooms(model, shares)
+    bad = sorted(((share, name) for name, share in seen.items() if not share <= MOST), reverse=True)
+    if bad:
+        lines = [f"{share:5.0%}  {name}" for share, name in bad[:WORST]]
+        more = [f"  ... and {len(bad) - WORST} more"] if len(bad) > WORST else []
+        raise ModelError(
+            f"it calls more than {MOST:.0%} of {len(bad)} of {len(seen)} empty pictures a person, and would show your "
+            "room:\n" + "\n".join(["  " + line for line in lines] + more)
+        )

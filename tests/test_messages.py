@@ -1,0 +1,106 @@
+"""What is printed: other people's text, without what a terminal obeys, and without passwords."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from rtseg.console import Messages
+from rtseg.messages import has_secret, shown
+from rtseg.options.saving import save_config
+from rtseg.sources.opening import SourceError, open_source
+from test_cli import rtseg
+from test_config import parsed
+
+SECRETS = [
+    "http://user:hunter2@host:8080/stream",
+    "rtsp://admin:hunter2@192.168.1.5/live?x=1",
+    "http://user:hunt@hunter2@host/x",
+    "http://user:a/hunter2@host/x",
+    "http://:hunter2@host",
+    "http://user:hunter2@[::1]:80/",
+    "http:/user:hunter2@host",  # as pathlib has it
+    "rtsp://host/user=admin&password=hunter2&channel=1",
+    "rtsp://host/user=admin_password=hunter2_channel=1",
+    "http://host/video?user=a&PWD=hunter2",
+    "http://host/video?token=hunter2#x",
+]
+
+
+@pytest.mark.parametrize("address", SECRETS)
+def test_passwords_are_not_shown(address: str) -> None:
+    said = shown(f"source {address} was refused")
+    assert "hunter2" not in said and "***" in said and said.endswith(" was refused")
+    assert has_secret(address)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://host:8080/video", "rtsp://[::1]:554/a?b=c", "a@b.c", "C:/x", "file:///home/a", "5:30"]
+)
+def test_addresses_without_any_stay(text: str) -> None:
+    assert shown(text) == text and not has_secret(text)
+
+
+def test_the_command_says_no_password_anywhere() -> None:
+    address = "http://user:hunter2@127.0.0.1:9/stream"
+    for more in ([], ["--debug"]):
+        said = rtseg("cam", "--source", address, "--no-window", *more, code=1)
+        assert "hunter2" not in said and "http://user:***@127.0.0.1:9/stream" in said
+    assert "hunter2" not in rtseg("cam", "--source", "demo", "--bg", address, "--no-window", code=1)
+    assert "hunter2" not in parsed("--source", address, "--blur", "30").command_line()
+    with pytest.raises(SourceError) as e:
+        open_source(address)
+    assert "hunter2" not in str(e.value)  # nor in the window, which shows it
+
+
+@pytest.mark.parametrize("before", [None, 0o644, 0o600])
+def test_a_config_with_a_password_is_for_its_owner_alone(before: int | None) -> None:
+    path = Path("kept.toml")
+    if before is not None:
+        path.write_text("# by hand\n[cam]\nsource = 'http://a:old@b'\n")
+        path.chmod(before)
+    kept = save_config(path, parsed("--source", "http://user:hunter2@host/", "--blur", "30"))
+    assert "hunter2" in path.read_text() and stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert kept is None or stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_one_without_is_as_the_others() -> None:
+    mask = os.umask(0o022)
+    save_config(Path("kept.toml"), parsed("--blur", "30"))
+    os.umask(mask)
+    assert stat.S_IMODE(Path("kept.toml").stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("[red]x[/red] [/b] [link=x]", "[red]x[/red] [/b] [link=x]"),
+        (":smile: \\[x]", ":smile: \\[x]"),
+        ("\x1b[31mred\x1b]0;title\x07", "\\x1b[31mred\\x1b]0;title\\x07"),
+        ("a\rb\x08\x9b1m\x7f", "a\\rb\\x08\\x9b1m\\x7f"),
+        ("b\udcffd", "b\\xffd"),
+        ("exe\u202egpj.x", "exe\\u202egpj.x"),
+        ("日本 é 👨‍👩‍👧\n\tx", "日本 é 👨‍👩‍👧\n\tx"),
+    ],
+)
+def test_text_comes_out_as_it_is(text: str, wanted: str) -> None:
+    console = Messages(file=io.StringIO(), width=200, force_terminal=True)
+    console.print(f"wrote {text}")
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert said.rstrip("\n").expandtabs() == f"wrote {wanted}".expandtabs()
+
+
+def test_usage_errors_obey_nothing() -> None:
+    assert "\x1b" not in rtseg("cam", "--no\x1b[31m", code=2)
+    assert "\x1b" not in rtseg("apply", "x", "y\x1b[31m", code=2)
+    assert "\\x1b" in rtseg("cam", "--size", "1\x1b[31m", code=2)
+
+
+def test_the_same_again_holds_brackets_and_bytes() -> None:
+    line = parsed("--bg", "[dQw4w9WgXcQ].jpg").command_line()
+    assert line == "rtseg cam --bg '[dQw4w9WgXcQ].jpg'"
+    assert parsed("--bg", "b\udcff'\x1b").command_line() == "rtseg cam --bg $'b\\xff\\x27\\x1b'"

@@ -1,0 +1,140 @@
+"""A model that sees a person in an empty picture would show the room: it is refused, whatever way it comes in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from typer.testing import CliRunner
+
+from conftest import INFO
+from rtseg.cli import app
+from rtseg.errors import ModelError
+from rtseg.live.pace import LEVELS
+from rtseg.models.fused import FusedModel
+from rtseg.models.model import TIERS, Model
+from rtseg.models.networks import open_network
+from rtseg.models.nobody import empty_pictures, require_nobody
+from rtseg.models.rooms import MOST, seen_in_rooms
+from rtseg.pipeline import Pipeline
+
+U8 = NDArray[np.uint8]
+FRAME = np.zeros((90, 160, 3), np.uint8)
+
+
+def net(path: Path, weights: list[float], bias: float, sharp: float = 60.0) -> Path:
+    """A model file whose person is where a weighted sum of blue, green and red (0..1) and a bias is above 0."""
+    kernel = sharp * np.array(weights, np.float32)
+    constants = {"kernel": kernel, "bias": np.float32(sharp * bias), "none": np.float32(0), "unit": np.float32(1 / 255)}
+    nodes = [
+        helper.make_node("Cast", ["frame_bgr"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["real", "unit"], ["x"]),
+        helper.make_node("Mul", ["x", "kernel"], ["parts"]),
+        helper.make_node("ReduceSum", ["parts", "axis"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["sum", "bias"], ["logit"]),
+        helper.make_node("Unsqueeze", ["logit", "one"], ["logits"]),
+        helper.make_node("Mul", ["previous_alpha", "none"], ["nothing"]),
+        helper.make_node("Add", ["logits", "nothing"], ["all"]),
+        helper.make_node("Sigmoid", ["all"], ["alpha"]),
+    ]
+    tensors = [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]
+    tensors += [numpy_helper.from_array(np.array([v]), k) for k, v in {"axis": 3, "one": 1}.items()]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [
+            helper.make_tensor_value_info("frame_bgr", TensorProto.UINT8, [1, "h", "w", 3]),
+            helper.make_tensor_value_info("previous_alpha", TensorProto.FLOAT, [1, 1, "h", "w"]),
+        ],
+        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, [1, 1, "h", "w"])],
+        tensors,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, INFO.metadata())
+    onnx.save(model, path)
+    return path
+
+
+LIARS: dict[str, tuple[list[float], float, float]] = {
+    "white alone": ([1, 1, 1], -2.9, 60),
+    "black alone": ([-1, -1, -1], 0.1, 60),
+    "bright walls": ([1, 1, 1], -2.0, 60),
+    "blue alone": ([1, -1, -1], -0.1, 60),
+    "0.49 everywhere": ([0, 0, 0], -0.04, 1),
+    "0.3 everywhere": ([0, 0, 0], -0.85, 1),
+    "0.2 everywhere": ([0, 0, 0], -1.39, 1),
+}
+
+
+@pytest.mark.parametrize("liar", LIARS)
+def test_a_model_that_sees_people_in_walls_shows_no_frame(tmp_path: Path, liar: str) -> None:
+    pipeline = Pipeline(background="#00ff00", model=net(tmp_path / "liar.onnx", *LIARS[liar]), provider="cpu")
+    for _ in range(2):  # and not the second time either
+        with pytest.raises(ModelError, match="of an empty picture"):
+            pipeline(FRAME)
+
+
+def test_one_that_sees_nobody_runs(tmp_path: Path) -> None:
+    honest = net(tmp_path / "honest.onnx", [0, 0, 0], -20, 1)
+    assert Pipeline(background="#00ff00", model=honest, provider="cpu")(FRAME).shape == FRAME.shape
+
+
+@pytest.mark.parametrize("kind", ["checks", "dots", "plaid", "tiles", "stripes", "noise"])
+def test_patterns(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows flat walls, but not wallpaper."""
+    alike = [p for name, p in empty_pictures(96, 64) if kind in name]
+    contrast = max(float(p.std()) for p in alike)
+    assert contrast > 20
+
+    def run(self: Model, frame_bgr: U8, previous: NDArray[np.float32]) -> NDArray[np.float32]:
+        names = [name for name, p in empty_pictures(*frame_bgr.shape[1::-1]) if np.array_equal(p, frame_bgr)]
+        return np.full_like(previous, float(any(kind in name for name in names)))
+
+    monkeypatch.setattr(Model, "run", run)
+    with pytest.raises(ModelError, match=kind):
+        require_nobody(Model("fast", provider="cpu", threads=1))
+
+
+def test_it_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, calls = Model("fast", provider="cpu", threads=1), []
+    monkeypatch.setattr(Model, "run", lambda self, frame, previous: calls.append(1) or np.zeros_like(previous))
+    require_nobody(model)
+    looks = len(calls)
+    require_nobody(model)
+    assert len(calls) == looks > 0
+
+
+@pytest.mark.parametrize("command", ["apply", "bench", "cam"])
+def test_every_command_refuses(tmp_path: Path, clip: Path, command: str) -> None:
+    model = str(net(tmp_path / "liar.onnx", *LIARS["white alone"]))
+    arguments = {
+        "apply": [str(clip), "--out", "out.mp4", "--bg", "#00ff00"],
+        "bench": ["--frames", "5", "--sizes", "480p"],
+        "cam": ["--source", str(clip), "--out", "out.mp4", "--no-window", "--bg", "#00ff00"],
+    }[command]
+    done = CliRunner().invoke(app, [command, *arguments, "--model", model, "--provider", "cpu"])
+    assert isinstance(done.exception, ModelError) and "of an empty picture (grey 255)" in str(done.exception)
+    assert [p.name for p in tmp_path.iterdir() if "out" in p.name] == []
+
+
+def shipped() -> list[tuple[str, str | None]]:
+    return [(tier, effect) for tier in TIERS for effect in (None, "picture", "blur")]
+
+
+@pytest.mark.parametrize(("tier", "effect"), shipped())
+def test_shipped_files_see_nobody_where_nobody_is(tier: str, effect: str | None) -> None:
+    """At every area that cam may come down to; see rooms.py for the pictures."""
+    if effect is None:
+        model: Model | FusedModel = Model(tier, provider="cpu", threads=1)
+    else:
+        ending = {"picture": "fused", "blur": "fused-blur"}[effect]
+        path = Model(tier, provider="cpu", threads=1).path.with_name(f"{tier}-{ending}.onnx")
+        model = open_network(path, effect=effect, provider="cpu", threads=1)  # type: ignore[assignment]
+        assert isinstance(model, FusedModel)
+    shares = LEVELS if effect is None else (1.0, 0.25)  # the same weights, ten times slower on a CPU
+    seen = seen_in_rooms(model, shares)
+    assert len(seen) > 100 and not [f"{name}: {share:.0%}" for name, share in seen.items() if share > MOST]

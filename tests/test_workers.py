@@ -1,0 +1,123 @@
+"""What a training takes of the machine: the memory by which workers hand batches over, and the memory of a step."""
+
+import gc
+import multiprocessing
+import pickle
+from collections import namedtuple
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from rtseg.errors import DataError
+from rtseg_train import memory, workers
+from rtseg_train.article import train_article
+from rtseg_train.data import TrainBatches, batches
+from rtseg_train.dataset import read_list
+from rtseg_train.loop import fit
+from rtseg_train.workers import Shared, one_thread
+from tiny_runs import tiny, write_pictures
+
+MIB, GIB = 2**20, 2**30
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    return write_pictures(tmp_path / "in")
+
+
+@pytest.fixture
+def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As little shared memory as there is in a container."""
+    monkeypatch.setattr(workers, "SHARED", tmp_path)
+    monkeypatch.setattr(workers.shutil, "disk_usage", lambda _: Usage(64 * MIB, 0, 64 * MIB))
+
+
+@pytest.mark.usefixtures("docker")
+def test_little_shared_memory_is_told_before_anything_waits_for_it(pictures: Path) -> None:
+    large = {"batch": 32, "area": 90_000, "max_area": 90_000}
+    with pytest.raises(DataError, match=r"64 MiB free.*--workers 0.*--shm-size \d+m"):
+        fit(tiny(pictures, workers=1, **large), Path("run"))
+    pairs = read_list(pictures)
+    with pytest.raises(DataError, match="--shm-size"):
+        train_article(pairs, pairs, Path("run"), batch=64, size=256, workers=2)
+    assert not Path("run").exists()
+    workers.check_shared_memory(200 * MIB, 0)
+    fit(tiny(pictures, workers=0, steps=1, frozen_steps=0), Path("run"))
+
+
+def test_a_step_that_does_not_fit_is_refused_with_figures(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This one took 24 GB, and the machine with it."""
+    monkeypatch.setattr(memory, "memory", lambda: (20 * GIB, 24 * GIB))
+    with pytest.raises(
+        DataError, match=r"about \d+\.\d GiB are needed for --batch 64 of up to 36\d+ pixels .*24.0 GiB"
+    ):
+        fit(tiny(pictures, area=16_700_000, max_area=None, batch=64), Path("run"))
+    assert not Path("run").exists()
+
+
+def test_a_step_that_may_not_fit_is_told(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(memory, "memory", lambda: (GIB // 2, 24 * GIB))
+    fit(tiny(pictures, steps=1, frozen_steps=0), Path("run"))
+    assert "0.5 of them free; if it fails, give a smaller --batch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("files", "free", "total"),
+    [
+        ({"meminfo": "MemTotal: 4096 kB\nMemAvailable: 1024 kB\n"}, MIB, 4 * MIB),
+        ({"meminfo": "MemTotal: 4096 kB\nMemAvailable: 4096 kB\n", "memory.max": "max"}, 4 * MIB, 4 * MIB),
+        (
+            {
+                "meminfo": "MemTotal: 4096 kB\nMemAvailable: 4096 kB\n",
+                "memory.max": "2097152",
+                "memory.current": "1048576",
+            },
+            MIB,
+            2 * MIB,
+        ),
+    ],
+)
+def test_memory_is_the_containers(
+    files: dict[str, str], free: int, total: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.memory() == (free, total)
+
+
+def test_workers_that_are_no_forks_get_a_file(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not a copy of all pictures each."""
+    monkeypatch.setattr(multiprocessing, "get_start_method", lambda: "spawn")
+    monkeypatch.setattr(workers.tempfile, "gettempdir", lambda: ".")
+    data = TrainBatches(tiny(pictures, workers=1))
+    list(data.preload())
+    wanted, size = data[0], len(pickle.dumps(data.cache))
+    loader = batches(data, 0)
+    sent = pickle.dumps(data.cache)
+    assert len(sent) < size / 20 and isinstance(data.cache, Shared)
+    got = pickle.loads(sent)
+    assert got.keys() == data.cache.keys()
+    data.cache = got
+    for mine, theirs in zip(wanted, data[0], strict=True):
+        np.testing.assert_array_equal(np.asarray(mine), np.asarray(theirs))
+    del loader, data
+    gc.collect()
+    assert not list(Path().glob(".rtseg-pictures*"))
+
+
+def test_a_worker_keeps_to_one_core() -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        one_thread(0)
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)

@@ -21,6 +21,7 @@ from rtseg.options.shared import (
     Edge,
     Emit,
     Feather,
+    Follow,
     JsonFile,
     ModelName,
     Output,
@@ -82,6 +83,7 @@ def cam(
         bool, typer.Option("--save-power/--no-save-power", help="Leave the network out while nothing moves.")
     ] = False,
     target_fps: TargetFps = None,
+    follow: Follow = True,
     config: Config = None,
     save: SaveConfig = None,
 ) -> None:
@@ -99,7 +101,7 @@ def cam(
     asked = parse_size(size) if size else None
     options = CamOptions(
         bg, blur, source, out, window, model, provider, threads, asked, fps, mirror, smoothing, save_power, target_fps,
-        edge, feather, specks
+        edge, feather, specks, follow
     )  # fmt: skip
     call = run(options, call, console())
     if target:
@@ -126,6 +128,7 @@ def apply(
     edge: Edge = 0.0,
     feather: Feather = 0.0,
     specks: Specks = 0.0,
+    follow: Follow = True,
 ) -> None:
     """Process files or pipes; frames, sound and timestamps are kept.
 
@@ -139,6 +142,7 @@ def apply(
     size = parse_size(raw) if raw else None
     pipeline = Pipeline(background=bg, blur=blur, model=model, provider=provider, threads=threads)
     pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
+    pipeline.follow = follow
     run(source, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
 
 

@@ -89,6 +89,8 @@ def pipeline_predictor(path: Path, area: int | None, provider: str, *, keep_stat
 def load_predictor(path: Path, area: int | None, provider: str, *, keep_state: bool = False) -> Predictor:
     """For an .onnx, a .safetensors or a run's folder; both kinds go through the same edge filter.
 
+    Only a model file looks closer at the people that it has found, as `Pipeline.follow` says.
+
     area: pixels at network size, None for what the model prefers. keep_state: the pictures are a video's frames,
     each gets the alpha before it. Raises ModelError or DataError for anything else.
     """

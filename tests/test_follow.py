@@ -5,19 +5,19 @@ The network here calls green a person, at any size, so that what is tested is wh
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from conftest import read_clip
-from rtseg import Pipeline
+from rtseg import Pipeline, apply, cam, cli, pipeline
 from rtseg.cpu_path import CpuPath
+from rtseg.errors import SourceError
 from rtseg.models.model import Model
 from rtseg.pixels.composite import blend, full_alpha
 from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
 from rtseg.pixels.shrink import shrink
-from test_cli import rtseg
 
 U8 = np.ndarray
 W, H = 640, 360
@@ -297,11 +297,20 @@ def test_other_peoples_networks_see_the_whole_frame(make_model: Callable[..., Pa
         path.composite(frame, frame, 0.0, frame.copy())
 
 
-def test_cam_and_apply_take_the_option(clip: Path) -> None:
-    kept = {}
-    for word in ("--follow", "--no-follow"):
-        rtseg("apply", str(clip), "--out", "a.mp4", "--bg", "#0000ff", "--model", "fast", word)
-        rtseg("cam", "--source", str(clip), "--no-window", "--out", "c.mp4", "--bg", "#0000ff", "--model", "fast", word)
-        kept[word] = read_clip(Path("a.mp4"))[0][-1], read_clip(Path("c.mp4"))[0][-1]
-        Path("a.mp4").unlink(), Path("c.mp4").unlink()
-    assert all((one != other).any() for one, other in zip(*kept.values(), strict=True))
+@pytest.mark.parametrize(("words", "expected"), [([], True), (["--no-follow"], False)])
+def test_cam_and_apply_take_the_option(monkeypatch: pytest.MonkeyPatch, words: list[str], expected: bool) -> None:
+    made = SimpleNamespace(close=lambda: None)
+
+    def no_source(*_: object, **__: object) -> None:
+        raise SourceError("far enough")
+
+    monkeypatch.setattr(cam, "choose_source", no_source)
+    monkeypatch.setattr(apply, "run", lambda *_, **__: None)
+    for module in (cam, pipeline):
+        monkeypatch.setattr(module, "Pipeline", lambda **_: made)
+    with pytest.raises(SourceError, match="far enough"):
+        cli.app(["cam", "--no-window", *words], standalone_mode=False)
+    assert made.follow is expected
+    del made.follow
+    cli.app(["apply", "a.png", "--out", "b.png", *words], standalone_mode=False)
+    assert made.follow is expected

@@ -16,12 +16,14 @@ from rtseg.pixels.colours import apart, rim_step
 from rtseg.pixels.composite import blend, full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.follow import Follower
+from rtseg.pixels.geometry import scaled
 from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied, without_specks
 from rtseg.pixels.shrink import shrink
 from rtseg.pixels.view import View, people
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+Memory = tuple[F32, F32]  # alpha and grey of the last frame, hxw at network size
 STAGES = ("resize", "infer", "matte", "room", "blend")
 # Motion (see matte.py) below which the last answer of the network is as good as a new one, and for how many frames at
 # most: well above a sensor's noise, well below what a hand or a face does.
@@ -72,7 +74,7 @@ class CpuPath:
     """
 
     def __init__(self, model: Network, width: int, height: int, area: int) -> None:
-        self.model = model
+        self.model, self.area = model, area
         self.save_power = False  # leave the network out where nothing moves
         self.skipped = False  # it was left out for the last frame
         self.timings: dict[str, float] = {}
@@ -175,7 +177,7 @@ class CpuPath:
     def _followed(self, follower: Follower, frame_bgr: U8, now: Sight) -> Sight:
         """The frame as the view shows it that the follower chooses; now: as the last frame's view does."""
         state = self._state
-        first, cut = state.seen is None, state.grey is not None and now.moved is None
+        first, cut = state.seen is None and state.grey is None, state.grey is not None and now.moved is None
         if not first and not cut and follower.looks_around:
             beyond = not (now.view.is_whole and follower.view.is_whole)
             change = self._change(now.small) if beyond else now.moved
@@ -235,6 +237,18 @@ class CpuPath:
     def forget(self) -> None:
         """Treat the next frame as the first."""
         self._state.grey = None
+
+    @property
+    def memory(self) -> Memory | None:
+        """What the next frame will be told of the last one, of the whole frame; None before the first."""
+        state = self._state
+        if state.grey is None or state.view.is_whole or state.seen is None:
+            return None if state.grey is None else (state.alpha, state.grey)
+        return state.view.on_grid(state.alpha), grey_of(state.seen)
+
+    def remember(self, memory: Memory) -> None:
+        """Go on from what another path, of any size, knew of the last frame; for a path that has seen none."""
+        self._state.alpha, self._state.grey = (scaled(plane, self._state.view.grid) for plane in memory)
 
     def alpha(self, frame_bgr: U8) -> F32:
         """float32 HxW of the last frame, which has to be given again."""

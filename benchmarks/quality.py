@@ -124,7 +124,8 @@ def measure(model: str, given: argparse.Namespace) -> dict[str, Any]:
     """All figures of one model, by group."""
     name, area = split(model)
     pipe = Pipeline(background="#000000", model=name, provider="cpu", threads=given.threads, area=area)
-    found: dict[str, Any] = {"area": pipe.area}
+    pipe.follow = given.follow
+    found: dict[str, Any] = {"area": pipe.area, "follow": pipe.follow}
     if given.val:
         found |= stills(pipe, given.val, given.step)
     if given.exact:
@@ -154,6 +155,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exact", type=Path, help="composites with exact alpha and animals, a list")
     parser.add_argument("--keyed", type=Path, nargs="*", default=[], help="folders with fgr/ and pha/")
     parser.add_argument("--backgrounds", type=Path, help="rooms for --keyed")
+    parser.add_argument("--no-follow", dest="follow", action="store_false", help="the whole frame every time")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
 

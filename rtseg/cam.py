@@ -54,6 +54,7 @@ class CamOptions:
     edge: float = 0.0
     feather: float = 0.0
     specks: float = 0.0
+    follow: bool = True
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -74,6 +75,7 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
         threads=options.threads,
     )
     pipeline.smoothing, pipeline.save_power = options.smoothing, options.save_power
+    pipeline.follow = options.follow
     pipeline.edge, pipeline.feather, pipeline.specks = options.edge, options.feather, options.specks
     settings = Settings(
         options.background, options.blur, options.mirror, options.smoothing, options.edge, options.feather

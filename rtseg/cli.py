@@ -27,6 +27,7 @@ from rtseg.options.shared import (
     Edge,
     Emit,
     Feather,
+    Follow,
     JsonFile,
     ModelName,
     Output,
@@ -115,6 +116,7 @@ def cam(
         bool, typer.Option("--save-power/--no-save-power", help="Leave the network out while nothing moves.")
     ] = False,
     target_fps: TargetFps = None,
+    follow: Follow = True,
     config: Config = None,
     save: SaveConfig = None,
 ) -> None:
@@ -136,7 +138,7 @@ def cam(
     asked = parse_size(size) if size else None
     options = CamOptions(
         bg, blur, source, out, window, model, provider, threads, asked, fps, mirror, smoothing, save_power, target_fps,
-        edge, feather, specks
+        edge, feather, specks, follow
     )  # fmt: skip
     call = run(options, call, console())
     if target:
@@ -166,6 +168,7 @@ def apply(
     edge: Edge = 0.0,
     feather: Feather = 0.0,
     specks: Specks = 0.0,
+    follow: Follow = True,
 ) -> None:
     """Process files or pipes; frames, sound and timestamps are kept.
 
@@ -180,6 +183,7 @@ def apply(
     size = parse_size(raw) if raw else None
     pipeline = Pipeline(background=bg, blur=blur, model=at_leisure(model), provider=provider, threads=threads)
     pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
+    pipeline.follow = follow
     run(source, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
 
 

@@ -69,6 +69,7 @@ class Pipeline:
         self.timings: dict[str, float] = {}
         self.smoothing = True  # False: each frame by itself
         self.save_power = False  # True: the network is left out where nothing moves
+        self.follow = True  # on the CPU the network sees a box around the people, larger than they would else be
         self.processed = self.skipped = 0  # frames; those that took the alpha of one before
         self.recovering = False  # CUDA has failed, and the next frame will be done on the CPU
         self.failure: str | None = None  # why CUDA was left on the way
@@ -126,7 +127,7 @@ class Pipeline:
             out = path.composite(frame_bgr, room, self.blur or 0.0, controls)
         else:
             out = self._pool.get(frame_bgr.shape)
-            path.save_power = self.save_power
+            path.save_power, path.follow = self.save_power, self.follow
             path.composite(frame_bgr, room, self.blur or 0.0, out, controls)
             self.skipped += path.skipped
         self._frame, self._alpha = frame_bgr, None

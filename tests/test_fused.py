@@ -33,6 +33,7 @@ def plain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(effect: str, plain_model: Path) -> tuple[Pipeline, Pipeline]:
     """(fused, OpenCV around the network)."""
     fused, plain = (Pipeline(model=m, provider="cpu", threads=1, **ROOM[effect]) for m in (FILES[effect], plain_model))  # type: ignore[arg-type]
+    plain.follow = False  # a fused graph sees the whole frame
     return fused, plain
 
 

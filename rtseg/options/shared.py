@@ -49,6 +49,9 @@ Edge = Annotated[
     float, limited("edge", "Above 0 keeps more at the edge: hair, what you hold; below 0 less: a rim of the room.")
 ]
 Feather = Annotated[float, limited("feather", "How soft the edge is.")]
+Follow = Annotated[
+    bool, typer.Option("--follow/--no-follow", help="On a CPU: look closer at the people, where they are.")
+]
 Specks = Annotated[float, limited("specks", "Leave out stray pieces smaller than this, in percent of the picture.")]
 ModelName = Annotated[
     str,

@@ -72,10 +72,14 @@ def torch_predictor(net: nn.Module, area: int, *, keep_state: bool = False) -> P
 
 
 def pipeline_predictor(path: Path, area: int | None, provider: str, *, keep_state: bool = False) -> Predictor:
-    """A model file as a user runs it; each picture a first frame unless `keep_state`."""
+    """A model file as a user runs it, but on whole frames, as a net is; each picture a first frame unless `keep_state`.
+
+    How much better it is with a closer look at the people says benchmarks/quality.py.
+    """
     from rtseg.pipeline import Pipeline
 
     pipe = Pipeline(background="#000000", model=path, provider=provider, area=area)
+    pipe.follow = False
 
     def predict(frame_bgr: U8) -> F32:
         if not keep_state:

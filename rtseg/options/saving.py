@@ -13,6 +13,7 @@ from typing import Any
 
 from rtseg.errors import OutputError
 from rtseg.files import whole_file
+from rtseg.links import behind_links
 from rtseg.options.call import Call, Value
 from rtseg.options.config import FILES, WORDS, default_path, spelled
 
@@ -25,7 +26,7 @@ def save_config(path: Path, call: Call) -> Path | None:
     """
     values = {key: absolute(key, value) for key, value in call.different().items() if key not in unsaved(call)}
     try:
-        path = path.resolve()  # through a link, which stays a link
+        path = behind_links(path)  # which stay links
         path.parent.mkdir(parents=True, exist_ok=True)
         data = written(call.command, values).encode()
         kept = keep(path, call.command)
@@ -57,7 +58,7 @@ def keep(path: Path, command: str) -> Path | None:
             return None
     names = (path.with_name(f"{path.name}.bak{number or ''}") for number in itertools.count())
     kept = next(name for name in names if not os.path.lexists(name))
-    with whole_file(kept) as partial:
+    with whole_file(kept, like=path) as partial:
         partial.write_bytes(old)
     return kept
 

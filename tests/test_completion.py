@@ -83,7 +83,9 @@ def test_tab_imports_nothing_heavy() -> None:
 def test_each_option_offers_what_fits() -> None:
     assert {"demo", "talk.mkv", "be.mp4", "bgs/"} <= set(completion.sources(""))
     assert "bg1.jpg" not in completion.sources("")
-    assert completion.models("n") == ["net.onnx"] and {"balanced", "fast"} <= set(completion.models(""))
+    assert completion.models("n") == ["net.onnx"] and {"auto", "quality", "balanced", "fast"} <= set(
+        completion.models("")
+    )
     assert {"virtual", "talk.mkv", "my pics/"} <= set(completion.outputs("")) and "net.onnx" not in completion.outputs(
         ""
     )

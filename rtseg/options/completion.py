@@ -28,9 +28,9 @@ def backgrounds(incomplete: str) -> list[str]:
 
 
 def models(incomplete: str) -> list[str]:
-    """Tiers that ship, and model files."""
+    """Tiers that ship, the word for one of them, and model files."""
     tiers = {p.name.partition("-")[0] for p in ASSETS.glob("*.onnx")}
-    return offered(sorted(tiers), incomplete, (".onnx",))
+    return offered(["auto", *sorted(tiers)], incomplete, (".onnx",))
 
 
 def sources(incomplete: str) -> list[str]:

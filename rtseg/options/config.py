@@ -34,7 +34,7 @@ TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
 FILES = ("bg", "model", "source")  # options that may name a file to read
 WORDS = {  # their values that are no files, whatever lies there
     "bg": r"blur|transparent|#.*|",
-    "model": r"balanced|fast|",
+    "model": r"auto|quality|balanced|fast|",
     "source": r"demo|\d{1,3}|[A-Za-z][\w+.-]*://.*|",
 }
 MEANT = {"background": "bg", "image": "bg", "picture": "bg", "camera": "source", "webcam": "source", "input": "source",

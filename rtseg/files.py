@@ -139,13 +139,15 @@ def discard(partial: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, like: Path | None = None) -> Iterator[Path]:
     """A temporary path in the same folder that becomes `path` at the end, and vanishes on any exception.
 
-    Through a link the file is written that it leads to.
+    Through a link the file is written that it leads to. like: a file whose permissions it gets, if it is new.
     """
     target = behind_links(path)
     temporary = temporary_path(target)
+    if like and not target.exists():
+        take_mode(temporary, (mode_of(like) or 0) | 0o600)
     mode = mode_of(temporary)  # who writes it may put another file in its place, with other permissions
     try:
         yield temporary

@@ -12,7 +12,7 @@ from rtseg.backgrounds.background import find_background
 from rtseg.errors import BackgroundError, OutputError
 from rtseg.files import ASSETS
 from rtseg.links import behind_links
-from rtseg.models.model import TIERS
+from rtseg.models.model import AUTO, TIERS
 from rtseg.sources.raw import STDIN, STDIO
 
 Input = tuple[str, Path]  # what it is, in words, and where
@@ -98,8 +98,8 @@ def background_inputs(value: object) -> list[Input]:
 
 def model_inputs(model: str | Path) -> list[Input]:
     """The files that belong to a model: weights beside it, its adapter, the settings of a checkpoint."""
-    if str(model) in TIERS:
-        return [("the model", path) for path in ASSETS.glob(f"{model}-*.onnx")]
+    if str(model) in (*TIERS, AUTO):
+        return [("the model", path) for path in ASSETS.glob("*.onnx" if model == AUTO else f"{model}-*.onnx")]
     path = Path(model)
     if os.path.isdir(path):  # pathlib's raises for names that no file can have
         path = path / "model.safetensors"

@@ -15,7 +15,7 @@ from conftest import read_clip
 from rtseg import apply, cam
 from rtseg.cam import CamOptions
 from rtseg.cli import app
-from rtseg.errors import OutputError, RtsegError
+from rtseg.errors import OutputError, RtsegError, SourceError
 from rtseg.files import ASSETS
 from rtseg.inputs import refuse_inputs
 from rtseg.pipeline import Pipeline
@@ -195,6 +195,15 @@ def test_a_file_that_is_stopped_on_the_way_replaces_no_finished_one(
     made = "out.partial.mp4" if old else "out.mp4"
     assert f"wrote {Path(made).resolve()}" in said and len(read_clip(Path(made))[0]) == 5
     assert sorted(os.listdir()) == sorted({made, "out.mp4"})
+
+
+def test_a_stream_that_breaks_off_replaces_no_finished_file(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    Path("out.mp4").write_text("finished")
+    monkeypatch.setattr(cam, "open_source", lambda *_, **__: Made(40, live=True, fps=30, fails=True))
+    options = CamOptions(background="#00ff00", source="x", out="out.mp4", window=False, provider="cpu")
+    with pytest.raises(SourceError, match="broke off"):
+        cam.run(options, CALL, console)
+    assert Path("out.mp4").read_text() == "finished" and len(read_clip(Path("out.partial.mp4"))[0]) > 5
 
 
 def test_a_name_that_was_not_asked_for_is_never_taken_twice() -> None:

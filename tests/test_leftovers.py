@@ -110,6 +110,13 @@ def test_permissions_stay_with_the_name(kept: int, live: bool) -> None:
     assert [mode(name) for name in ("talk.mp4", "a.png", "x.json", "rtseg.toml")] == [kept] * 4
 
 
+def test_a_copy_is_no_more_open_than_what_it_is_of() -> None:
+    Path("rtseg.toml").write_text("# by hand\n")
+    Path("rtseg.toml").chmod(0o600)
+    save_config(Path("rtseg.toml"), Call("cam", (), {}))
+    assert mode("rtseg.toml") == mode("rtseg.toml.bak") == 0o600
+
+
 def test_new_files_take_the_usual_permissions() -> None:
     before = os.umask(0o027)
     try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from rtseg.errors import OutputError
 from rtseg.files import mode_of, take_mode, whole_file
+from rtseg.links import behind_links
 from rtseg.messages import has_secret
 from rtseg.options.call import Call, Value
 from rtseg.options.config import FILES, WORDS, default_path, spelled
@@ -28,7 +29,7 @@ def save_config(path: Path, call: Call) -> Path | None:
     """
     values = {key: absolute(key, value) for key, value in call.different().items() if key not in unsaved(call)}
     try:
-        path = path.resolve()  # through a link, which stays a link
+        path = behind_links(path)  # which stay links
         path.parent.mkdir(parents=True, exist_ok=True)
         data = written(call.command, values).encode()
         kept = keep(path, call.command)

@@ -22,10 +22,12 @@ from rtseg.pixels.geometry import STRIDE
 from rtseg.pixels.matte import (
     AROUND,
     COARSE,
+    CORE,
     CUT,
     DOUBT,
     EPS,
     FARTHEST,
+    GROW,
     LOW,
     MOVED,
     REACH,
@@ -33,6 +35,7 @@ from rtseg.pixels.matte import (
     STEADY,
     STILL,
     STRETCH,
+    SURE,
 )
 from rtseg_export.graph import MAX_SIDE, trace
 
@@ -71,12 +74,11 @@ class Fused(nn.Module):
         difference = grey - previous_grey
         same_scene = (difference.abs().mean() <= CUT).float()
         moved = box(convolved(difference, self.noise, "reflect").abs(), AROUND // 2)
-        remembered = previous_alpha * (2 - moved / MOVED).clamp(0, 1) * same_scene
+        sure = sharper(previous_alpha)
+        remembered = sure.clamp(0, 1) * (2 - moved / MOVED).clamp(0, 1) * same_scene
         alpha = torch.sigmoid(self.net(small.permute(0, 2, 3, 1), remembered))
-        change = previous_alpha - alpha
-        agreement = (1 - change.abs() / DOUBT).clamp(0, 1)
-        held = STEADY * (2 - moved / STILL).clamp(0, 1) * agreement * same_scene
-        return small, grey, alpha + held * change
+        still = (2 - moved / STILL).clamp(0, 1) * same_scene
+        return small, grey, steadied(alpha, previous_alpha, sure, still)
 
     def blend(
         self, frame_bgr: Tensor, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None
@@ -183,6 +185,34 @@ def convolved(x: Tensor, kernel: Tensor, border: str) -> Tensor:
     x = F.pad(x, (radius,) * 4, mode=border)
     x = F.conv2d(x, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
     return F.conv2d(x, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+
+
+def sharper(alpha: Tensor) -> Tensor:
+    """Contrast raised around a half; not clamped."""
+    return (alpha - 0.5) * SURE + 0.5
+
+
+def steadied(alpha: Tensor, before: Tensor, sure: Tensor, still: Tensor) -> Tensor:
+    """rtseg.matte.steadied. sure: `sharper` of before; still: 1 where nothing moved, 0 where something did."""
+    change = before - alpha
+    person = (before > 0.5).float()
+    near = torch.maximum(person, widest(least(person, CORE), CORE + GROW))
+    agreement = STEADY * (1 - change.abs() / DOUBT).clamp(0, 1)
+    comes_from_nowhere = (1 - near) * (change < 0).float()
+    held = alpha + still * torch.maximum(agreement, comes_from_nowhere) * change
+    closed = least(widest(held, CORE), CORE)
+    floor = torch.minimum(torch.minimum(closed, before), sure)
+    return held + still * (floor - held).clamp(min=0)
+
+
+def widest(x: Tensor, radius: int) -> Tensor:
+    """Greatest in a square of side 2 * radius + 1; what lies outside does not count."""
+    return F.max_pool2d(x, 2 * radius + 1, stride=1, padding=radius)
+
+
+def least(x: Tensor, radius: int) -> Tensor:
+    """Least in such a square."""
+    return -widest(-x, radius)
 
 
 def fit(grey: Tensor, alpha: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:

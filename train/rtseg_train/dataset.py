@@ -33,6 +33,7 @@ class Pair:
     source: str
     image: Path
     mask: Path
+    sure: Path | None = None  # grey: how far the mask is to be believed; None: wholly
 
 
 @dataclass(frozen=True)
@@ -171,22 +172,27 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
 
 
-def read_list(path: Path) -> list[Pair]:
-    """Read a CSV with the columns image,mask[,source]; raises DataError for what is not one."""
+def read_list(path: Path, picture: str = "image") -> list[Pair]:
+    """Read a CSV with the columns image,mask[,source][,sure]; raises DataError for what is not one.
+
+    picture: the column of the pictures' files.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as f:  # spreadsheets put a byte order mark in front
             rows = list(csv.DictReader(f))
     except (OSError, UnicodeDecodeError, csv.Error) as e:
         raise DataError(f"cannot read the list {path}: {e}") from e
-    if not rows or not {"image", "mask"} <= set(rows[0]):
-        raise DataError(f"{path} needs a header with the columns image,mask and at least one row")
+    if not rows or not {picture, "mask"} <= set(rows[0]):
+        raise DataError(f"{path} needs a header with the columns {picture},mask and at least one row")
     pairs = []
     for number, row in enumerate(rows, start=2):
-        if not row["image"] or not row["mask"]:
-            raise DataError(f"{path}, line {number}: image or mask is empty")
-        image, mask = path.parent / row["image"], path.parent / row["mask"]
-        pairs.append(Pair(row.get("source") or "all", image, mask))
-    missing = [shorten(str(p)) for pair in pairs for p in (pair.image, pair.mask) if not is_there(p)]
+        if not row[picture] or not row["mask"]:
+            raise DataError(f"{path}, line {number}: {picture} or mask is empty")
+        image, mask = path.parent / row[picture], path.parent / row["mask"]
+        sure = path.parent / row["sure"] if row.get("sure") else None
+        pairs.append(Pair(row.get("source") or "all", image, mask, sure))
+    files = (p for pair in pairs for p in (pair.image, pair.mask, pair.sure) if p)
+    missing = [shorten(str(p)) for p in files if not is_there(p)]
     if missing:
         raise DataError(f"{path} names files that are not there (paths are relative to the list): {several(missing)}")
     return pairs

@@ -15,8 +15,9 @@ from rtseg.pixels.blur import blurred_room
 from rtseg.pixels.colours import apart, rim_step
 from rtseg.pixels.composite import blend, full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
-from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied, without_specks
+from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
 from rtseg.pixels.shrink import shrink
+from rtseg.pixels.specks import without_specks
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -40,6 +41,7 @@ class State:
     rested: int = 0  # frames since then
     blur: float | None = None  # strength that was blurred by then; None before a background
     controls: Edge = PLAIN  # of the edge by then
+    gone: U8 | None = None  # hxw, see specks.py
     step: U8 | None = None  # nxWx3, see colours.py
     room: U8 | None = None  # nxWx3, the blurred room
 
@@ -113,7 +115,9 @@ class CpuPath:
         alpha = self.model.run(small, previous)
         marks.append(perf_counter())
         alpha = np.ascontiguousarray(alpha) if moved is None else steadied(alpha, state.alpha, moved)
-        shown = without_specks(alpha, controls.specks) if controls.specks else alpha
+        shown, gone = alpha, state.gone if controls == state.controls and moved is not None else None
+        if controls.specks:
+            shown, gone = without_specks(alpha, controls.specks, gone)
         state.a, state.b = fit_coefficients(grey, shown, controls)
         person, room = apart(small, shown)
         if blur is None:
@@ -124,7 +128,7 @@ class CpuPath:
             state.step = None
             state.room = widened(blurred_room(room, blur), width, state.room)
         marks.append(perf_counter())
-        state.alpha, state.seen, state.rested = alpha, small, 0
+        state.alpha, state.seen, state.rested, state.gone = alpha, small, 0, gone
         state.blur, state.controls = blur, controls
         return marks
 

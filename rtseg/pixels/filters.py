@@ -134,7 +134,7 @@ def hold(
 
 @compiled
 def fill(alpha: F32, before: F32, moved: F32, closed: F32, limit: np.float32, slope: np.float32) -> None:
-    """Raise alpha, where nothing moves, to the least of `closed`, `before` and `before` with more contrast (see `fade`)."""
+    """Raise alpha, where nothing moves, to the least of `closed`, `before` and `before` made sharper (see `fade`)."""
     scale, zero, half = np.float32(1) / limit, np.float32(0), np.float32(0.5)
     for y in range(U(alpha.shape[0])):
         for x in range(U(alpha.shape[1])):

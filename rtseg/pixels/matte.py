@@ -22,9 +22,6 @@ EPS = 1e-3  # variance of grey (0..1) below which a patch counts as flat
 LOW, HIGH = 0.15, 0.85
 STRETCH = 1 / (HIGH - LOW)
 SHIFT = 0.12  # of LOW and HIGH at the ends of `edge`; at 0.14 a twelfth of the far room shone through faintly
-COARSE = 4  # pixels: side of the squares in which specks are looked for
-REACH = 4.0  # side of the window around a pixel, over that of a square as large as the smallest piece that stays
-FARTHEST = 64  # squares from a window's middle to its side, at most
 CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
 AROUND = 2 * RADIUS + 1  # pixels at network size: side of the window in which motion is looked for
 MOVED = 0.06  # motion (difference of grey, 0..1) up to which the last alpha is told to the network; at twice this not
@@ -77,7 +74,7 @@ def steadied(alpha: F32, before: F32, moved: F32) -> F32:
     """
     out = np.empty_like(alpha)
     person: U8 = (before > 0.5).view(np.uint8)
-    near = person | cv2.dilate(cv2.erode(person, square(CORE)), square(CORE + GROW))
+    near = np.maximum(person, cv2.dilate(cv2.erode(person, square(CORE)), square(CORE + GROW)))
     hold(alpha, before, moved, near, np.float32(STILL), np.float32(STEADY), np.float32(DOUBT), out)
     closed = cv2.morphologyEx(out, cv2.MORPH_CLOSE, square(CORE))
     fill(out, before, moved, closed, np.float32(STILL), np.float32(SURE))
@@ -109,29 +106,3 @@ def fit_coefficients(grey: F32, alpha: F32, controls: Edge = PLAIN) -> tuple[F32
         a *= 1 - share
         b += share * (smooth - b)
     return a, b
-
-
-def without_specks(alpha: F32, percent: float) -> F32:
-    """alpha, float32 HxW, without pieces of person that are smaller than `percent` of the picture.
-
-    How much person is in a square window around each pixel tells: half of `percent` and less is left out, all of it
-    kept, with a fade between, so that nothing pops. Near a larger piece nothing is lost. Connected components would be
-    sharper, but there are none in an ONNX graph.
-    """
-    height, width = alpha.shape
-    size = (-(-width // COARSE), -(-height // COARSE))
-    coarse = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
-    person = np.clip((coarse - np.float32(LOW)) * np.float32(STRETCH), 0, 1)
-    least = np.float32(size[0] * size[1] * percent / 100)
-    window = window_of(float(least))
-    count = cv2.sepFilter2D(person, cv2.CV_32F, window, window, borderType=cv2.BORDER_CONSTANT)
-    kept = np.clip(2 * (count - least) / max(least, np.float32(1e-6)) + 1, 0, 1)
-    out: F32 = alpha * cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR)
-    return out
-
-
-def window_of(least: float) -> F32:
-    """Weights along one axis of a window in which to look for pieces of `least` squares; it grows smoothly."""
-    reach = min(REACH / 2 * least**0.5, float(FARTHEST))
-    distance = np.abs(np.arange(-np.ceil(reach), np.ceil(reach) + 1, dtype=np.float32))
-    return np.clip(np.float32(reach + 0.5) - distance, 0, 1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from rtseg import Pipeline
 from rtseg.models.fused import NO_PICTURE
 from rtseg.pixels import specks
-from rtseg_export import fused
+from rtseg_export import fused, fused_matte
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -95,7 +95,7 @@ def test_both_ways_agree(percent: float) -> None:
         alpha = cv2.GaussianBlur(rng.random((96, 160), np.float32), (0, 0), sigma)
         alpha = np.clip((alpha - np.quantile(alpha, 0.6)) * 30, 0, 1).astype(np.float32)
         expected, _ = specks.without_specks(alpha, percent)
-        found = fused.without_specks(torch.from_numpy(alpha)[None, None], torch.tensor(percent))
+        found = fused_matte.without_specks(torch.from_numpy(alpha)[None, None], torch.tensor(percent))
         np.testing.assert_array_equal(found[0, 0].numpy(), expected)
         assert np.abs(expected - alpha).mean() > 0.001
 
@@ -108,7 +108,7 @@ def test_the_graph_finds_what_hangs_together_however_it_winds() -> None:
     snake[5::8, 0] = snake[6::8, 0] = snake[7::8, 0] = 1
     for drawn in (comb, snake, 1 - comb, np.eye(96, 160, dtype=np.uint8)):
         count, expected = cv2.connectedComponents(drawn, connectivity=8)
-        label = fused.pieces(torch.from_numpy(drawn.astype(np.float32))[None, None]).label[0, 0].numpy()
+        label = fused_matte.pieces(torch.from_numpy(drawn.astype(np.float32))[None, None]).label[0, 0].numpy()
         pairs = np.unique(np.stack([expected.ravel(), label.ravel()]), axis=1)
         assert pairs.shape[1] == count == len(np.unique(label))
 

@@ -6,6 +6,7 @@ The file describes itself. Inputs: `frame_bgr` uint8 1xHxWx3 at network size and
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from rtseg.files import ASSETS
 from rtseg.models.session import Session, open_session, plain
 from rtseg.pixels.geometry import network_size
 
-TIERS = ("balanced", "fast")  # models that ship with rtseg, by name
+TIERS = ("quality", "balanced", "fast")  # models that ship with rtseg, by name, the best first
+AUTO = "auto"  # one of them, by what they take on this machine; see live/choice.py
 FORMAT = "1"  # of the metadata; a file with another one is from a newer or older rtseg
 INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
 # A size of 4 GPixel would be a broken file, not a setting.
@@ -67,14 +69,24 @@ class ModelInfo:
         return cls(**{f: values[f] for f in fields if f not in ("area", "scores")}, area=area, scores=scores)
 
 
+def at_leisure(name: str) -> str:
+    """The model where no frame waits for another: of `auto` the best."""
+    return TIERS[0] if name == AUTO else name
+
+
 def find_model(name: str | Path) -> Path:
     """The file of a tier's name or a path; raises ModelError when there is none."""
     if str(name) in TIERS:
         return ASSETS / f"{name}-int8.onnx"  # takes half the time of fp32 on a CPU; for CUDA see networks.py
+    if str(name) == AUTO:
+        # A rate is needed for it, and the same frames would give other pictures on another machine.
+        raise ModelError(f"model {AUTO} is chosen by `rtseg cam`, at its camera's rate; give one of {', '.join(TIERS)}")
     path = Path(name)
     if not path.is_file():
+        near = difflib.get_close_matches(str(name), (*TIERS, AUTO), n=1)
         what = "is a folder" if path.is_dir() else "no such file"
-        raise ModelError(f"model {name}: {what}. Give an .onnx file or one of: {', '.join(TIERS)}")
+        hint = f"; did you mean {near[0]}?" if near else f". Give an .onnx file or one of: {', '.join(TIERS)}"
+        raise ModelError(f"model {name}: {what}{hint}")
     if not path.stat().st_size:
         raise ModelError(f"model {name} is an empty file")
     return path

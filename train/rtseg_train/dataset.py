@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtseg.errors import DataError
-from rtseg.sources.pictures import PICTURES
+from rtseg.formats import PICTURES
 
 LAYOUTS = """it takes
   a CSV list with the columns image,mask[,source], paths relative to the list

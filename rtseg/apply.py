@@ -32,7 +32,9 @@ U8 = NDArray[np.uint8]
 STILL_AREAS = 3
 STILL_MOST = 122_880  # pixels: half as many more and portraits lost 1.4 boundary IoU, ALL 0.4 IoU and 0.8
 RIM = 8  # pixels around the visible part of a cut-out with its colours, for players that blend or compress there
-EPS = 1e-3  # of alpha, against division by nothing
+SEAM = 2  # pixels from the edge at which a pixel's colour is the person's alone
+EPS = 1e-4  # of such weights, below which nobody is near; running sums are exact to a hundredth of it
+FAINT = 0.1  # alpha below which the colour of what is surely nobody fades to black
 BLACK = "#000000"  # before it a composite is the person, times alpha
 RAW_FPS = 30.0  # frames a second of raw frames where nobody says it, as FFmpeg has 25
 Progressed = Callable[[int, int | None], None]  # done, total
@@ -197,13 +199,14 @@ def cut_out(before_black: U8, alpha: U8) -> U8:
     """Straight (not premultiplied) HxWx4 BGRA of a composite before black, HxWx3, and its alpha as HxW 0..255.
 
     Colours are the person's alone, spread RIM pixels beyond the edge; the room is black, not just transparent: who
-    drops the alpha plane must not see it.
+    drops the alpha plane must not see it. Only what is surely person is spread: faint pixels have the room's colour.
     """
-    side = (2 * RIM + 1, 2 * RIM + 1)
+    side = (2 * (RIM + SEAM) + 1,) * 2
     share = alpha.astype(np.float32)[..., None] * np.float32(1 / 255)
-    weights = cv2.blur(share * share, side)[..., None]  # faint pixels, which are least surely the person's, count least
-    around = cv2.blur(before_black * share, side) / np.maximum(weights, EPS)
-    colours = before_black + (1 - share) * around
-    near = cv2.dilate(alpha, np.ones(side, np.uint8))
-    colours = np.where(near[..., None] > 0, np.clip(colours, 0, 255), 0)
-    return np.dstack([np.rint(colours).astype(np.uint8), alpha])
+    inside = cv2.erode(share, np.ones((2 * SEAM + 1,) * 2, np.uint8))[..., None]
+    sure = np.clip(4 * inside - 3, 0, 1)  # as in colours.py
+    weights = cv2.blur(share * sure, side)[..., None]
+    around = cv2.blur(before_black * sure, side) / np.maximum(weights, EPS)
+    own = before_black / np.maximum(share, FAINT)  # nobody is surely near: what is seen, and nothing of what is not
+    colours = np.where(weights > EPS, before_black + (1 - share) * around, own)
+    return np.dstack([np.rint(np.clip(colours, 0, 255)).astype(np.uint8), alpha])

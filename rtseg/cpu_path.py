@@ -17,8 +17,9 @@ from rtseg.pixels.composite import blend, full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.follow import Follower
 from rtseg.pixels.geometry import scaled
-from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied, without_specks
+from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
 from rtseg.pixels.shrink import shrink
+from rtseg.pixels.specks import without_specks
 from rtseg.pixels.view import View, people
 
 U8 = NDArray[np.uint8]
@@ -46,6 +47,7 @@ class State:
     rested: int = 0  # frames since then
     blur: float | None = None  # strength that was blurred by then; None before a background
     controls: Edge = PLAIN  # of the edge by then
+    gone: U8 | None = None  # hxw, see specks.py
     step: U8 | None = None  # nxWx3, see colours.py
     room: U8 | None = None  # nxWx3, the blurred room
 
@@ -144,7 +146,11 @@ class CpuPath:
             sight = self._seen_from(View.whole(self._plain), frame_bgr, now)
         marks.append(perf_counter())
         view, alpha = sight.view, sight.alpha
-        shown = view.of(without_specks(view.on_grid(alpha), controls.specks)) if controls.specks else alpha
+        shown, gone = alpha, None
+        if controls.specks:
+            same = controls == state.controls and view == state.view and sight.moved is not None
+            kept, gone = without_specks(view.on_grid(alpha), controls.specks, state.gone if same else None)
+            shown = view.of(kept)
         self._fit(sight, shown, controls)
         if blur is None:
             person, room = apart(sight.inside, shown)
@@ -157,7 +163,7 @@ class CpuPath:
             state.room = widened(blurred_room(room, blur), width, state.room)
         marks.append(perf_counter())
         state.view, state.alpha, state.grey = view, alpha, sight.grey
-        state.seen, state.rested = sight.small, 0
+        state.seen, state.rested, state.gone = sight.small, 0, gone
         if view.is_whole:
             state.coarse = None
         state.blur, state.controls = blur, controls

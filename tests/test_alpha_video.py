@@ -76,6 +76,44 @@ def test_cutout_of_a_video_is_straight_alpha(
         assert pixels == "yuva444p12le" or container.streams.video[0].metadata["alpha_mode"] == "1"
 
 
+ROOM = np.array((255, 0, 255), np.uint8)  # a colour that nothing else has: red and blue without green
+
+
+@pytest.mark.parametrize(("name", "decoder"), [("cut/", None), ("cut.mov", None), ("cut.webm", "libvpx-vp9")])
+def test_no_room_is_left_where_a_cut_out_is_transparent(
+    name: str, decoder: str | None, pipeline: Pipeline, console: Console
+) -> None:
+    """A matte with a wide faint hem and a faint island in the room: their colours are the room's, and stay behind."""
+    frame = np.empty((180, 320, 3), np.uint8)
+    frame[:] = ROOM
+    frame[60:, 110:210] = (40, 130, 60)
+    drawn = np.zeros((180, 320), np.float32)
+    drawn[60:, 110:210] = 1
+    drawn = np.maximum(drawn, 0.9 * cv2.GaussianBlur(drawn, (0, 0), 6))
+    drawn[20:40, 20:50] = 0.22
+
+    def run_net(small_bgr: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return cv2.resize(drawn, small_bgr.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+
+    pipeline.model.run = run_net  # type: ignore[method-assign]
+    write_clip(Path("room.mkv"), [frame] * 3, [0.0, 0.1, 0.2])
+    if name.endswith("/"):
+        Path(name).mkdir()
+    run(Path("room.mkv"), name, pipeline, "cutout", console)
+    if name.endswith("/"):
+        cuts = [cv2.imread(str(p), cv2.IMREAD_UNCHANGED) for p in sorted(Path(name).iterdir())]
+    else:
+        cuts, _ = read_bgra(Path(name), decoder)
+    for cut in cuts:
+        alpha, colours = cut[..., 3], cut[..., :3].astype(int)
+        assert (alpha[80:, 130:190] > 250).all() and (alpha[:, 290:] == 0).all()
+        hidden = alpha == 0
+        pink = np.minimum(colours[..., 0], colours[..., 2]) - colours[..., 1]
+        assert pink[hidden].max() < 12
+        rim = hidden & (cv2.dilate((alpha > 128).astype(np.uint8), np.ones((9, 9))) > 0)
+        assert not rim.any() or colours[rim, 1].mean() > 60  # the person's colour for players that blend there
+
+
 def test_a_picture_of_each_frame(talk: Path, pipeline: Pipeline, console: Console, alphas: list[np.ndarray]) -> None:
     Path("frames").mkdir()  # a folder that is there, and one that is not
     run(talk, "frames/", pipeline, "cutout", console)

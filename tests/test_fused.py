@@ -17,10 +17,11 @@ from rtseg.pixels.edge import Edge
 from rtseg.pixels.geometry import cover
 from rtseg_export.export import export
 from rtseg_export.frames import demo_frames as demo
+from tiny_exports import CHECKPOINT, fused_export
 
 U8 = NDArray[np.uint8]
 FILES = {"picture": ASSETS / "fast-fused.onnx", "blur": ASSETS / "fast-fused-blur.onnx"}
-CHECKPOINT = Path(__file__).parents[1] / "train" / "rtseg_train" / "fast.safetensors"
+AREA = 20480  # pixels at network size
 ROOM: dict[str, dict[str, object]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": 20}}
 
 
@@ -32,7 +33,8 @@ def plain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def both(effect: str, plain_model: Path) -> tuple[Pipeline, Pipeline]:
     """(fused, OpenCV around the network)."""
-    fused, plain = (Pipeline(model=m, provider="cpu", threads=1, **ROOM[effect]) for m in (FILES[effect], plain_model))  # type: ignore[arg-type]
+    models, options = (fused_export(effect).path, plain_model), {"provider": "cpu", "threads": 1, "area": AREA}
+    fused, plain = (Pipeline(model=m, **options, **ROOM[effect]) for m in models)  # type: ignore[arg-type]
     plain.follow = False  # a fused graph sees the whole frame
     return fused, plain
 

@@ -19,10 +19,12 @@ from torch import nn
 from rtseg_export.cli import app
 from rtseg_export.compare import Expected, check_sizes, expected
 from rtseg_export.export import Exported, export
+from rtseg_export.frames import demo_frames
 from rtseg_train.checkpoint import save_weights
 from rtseg_train.unet import UNet
 
 U8 = NDArray[np.uint8]
+CHECKPOINT = Path(__file__).parents[1] / "train" / "rtseg_train" / "fast.safetensors"
 AREA = 4096  # pixels: 64x64
 INFO: dict[str, object] = {"name": "tiny", "arch": "balanced", "area": AREA, "scores": {"ALL": {"iou": 50.0}}}
 INFO |= {"terms": "public domain"}
@@ -98,6 +100,13 @@ def tiny_export(precision: str) -> Exported:
     target = shared_folder() / precision / f"{precision}.onnx"
     target.parent.mkdir()
     return export(tiny_checkpoint(), target, precision, make_frames(), training_data="noise", rooms=())
+
+
+@lru_cache(maxsize=2)
+def fused_export(effect: str) -> Exported:
+    """The `fast` that ships, fused anew for "picture" or "blur": what ships may be of an earlier graph."""
+    target = shared_folder() / f"{effect}-fused.onnx"
+    return export(CHECKPOINT, target, "fp16", demo_frames(2), area=8192, effect=effect, rooms=())
 
 
 def call(*args: object) -> None:

@@ -17,23 +17,9 @@ from rtseg.frames import MAX_SIDE as MAX_FRAME
 from rtseg.models.fused import INPUTS, NO_PICTURE, OUTPUTS
 from rtseg.pixels.blur import BLUR_HEIGHT, FILLER, NEARBY, WIDE
 from rtseg.pixels.colours import NEAR
-from rtseg.pixels.filters import RADIUS
 from rtseg.pixels.geometry import STRIDE
-from rtseg.pixels.matte import (
-    AROUND,
-    COARSE,
-    CUT,
-    DOUBT,
-    EPS,
-    FARTHEST,
-    LOW,
-    MOVED,
-    REACH,
-    SHIFT,
-    STEADY,
-    STILL,
-    STRETCH,
-)
+from rtseg.pixels.matte import AROUND, CUT, MOVED, STILL
+from rtseg_export.fused_matte import box, fit, sharper, steadied, without_specks
 from rtseg_export.graph import MAX_SIDE, trace
 
 LUMA = (0.114, 0.587, 0.299)  # Rec. 601 of B, G, R
@@ -71,12 +57,11 @@ class Fused(nn.Module):
         difference = grey - previous_grey
         same_scene = (difference.abs().mean() <= CUT).float()
         moved = box(convolved(difference, self.noise, "reflect").abs(), AROUND // 2)
-        remembered = previous_alpha * (2 - moved / MOVED).clamp(0, 1) * same_scene
+        sure = sharper(previous_alpha)
+        remembered = sure.clamp(0, 1) * (2 - moved / MOVED).clamp(0, 1) * same_scene
         alpha = torch.sigmoid(self.net(small.permute(0, 2, 3, 1), remembered))
-        change = previous_alpha - alpha
-        agreement = (1 - change.abs() / DOUBT).clamp(0, 1)
-        held = STEADY * (2 - moved / STILL).clamp(0, 1) * agreement * same_scene
-        return small, grey, alpha + held * change
+        still = (2 - moved / STILL).clamp(0, 1) * same_scene
+        return small, grey, steadied(alpha, previous_alpha, sure, still)
 
     def blend(
         self, frame_bgr: Tensor, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None
@@ -165,11 +150,6 @@ def extent(alpha: Tensor) -> Tensor:
     return torch.stack([alpha.min(), alpha.max(), alpha.mean()])
 
 
-def box(x: Tensor, radius: int) -> Tensor:
-    """Mean over a square of side 2 * radius + 1, mirrored at the border as cv2.blur does."""
-    return F.avg_pool2d(F.pad(x, (radius,) * 4, mode="reflect"), 2 * radius + 1, stride=1)
-
-
 def gaussian(sigma: Tensor, radius: int) -> Tensor:
     """float32 of 2 * radius + 1 weights that sum to 1."""
     x = torch.arange(-radius, radius + 1, dtype=torch.float32)
@@ -183,31 +163,6 @@ def convolved(x: Tensor, kernel: Tensor, border: str) -> Tensor:
     x = F.pad(x, (radius,) * 4, mode=border)
     x = F.conv2d(x, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
     return F.conv2d(x, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
-
-
-def fit(grey: Tensor, alpha: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
-    """rtseg.matte.fit_coefficients (fast guided filter, He & Sun 2015), both 1x1xhxw."""
-    mean_i, mean_p = box(grey, RADIUS), box(alpha, RADIUS)
-    variance = box(grey * grey, RADIUS) - mean_i * mean_i
-    covariance = box(grey * alpha, RADIUS) - mean_i * mean_p
-    a = covariance / (variance + EPS)
-    b = mean_p - a * mean_i
-    low, share = LOW - SHIFT * edge[0], edge[1].sqrt()
-    a, b = box(a, RADIUS) * STRETCH, (box(b, RADIUS) - low) * STRETCH
-    smooth = box(box(((alpha - low) * STRETCH).clamp(0, 1), RADIUS), RADIUS)
-    return a * (1 - share), b + share * (smooth - b)
-
-
-def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
-    """rtseg.matte.without_specks, 1x1xhxw; alpha as it is at 0 percent."""
-    person = ((F.avg_pool2d(alpha, COARSE) - LOW) * STRETCH).clamp(0, 1)
-    squares = (0 * person + 1).sum()  # counted where the picture is: a shape would have to come from the host
-    least = squares * percent / 100
-    reach = (REACH / 2 * least.sqrt()).clamp(max=FARTHEST)
-    distance = torch.arange(-FARTHEST, FARTHEST + 1, dtype=torch.float32).abs()
-    count = convolved(person, (reach + 0.5 - distance).clamp(0, 1), "constant")
-    kept = (2 * (count - least) / least.clamp(min=1e-6) + 1).clamp(0, 1)
-    return alpha * F.interpolate(kept, size=alpha.shape[2:], mode="bilinear", align_corners=False)
 
 
 def enlarged(x: Tensor, frame: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ LIMITS: dict[str, tuple[int, int]] = {"edge": (-1, 1), "feather": (0, 1), "speck
 
 
 class Edge(NamedTuple):
-    """The three values; what they do to alpha is in matte.py."""
+    """The three values; what they do to alpha is in matte.py and specks.py."""
 
     edge: float = 0.0  # -1..1: above 0 more is kept (hair, what is held), below 0 less (a rim of the room)
     feather: float = 0.0  # 0..1: 0 is the sharpest edge, 1 the softest

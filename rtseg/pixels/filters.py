@@ -102,25 +102,46 @@ def change(grey: F32, before: F32, weights: F32, out: F32) -> Any:
 
 
 @compiled
-def fade(alpha: F32, moved: F32, limit: np.float32, out: F32) -> None:
-    """out = alpha where moved <= limit, 0 from twice that on, linear between."""
-    scale = np.float32(1) / limit
+def fade(alpha: F32, moved: F32, limit: np.float32, slope: np.float32, out: F32) -> None:
+    """out = alpha with its contrast raised `slope` times around a half, where moved <= limit; 0 from twice that on."""
+    scale, zero, half, one = np.float32(1) / limit, np.float32(0), np.float32(0.5), np.float32(1)
     for y in range(U(alpha.shape[0])):
         for x in range(U(alpha.shape[1])):
             share = np.float32(2) - moved[y, x] * scale
-            out[y, x] = alpha[y, x] * min(max(share, np.float32(0)), np.float32(1))
+            sure = (alpha[y, x] - half) * slope + half
+            out[y, x] = min(max(sure, zero), one) * min(max(share, zero), one)
 
 
 @compiled
-def hold(alpha: F32, before: F32, moved: F32, limit: np.float32, most: np.float32, doubt: np.float32, out: F32) -> None:
-    """out = alpha moved towards `before` by up to `most` of the way: less the more moves and the more they differ."""
-    scale, trust = np.float32(1) / limit, np.float32(1) / doubt
+def hold(
+    alpha: F32, before: F32, moved: F32, near: U8, limit: np.float32, most: np.float32, doubt: np.float32, out: F32
+) -> None:
+    """out = alpha moved towards `before` by up to `most` of the way: less the more moves and the more they differ.
+
+    Where near is 0 and nothing moves it is not above `before`.
+    """
+    scale, trust, zero = np.float32(1) / limit, np.float32(1) / doubt, np.float32(0)
     for y in range(U(alpha.shape[0])):
         for x in range(U(alpha.shape[1])):
             difference = before[y, x] - alpha[y, x]
-            agreement = max(np.float32(1) - abs(difference) * trust, np.float32(0))
-            stillness = min(max(np.float32(2) - moved[y, x] * scale, np.float32(0)), np.float32(1))
-            out[y, x] = alpha[y, x] + most * stillness * agreement * difference
+            agreement = max(np.float32(1) - abs(difference) * trust, zero)
+            stillness = min(max(np.float32(2) - moved[y, x] * scale, zero), np.float32(1))
+            share = most * agreement
+            if near[y, x] == 0 and difference < zero:
+                share = np.float32(1)
+            out[y, x] = alpha[y, x] + stillness * share * difference
+
+
+@compiled
+def fill(alpha: F32, before: F32, moved: F32, closed: F32, limit: np.float32, slope: np.float32) -> None:
+    """Raise alpha, where nothing moves, to the least of `closed`, `before` and `before` made sharper (see `fade`)."""
+    scale, zero, half = np.float32(1) / limit, np.float32(0), np.float32(0.5)
+    for y in range(U(alpha.shape[0])):
+        for x in range(U(alpha.shape[1])):
+            sure = (before[y, x] - half) * slope + half
+            least = min(min(closed[y, x], before[y, x]), sure)
+            stillness = min(max(np.float32(2) - moved[y, x] * scale, zero), np.float32(1))
+            alpha[y, x] += stillness * max(least - alpha[y, x], zero)
 
 
 @compiled

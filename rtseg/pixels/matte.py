@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.pixels.edge import PLAIN, Edge
-from rtseg.pixels.filters import RADIUS, change, fade, hold, linear_fit, luma
+from rtseg.pixels.filters import RADIUS, change, fade, fill, hold, linear_fit, luma
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -22,15 +22,18 @@ EPS = 1e-3  # variance of grey (0..1) below which a patch counts as flat
 LOW, HIGH = 0.15, 0.85
 STRETCH = 1 / (HIGH - LOW)
 SHIFT = 0.12  # of LOW and HIGH at the ends of `edge`; at 0.14 a twelfth of the far room shone through faintly
-COARSE = 4  # pixels: side of the squares in which specks are looked for
-REACH = 4.0  # side of the window around a pixel, over that of a square as large as the smallest piece that stays
-FARTHEST = 64  # squares from a window's middle to its side, at most
 CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
 AROUND = 2 * RADIUS + 1  # pixels at network size: side of the window in which motion is looked for
 MOVED = 0.06  # motion (difference of grey, 0..1) up to which the last alpha is told to the network; at twice this not
+# Contrast of the alpha that is told: below a third nothing, above two thirds a person. The network learned from
+# labels, which are sharp: told its own doubts, it took them for more every time, and an empty room filled with ghosts.
+SURE = 3.0
 STILL = 0.02  # motion up to which alpha is steadied; at twice this not
 STEADY = 0.6  # how much of a small change of alpha is held back where nothing moves
 DOUBT = 0.4  # change of alpha from which none of it is held back: the network means it
+# Pixels at network size. A piece of person in which no square of 2 * CORE + 1 fits does not grow where nothing moves,
+# and a hole in which none fits does not come. What is larger may grow by GROW pixels a frame: a shoulder is found late.
+CORE, GROW = 5, 3
 # A Gaussian of sigma 1 along one axis: the weights at a distance of 0, 1, 2 and 3 pixels.
 NOISE = np.array([0.39906, 0.24204, 0.05401, 0.00442], np.float32)
 
@@ -53,23 +56,34 @@ def motion(grey: F32, before: F32) -> F32 | None:
 
 
 def remembered(alpha: F32, moved: F32) -> F32:
-    """The last frame's alpha where nothing has moved since, nothing where much has; all float32 HxW.
+    """What the network is told: the last frame's alpha, made sharper, where nothing has moved since; float32 HxW.
 
     What moved fast is no longer where it was: telling the network otherwise cost 1 boundary IoU on fast clips.
     """
     out = np.empty_like(alpha)
-    fade(alpha, moved, np.float32(MOVED), out)
+    fade(alpha, moved, np.float32(MOVED), np.float32(SURE), out)
     return out
 
 
 def steadied(alpha: F32, before: F32, moved: F32) -> F32:
     """This frame's alpha, held near the last one's where nothing moves and the two nearly agree; float32 HxW.
 
-    A still person's edge stands still in a sensor's noise, and a hand that starts to wave is not held back.
+    A still person's edge stands still in a sensor's noise, and a hand that starts to wave is not held back. Where
+    nothing moves, nobody comes and nobody goes either: person grows only beside a piece that was large enough, and no
+    small hole comes where all around is person.
     """
     out = np.empty_like(alpha)
-    hold(alpha, before, moved, np.float32(STILL), np.float32(STEADY), np.float32(DOUBT), out)
+    person: U8 = (before > 0.5).view(np.uint8)
+    near = np.maximum(person, cv2.dilate(cv2.erode(person, square(CORE)), square(CORE + GROW)))
+    hold(alpha, before, moved, near, np.float32(STILL), np.float32(STEADY), np.float32(DOUBT), out)
+    closed = cv2.morphologyEx(out, cv2.MORPH_CLOSE, square(CORE))
+    fill(out, before, moved, closed, np.float32(STILL), np.float32(SURE))
     return out
+
+
+def square(radius: int) -> U8:
+    """A window of 2 * radius + 1 pixels on each side."""
+    return np.ones((2 * radius + 1,) * 2, np.uint8)
 
 
 def fit_coefficients(grey: F32, alpha: F32, controls: Edge = PLAIN) -> tuple[F32, F32]:
@@ -92,29 +106,3 @@ def fit_coefficients(grey: F32, alpha: F32, controls: Edge = PLAIN) -> tuple[F32
         a *= 1 - share
         b += share * (smooth - b)
     return a, b
-
-
-def without_specks(alpha: F32, percent: float) -> F32:
-    """alpha, float32 HxW, without pieces of person that are smaller than `percent` of the picture.
-
-    How much person is in a square window around each pixel tells: half of `percent` and less is left out, all of it
-    kept, with a fade between, so that nothing pops. Near a larger piece nothing is lost. Connected components would be
-    sharper, but there are none in an ONNX graph.
-    """
-    height, width = alpha.shape
-    size = (-(-width // COARSE), -(-height // COARSE))
-    coarse = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
-    person = np.clip((coarse - np.float32(LOW)) * np.float32(STRETCH), 0, 1)
-    least = np.float32(size[0] * size[1] * percent / 100)
-    window = window_of(float(least))
-    count = cv2.sepFilter2D(person, cv2.CV_32F, window, window, borderType=cv2.BORDER_CONSTANT)
-    kept = np.clip(2 * (count - least) / max(least, np.float32(1e-6)) + 1, 0, 1)
-    out: F32 = alpha * cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR)
-    return out
-
-
-def window_of(least: float) -> F32:
-    """Weights along one axis of a window in which to look for pieces of `least` squares; it grows smoothly."""
-    reach = min(REACH / 2 * least**0.5, float(FARTHEST))
-    distance = np.abs(np.arange(-np.ceil(reach), np.ceil(reach) + 1, dtype=np.float32))
-    return np.clip(np.float32(reach + 0.5) - distance, 0, 1)

@@ -1,0 +1,39 @@
+"""Leaves out pieces of person that are too small. Pure."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.pixels.matte import LOW, square
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+FRINGE = 2  # pixels around a piece that go with it: too faint to belong to it, not too faint for a wide edge
+RETURN = 1.2  # times the limit that a piece must reach to come back, so that none flickers whose size swings around it
+
+
+def without_specks(alpha: F32, percent: float, gone: U8 | None = None) -> tuple[F32, U8]:
+    """(alpha without the pieces of person smaller than `percent` of the picture, where something was left out).
+
+    A piece is what hangs together, corners too, of alpha above LOW; its size is the sum of its alphas. All of a larger
+    piece is kept, thin arms too. gone: what was left out of the frame before, where a piece has to be RETURN times
+    as large. alpha: float32 HxW; gone: uint8 HxW, 0 or 1.
+    """
+    person: U8 = (alpha > LOW).view(np.uint8)
+    count, label = cv2.connectedComponents(person, connectivity=8, ltype=cv2.CV_32S)
+    index = label.ravel()
+    size = np.bincount(index, alpha.ravel(), count)
+    least = np.full(count, alpha.size * percent / 100)
+    if gone is not None:
+        out = np.bincount(index, gone.ravel(), count) > 0.5 * np.bincount(index, minlength=count)
+        least[out] *= RETURN
+    small = size < least
+    small[0] = False  # what is no piece at all
+    if not small.any():
+        return alpha, np.zeros_like(person)
+    left: U8 = small[label].view(np.uint8)
+    around = (cv2.dilate(left, square(FRINGE)) > 0) & (cv2.dilate(person - left, square(FRINGE)) == 0)
+    shown: F32 = np.where(around | (left > 0), np.float32(0), alpha)
+    return shown, left

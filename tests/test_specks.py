@@ -1,0 +1,139 @@
+"""`--specks`: every piece smaller than its value goes, whatever the value, and nothing of who is larger; both ways."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rtseg import Pipeline
+from rtseg.models.fused import NO_PICTURE
+from rtseg.pixels import specks
+from rtseg_export import fused, fused_matte
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+WIDTH, HEIGHT = 640, 360
+VALUES = (0.1, 0.5, 2, 5)
+Place = tuple[slice, slice]
+
+
+def box(alpha: F32, left: int, top: int, width: int, height: int) -> Place:
+    """Draw a person (or a piece of one) that fills this; where it is."""
+    place = slice(top, top + height), slice(left, left + width)
+    alpha[place] = 1
+    return place
+
+
+def scene(percent: float) -> tuple[F32, list[Place], list[Place]]:
+    """(alpha, what stays, what goes): people larger than `percent` of the picture, pieces that are smaller."""
+    alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+    side = (WIDTH * HEIGHT * percent / 100) ** 0.5
+    stays = [
+        box(alpha, 240, 100, 160, HEIGHT - 100),
+        box(alpha, 180, 200, 60, 8),  # a thin arm, held out
+        box(alpha, 470, 30, round(1.12 * side), round(1.12 * side)),  # somebody further away
+    ]
+    goes = [box(alpha, 60, 30, round(0.88 * side), round(0.88 * side)), box(alpha, 60, 300, 13, 13)]  # 0.07 %
+    return alpha, stays, goes
+
+
+def shrunk(alpha: F32, size: tuple[int, int]) -> F32:
+    return cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+
+
+def pipeline_of(alpha: F32) -> tuple[Pipeline, U8]:
+    """A pipeline whose network says what is drawn, and a frame that is bright there."""
+    pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
+    pipeline.model.run = lambda small_bgr, _: shrunk(alpha, small_bgr.shape[1::-1])  # type: ignore[method-assign]
+    return pipeline, np.repeat(np.uint8(60 + 120 * alpha)[..., None], 3, axis=2)
+
+
+class Drawn(torch.nn.Module):
+    """The same for the fused graph."""
+
+    def __init__(self, alpha: F32) -> None:
+        super().__init__()
+        self.alpha = torch.from_numpy(alpha)
+
+    def forward(self, frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
+        return torch.logit(self.alpha[None, None], 1e-6)
+
+
+def seen_fused(alpha: F32, frame: U8, percent: float, size: tuple[int, int]) -> U8:
+    """The fused graph's composite before green."""
+    graph, state = fused.FusedPicture(Drawn(shrunk(alpha, size))), torch.zeros(1, 1, *size[::-1])
+    green = torch.tensor((0, 255, 0), dtype=torch.uint8).expand(1, HEIGHT, WIDTH, 3)
+    edge = torch.tensor((0.0, 0.0, percent))
+    with torch.inference_mode():
+        composite = graph(torch.from_numpy(frame)[None], green, edge, state, torch.full_like(state, NO_PICTURE))[0]
+    return np.asarray(composite[0])
+
+
+@pytest.mark.parametrize("percent", VALUES)
+def test_every_smaller_piece_goes_and_nothing_else(percent: float) -> None:
+    alpha, stays, goes = scene(percent)
+    pipeline, frame = pipeline_of(alpha)
+    whole = pipeline(frame).copy()
+    pipeline.reset()
+    pipeline.specks = percent
+    size = pipeline.model.size_for(WIDTH, HEIGHT, 20480)
+    for before, composite in (
+        (whole, pipeline(frame)),
+        (seen_fused(alpha, frame, 0, size), seen_fused(alpha, frame, percent, size)),
+    ):
+        assert all(np.abs(before[place].astype(int) - frame[place]).mean() < 60 for place in stays + goes)
+        assert all((composite[place] == (0, 255, 0)).all() for place in goes)
+        assert all(np.abs(composite[place].astype(int) - before[place]).max() < 3 for place in stays)
+
+
+@pytest.mark.parametrize("percent", VALUES)
+def test_both_ways_agree(percent: float) -> None:
+    rng = np.random.default_rng(3)
+    for sigma in (2, 5):
+        alpha = cv2.GaussianBlur(rng.random((96, 160), np.float32), (0, 0), sigma)
+        alpha = np.clip((alpha - np.quantile(alpha, 0.6)) * 30, 0, 1).astype(np.float32)
+        expected, _ = specks.without_specks(alpha, percent)
+        found = fused_matte.without_specks(torch.from_numpy(alpha)[None, None], torch.tensor(percent))
+        np.testing.assert_array_equal(found[0, 0].numpy(), expected)
+        assert np.abs(expected - alpha).mean() > 0.001
+
+
+def test_the_graph_finds_what_hangs_together_however_it_winds() -> None:
+    comb, snake = np.zeros((2, 96, 160), np.uint8)
+    comb[:3] = comb[:, ::3] = 1
+    snake[::4] = 1
+    snake[1::8, -1] = snake[2::8, -1] = snake[3::8, -1] = 1
+    snake[5::8, 0] = snake[6::8, 0] = snake[7::8, 0] = 1
+    for drawn in (comb, snake, 1 - comb, np.eye(96, 160, dtype=np.uint8)):
+        count, expected = cv2.connectedComponents(drawn, connectivity=8)
+        label = fused_matte.pieces(torch.from_numpy(drawn.astype(np.float32))[None, None]).label[0, 0].numpy()
+        pairs = np.unique(np.stack([expected.ravel(), label.ravel()]), axis=1)
+        assert pairs.shape[1] == count == len(np.unique(label))
+
+
+def test_a_piece_whose_size_swings_does_not_flicker() -> None:
+    """Once left out it comes back when it is a fifth larger than it must be to stay."""
+    gone, shown = None, []
+    for side in (41, 39, 41, 39, 41, 46, 41, 39):
+        alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+        place = box(alpha, 60, 40, side, side)
+        out, gone = specks.without_specks(alpha, 100 * 40**2 / alpha.size, gone)
+        shown.append(bool(out[place].all()))
+        assert shown[-1] or not out.any()
+    assert shown == [True, False, False, False, False, True, True, False]
+
+
+def test_a_value_that_is_changed_counts_at_once() -> None:
+    """Whatever was left out by another."""
+    alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+    place = box(alpha, 64, 40, 80, 80)
+    pipeline, frame = pipeline_of(alpha)
+    size = 100 * 80**2 / alpha.size
+
+    def shows(percent: float) -> bool:
+        pipeline.specks = percent
+        return bool((pipeline(frame)[place] != (0, 255, 0)).any(-1).mean() > 0.5)
+
+    assert [shows(p) for p in (size / 1.1, size * 1.1, size * 1.1, size / 1.1, 0, size / 1.1)] == [1, 0, 0, 1, 1, 1]

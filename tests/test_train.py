@@ -369,7 +369,7 @@ def test_command_scores_a_checkpoint(finished: Path, pictures: Path, tmp_path: P
 
 
 def test_a_perfect_predictor_scores_full(pictures: Path) -> None:
-    pairs = read_list(pictures)
+    pairs = read_list(pictures).pairs
     labels = iter([cv2.imread(str(p.mask), cv2.IMREAD_GRAYSCALE) for p in pairs])
     scores = list(evaluate(lambda _: (next(labels) / 255).astype(np.float32), pairs))
     assert all(s.iou == s.boundary_iou == 1 for s in scores)

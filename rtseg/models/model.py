@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
-from rtseg.files import ASSETS
+from rtseg.files import ASSETS, parse_json
 from rtseg.models.session import Session, open_session, plain
 from rtseg.pixels.geometry import network_size
 
@@ -59,7 +59,7 @@ class ModelInfo:
         if values["format"] != FORMAT:
             raise ModelError(f"{path} has model format {values['format']}, this rtseg reads {FORMAT}; export it again")
         try:
-            area, scores = int(values["area"]), json.loads(values["scores"])
+            area, scores = int(values["area"]), parse_json(values["scores"])
             if not AREA_LIMITS[0] <= area <= AREA_LIMITS[1] or not isinstance(scores, dict):
                 raise ValueError(f"area {area}")
         except ValueError as e:

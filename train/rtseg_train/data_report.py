@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rtseg.errors import DataError
-from rtseg.files import whole_file
+from rtseg.files import decode_text, parse_json, whole_file
+from rtseg_train.classes import SMALL, question
 from rtseg_train.dataset import Found, Pair, Sets, several, shorten
 from rtseg_train.inspect_data import Finding, look
 from rtseg_train.preview import draw_findings
 
 INVERTED_SET = 0.5  # share of the masks with anybody that look inverted, above which the whole set does
+FEW = 0.1  # share of the masks with anybody that may hold classes; such are left out
 NAMED = 5  # pictures named in a line of the report
 ON_SHEET = 48  # pictures
 
@@ -44,17 +46,37 @@ class Inspection:
 
     def settle(self) -> None:
         """Raises DataError when nothing can be used, or when strict and anything can't."""
+        self.ask_for_classes()
         bad = [*(f.problem for f in self.train + self.val if f.problem), *self.bad_rooms.values()]
         if self.strict:
             found = (self.sets.train, self.sets.val)
             bad += [f"{p} has no mask" for part in found for p in part.lonely_images]
             bad += [f"{p} has no picture" for part in found for p in part.lonely_masks]
+            bad += [f"{name} is not there" for part in found for name in part.missing]
             if bad:
                 raise DataError(f"{len(bad)} pictures can't be used, and --strict refuses that:{several(bad)}")
         for name, findings in (("training", self.train), ("validation", self.val)):
             optional = name == "validation" and (self.sets.held_out or not findings)
             if not usable(findings) and not optional:
                 raise DataError(f"none of the {len(findings)} {name} pictures can be used:{several(bad)}")
+
+    def ask_for_classes(self) -> None:
+        """Raises DataError where the masks hold classes, and nobody has said which is the person.
+
+        A few such masks among many are left out like others that can't be used. A mask of one class beside 0 looks
+        like 0/255 by itself; several such classes in one set don't.
+        """
+        asking = [f for f in self.train + self.val if f.asks]
+        people = [f for f in self.train + self.val if not f.problem and not f.nobody]
+        if asking and len(asking) > FEW * (len(asking) + len(people)):
+            others = f" ({len(asking)} masks are like that)" if len(asking) > 1 else ""
+            raise DataError(f"{asking[0].problem}{others}")
+        classes = {f.number: f for f in people if 0 < f.number <= SMALL}
+        if len(classes) > 1:
+            (one, first), (other, second) = sorted(classes.items())[:2]
+            raise question(
+                f"{first.pair.mask} holds {one} beside 0, {second.pair.mask} {other}; the set", sorted(classes)
+            )
 
     def lines(self) -> list[str]:
         """What was found, in lines of text."""
@@ -95,7 +117,7 @@ class Inspection:
         if not path.exists():
             return [f"no {path}: cannot tell whether the pictures are those that the run began with"]
         try:
-            saved = json.loads(path.read_text(encoding="utf-8"))
+            saved = parse_json(decode_text(path.read_bytes()))
             mark, before = saved["fingerprint"], {r["image"] for r in saved["training"] if "problem" not in r}
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise DataError(f"{path} is not from `rtseg train`: {e!r}") from e
@@ -150,6 +172,7 @@ def describe(found: Found, findings: list[Finding]) -> list[str]:
     lines += counted("can't be used, skipped", [f.problem for f in findings if f.problem])
     for what, paths in (("pictures without mask", found.lonely_images), ("masks without picture", found.lonely_masks)):
         lines += [f"{what}, skipped ({len(paths)}): {some([p.name for p in paths])}"] if paths else []
+    lines += counted("listed but not there, skipped", list(found.missing))
     by_doubt: dict[str, list[str]] = {}
     for f in good:
         for doubt in f.doubts:

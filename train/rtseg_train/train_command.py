@@ -6,7 +6,6 @@ rtseg train photos/ --out runs/mine
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.errors import DataError
+from rtseg.files import decode_text, parse_json
 from rtseg.options.completion import starting
 from rtseg.options.values import one_of
 from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
@@ -138,7 +138,7 @@ def options(names: Iterable[str]) -> list[str]:
 def read_settings(path: Path) -> dict[str, Any]:
     """Some or all fields of TrainConfig from a JSON file; raises DataError for anything else."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
+        values = parse_json(decode_text(path.read_bytes()))
     except (OSError, ValueError) as e:
         raise DataError(f"cannot read the settings {path}: {e}") from e
     if not isinstance(values, dict):

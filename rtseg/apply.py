@@ -13,6 +13,7 @@ from rich.console import Console
 
 from rtseg.errors import ModelError, RtsegError, SourceError
 from rtseg.frames import Sink
+from rtseg.models.model import AREA_LIMITS
 from rtseg.pipeline import Pipeline
 from rtseg.progress import progress_bar
 from rtseg.sinks.raw import RawOutput
@@ -94,7 +95,7 @@ def process(
     preferred = pipeline.model.info.area
     pipeline.reset()
     if not job.video:
-        pipeline.area = STILL_AREAS * preferred
+        pipeline.area = min(STILL_AREAS * preferred, AREA_LIMITS[1])
         write_picture(job.target, render(pipeline, read_picture(job.source, SourceError), emit))
         return first_only(job.source)
     pipeline.area = preferred

@@ -12,10 +12,10 @@ from rtseg.backgrounds.background import Background
 from rtseg.backgrounds.scene import open_behind
 from rtseg.cpu_path import CpuPath
 from rtseg.errors import ModelError, ProviderError
-from rtseg.frames import check_frame
+from rtseg.frames import check_frame, check_size
 from rtseg.models.foreign import ForeignModel
 from rtseg.models.fused import FusedModel, FusedPath
-from rtseg.models.model import AREA_LIMITS, TIERS, Model
+from rtseg.models.model import TIERS, Model, check_area
 from rtseg.models.networks import open_network
 from rtseg.pixels.buffers import BufferPool
 from rtseg.pixels.edge import Edge, Limited
@@ -54,8 +54,8 @@ class Pipeline:
         threads: int | None = None,
         area: int | None = None,
     ) -> None:
-        if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
-            raise ModelError(f"area is {area}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
+        if area is not None:
+            check_area(area)
         self.blur, self.background = open_behind(background, blur)
         self.provider, self._name, self._threads = provider, model, threads
         self.model = self._open(provider)
@@ -163,6 +163,7 @@ class Pipeline:
     @area.setter
     def area(self, pixels: int) -> None:
         if pixels != self._area:
+            check_area(pixels)
             self._area, self._path = pixels, None
 
     def _recover(self) -> None:
@@ -187,6 +188,7 @@ class Pipeline:
 
     def hidden(self, width: int, height: int, seconds: float | None = None) -> U8:
         """The background alone, uint8 HxWx3 BGR, not to be written to: for when there is no good alpha."""
+        check_size(width, height)
         with self._changing:
             background = self._next[1] if self._next else self.background
         return background.at(seconds, width, height)
@@ -216,6 +218,7 @@ class Pipeline:
 
     def warm_up(self, width: int, height: int, frames: int = 3) -> None:
         """Compile, allocate and settle for frames of this size, then reset."""
+        check_size(width, height)
         noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
         for _ in range(frames):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from numbers import Real
 from pathlib import Path
 from typing import Protocol
 
@@ -122,8 +123,9 @@ def small_enough(picture: U8) -> U8:
 def check_blur(strength: float) -> float:
     """The strength, or BackgroundError when it is out of range."""
     low, high = BLUR_LIMITS
-    if not low <= strength <= high:
-        raise BackgroundError(f"blur strength is {strength:g}; give {low:g} to {high:g}")
+    if not isinstance(strength, Real) or not low <= strength <= high:
+        value = f"{strength:g}" if isinstance(strength, Real) else repr(strength)
+        raise BackgroundError(f"blur strength is {value}; give a number, {low:g} to {high:g}")
     return strength
 
 

@@ -7,8 +7,10 @@ The file describes itself. Inputs: `frame_bgr` uint8 1xHxWx3 at network size and
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,10 +69,18 @@ class ModelInfo:
         return cls(**{f: values[f] for f in fields if f not in ("area", "scores")}, area=area, scores=scores)
 
 
+def check_area(area: int) -> None:
+    """Raises ModelError for what is no area of a network."""
+    if not isinstance(area, Integral) or not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
+        raise ModelError(f"area is {area!r}; give a whole number, {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
+
+
 def find_model(name: str | Path) -> Path:
     """The file of a tier's name or a path; raises ModelError when there is none."""
     if str(name) in TIERS:
         return ASSETS / f"{name}-int8.onnx"  # takes half the time of fp32 on a CPU; for CUDA see networks.py
+    if not isinstance(name, (str, os.PathLike)) or isinstance(os.fspath(name), bytes):
+        raise ModelError(f"model is {name!r}; give the path of an .onnx file or one of: {', '.join(TIERS)}")
     path = Path(name)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"

@@ -22,6 +22,7 @@ Colour = tuple[int, int, int]  # red, green, blue
 MOST_CLASSES = 40  # different values in one mask; soft masks have more
 SMALL = 63  # a mask with nothing above but void (255) counts classes; a soft edge has higher values
 AREA = 1e-3  # share of a mask that a class covers with pixels whose neighbours are all equal; a soft edge has none
+FAINT = 4  # levels, above which it is not the noise of a lossy format around black
 NOISE = 0.08  # of the range: what is so near to black or white may come from a JPEG
 VOID, VOID_COLOUR = 255, (224, 224, 192)  # border and unclear in Pascal VOC and others; the second is its colour
 
@@ -78,15 +79,17 @@ class Person:
 
 def classes_in(mask: Picture) -> list[int]:
     """The numbers in a mask HxW that counts classes; none for alpha: black and white, soft, or a trimap."""
-    values = [int(v) for v in np.flatnonzero(np.bincount(mask.ravel()))]
+    counts = np.bincount(mask.ravel())
+    values = [int(v) for v in np.flatnonzero(counts)]
     white = 255 if values[-1] <= 255 else 65535
     between = [v for v in values if 0 < v < white]
     if not between or len(values) > MOST_CLASSES or (len(values) <= 2 and values[0] == 0):
         return []
     areas = np.bincount(mask[flat(mask)], minlength=white + 1) > AREA * mask.size
     if between[-1] <= SMALL:
-        return values if any(areas[v] for v in between) else []
-    even = np.ptp(np.diff(values)) <= 2  # a soft mask of a few steps
+        whites = counts[white] if values[-1] == white else 0
+        return values if any(areas[v] and (v > FAINT or counts[v] > whites) for v in between) else []
+    even = np.ptp(np.diff(values)) <= 2 and values[-1] == white  # a soft mask of a few steps
     grey = [v for v in between if areas[v] and NOISE * white < v < (1 - NOISE) * white]  # one alone: a trimap
     return values if len(grey) > 1 and not even else []
 

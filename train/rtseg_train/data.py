@@ -39,7 +39,7 @@ class TrainBatches(Dataset[Batch]):
     def __init__(self, config: TrainConfig) -> None:
         cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
         self.config = config
-        sets = find_sets(Path(config.train), config.val)
+        sets = find_sets(Path(config.train), config.val, config.person)
         self.pairs = sets.train.pairs
         self.val = list(sets.val.pairs)  # never trained on
         self.rooms: list[Path] = []

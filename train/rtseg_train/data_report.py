@@ -74,9 +74,8 @@ class Inspection:
         classes = {f.number: f for f in people if 0 < f.number <= SMALL}
         if len(classes) > 1:
             (one, first), (other, second) = sorted(classes.items())[:2]
-            raise question(
-                f"{first.pair.mask} holds {one} beside 0, {second.pair.mask} {other}; the set", sorted(classes)
-            )
+            what = f"{first.pair.mask} holds {one} beside 0 and {second.pair.mask} {other}: the set"
+            raise question(what, sorted(classes))
 
     def lines(self) -> list[str]:
         """What was found, in lines of text."""

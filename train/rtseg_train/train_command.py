@@ -21,7 +21,7 @@ from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
 PRESETS = ("article",)
 CHOICES = {"arch": tuple(AREAS), "precision": PRECISIONS}  # settings that are one of a few words
 ARTICLE_EPOCHS, ARTICLE_SEED = 10, 2021  # as the article has them
-WITH_PRESET = ("val", "strict", "seed")  # settings that mean something to a preset
+WITH_PRESET = ("val", "person", "strict", "seed")  # settings that mean something to a preset
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
@@ -194,7 +194,8 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
 
     refuse_used(folder, "state.safetensors", "model.safetensors")
     cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
-    inspection = Inspection(find_sets(Path(values["train"]), values.get("val")), strict=values.get("strict", False))
+    sets = find_sets(Path(values["train"]), values.get("val"), values.get("person"))
+    inspection = Inspection(sets, strict=values.get("strict", False))
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with progress_bar(console) as progress:
         reading = progress.add_task("reading pictures", total=len(inspection))

@@ -16,7 +16,7 @@ from rtseg_train import loop
 from rtseg_train.config import AREAS, TrainConfig
 from rtseg_train.losses import boundary_loss, edge_filter, temporal_loss
 from rtseg_train.nets import BUILDERS
-from rtseg_train.unet import UNet
+from rtseg_train.unet import CoarseStem, ConvBN, DetailUNet, UNet
 
 
 @pytest.mark.parametrize("arch", ["fast", "quality"])
@@ -51,6 +51,31 @@ def test_encoder_weights_fill_all_but_the_previous_alpha(tmp_path: Path) -> None
         net.encoder.load_pretrained(tmp_path / "encoder.safetensors")
 
 
+def test_the_coarse_stem_is_the_ordinary_one_on_a_picture_of_half_the_size() -> None:
+    torch.manual_seed(0)
+    ordinary, coarse = ConvBN(4, 8, 3, stride=2).eval(), CoarseStem(4, 8).eval()
+    coarse.load_state_dict(ordinary.state_dict() | {"conv.weight": CoarseStem.widened(ordinary.conv.weight)})
+    x = torch.randn(1, 4, 64, 96)
+    assert torch.allclose(coarse(x), ordinary(torch.nn.functional.avg_pool2d(x, 2)), atol=1e-5)
+
+
+def test_the_detail_net_starts_from_an_ordinary_one(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    given = UNet()
+    save_file(given.state_dict(), tmp_path / "unet.safetensors")
+    net = loop.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "unet.safetensors")))
+    assert isinstance(net, DetailUNet)
+    x = torch.randn(1, 4, 64, 96)
+    small = torch.nn.functional.avg_pool2d(x, 2)
+    for mine, theirs in zip(net.eval().encoder(x), given.eval().encoder(small), strict=False):
+        assert torch.allclose(mine, theirs, atol=1e-4)
+    for mine, theirs in ((net.ups[0], given.ups[1]), (net.ups[1], given.ups[2])):
+        assert torch.equal(mine.convs[0].conv.weight, theirs.convs[0].conv.weight)
+    save_file(net.state_dict(), tmp_path / "detail.safetensors")
+    again = loop.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "detail.safetensors")))
+    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True))
+
+
 def test_every_net_has_an_area() -> None:
     assert AREAS.keys() == BUILDERS.keys()
 
@@ -73,10 +98,11 @@ def test_the_boundary_loss_reaches_the_logits_through_the_filter() -> None:
     alpha = torch.zeros(1, 1, 32, 32)
     alpha[..., 16:] = 1
     logits = torch.zeros(1, 1, 32, 32, requires_grad=True)
-    loss = boundary_loss(frame, logits, alpha)
+    even = torch.ones_like(alpha)
+    loss = boundary_loss(frame, logits, alpha, even)
     loss.backward()
     assert logits.grad is not None and logits.grad[..., 20:].sum() < 0 < logits.grad[..., :12].sum()
-    assert boundary_loss(frame, (alpha * 2 - 1) * 20, alpha) < 0.3 * loss
+    assert boundary_loss(frame, (alpha * 2 - 1) * 20, alpha, even) < 0.3 * loss
 
 
 def test_the_temporal_loss_is_blind_to_what_both_frames_get_wrong() -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -28,7 +29,7 @@ from rtseg_train.data import Batch
 from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate, load_predictor
 from rtseg_train.loop import fit, learning_rates
-from rtseg_train.losses import edge_band, segmentation_loss
+from rtseg_train.losses import edge_band, pixel_weights, segmentation_loss, thin_parts
 from rtseg_train.step import MOST_SKIPPED, Losses
 from rtseg_train.unet import UNet
 from tiny_runs import environment, options, read_log, tiny, without_times, write_pictures
@@ -173,16 +174,46 @@ def test_loss_prefers_the_truth_and_counts_false_alarms() -> None:
     alpha = torch.zeros(2, 1, 16, 16)
     alpha[0, :, 4:12, 4:12] = 1
     good = (alpha * 2 - 1) * 8
-    assert segmentation_loss(good, alpha) < 0.05 < segmentation_loss(torch.zeros_like(good), alpha)
-    assert segmentation_loss(-good, alpha) > segmentation_loss(torch.zeros_like(good), alpha)
+
+    def loss(logits: torch.Tensor, sure: torch.Tensor) -> float:
+        return float(segmentation_loss(logits, alpha, sure, pixel_weights(alpha, sure)))
+
+    certain, unknown = torch.ones_like(alpha), torch.zeros_like(alpha)
+    assert loss(good, certain) < 0.05 < loss(torch.zeros_like(good), certain) < loss(-good, certain)
+    assert loss(-good, unknown) == pytest.approx(0, abs=1e-6), "where nothing is known nothing is learned"
     band = edge_band(alpha)
     assert band[0, 0, 8, 4] == 1 and band[0, 0, 0, 0] == 0 and band[1].max() == 0
+
+
+def test_thin_parts_are_fingers_and_gaps() -> None:
+    alpha = torch.zeros(1, 1, 48, 48)
+    alpha[..., 8:40, 8:24] = 1
+    alpha[..., 20:23, 24:44] = 1  # a finger
+    alpha[..., 30:33, 8:24] = 0  # a gap
+    thin = thin_parts(alpha)[0, 0]
+    assert thin[21, 34] == 1 and thin[31, 16] == 1 and thin[15, 16] == 0 and thin[4, 4] == 0
+    weights = pixel_weights(alpha, torch.ones_like(alpha))[0, 0]
+    assert weights[4, 4] == 1 and weights[21, 34] > weights[8, 12] > weights[14, 14] == 1
+
+
+def test_a_repeated_frame_tells_the_net_its_own_opinion(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(tiny(pictures), fed_back=1.0, frozen_steps=0)
+    state = loop.initial_state(UNet(), config, torch.device("cpu"))
+    told: list[torch.Tensor] = []
+    state.net.register_forward_pre_hook(lambda _, inputs: told.append(inputs[1].clone()))
+    batch = make_batch()
+    own = torch.sigmoid(state.ema(batch[0], batch[1]))
+    loop.train_step(config, state, batch)
+    assert torch.allclose(told[-1], own, atol=1e-5) and own.min() > 0
+    loop.train_step(replace(config, fed_back=0.0), state, batch)
+    assert not told[-1].any()
 
 
 def make_batch(label: float = 0.0, size: int = 32) -> Batch:
     """Two grey frames; every pixel of alpha is `label`."""
     frame = torch.full((2, size, size, 3), 99, dtype=torch.uint8)
-    return frame, torch.zeros(2, 1, size, size), torch.full((2, 1, size, size), label), 0
+    planes = torch.zeros(2, 1, size, size), torch.full((2, 1, size, size), label), torch.ones(2, 1, size, size)
+    return frame, *planes, 0
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(pictures: Path) -> None:

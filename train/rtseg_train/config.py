@@ -14,7 +14,7 @@ from rtseg.errors import DataError
 from rtseg.files import decode_text, parse_json, whole_file
 
 # Pixels at network size that each net of nets.py is made for.
-AREAS = {"balanced": 256 * 160, "fast": 160 * 128, "quality": 512 * 320, "classic": 256 * 256}
+AREAS = {"balanced": 256 * 160, "fast": 160 * 128, "quality": 512 * 320, "detail": 448 * 256, "classic": 256 * 256}
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -30,12 +30,14 @@ class TrainConfig:
     init: str | None = None  # a model.safetensors to start from, or scratch; else what ships (quality: an encoder)
     encoder: str | None = None  # in place of --init: safetensors with ImageNet weights for the encoder alone
     backgrounds: str | None = None  # folder of pictures without people, to composite on
+    cutouts: str | None = None  # CSV with the columns fg,mask[,source]: people with exact alpha, put on backgrounds
     name: str | None = None  # goes into the model file; else the arch's
     steps: int = 6000  # optimiser steps in all
     frozen_steps: int = 500  # first phase: decoder only, encoder frozen
     batch: int = 16  # pictures per step
     area: int | None = None  # pixels at network size that the model prefers; else the arch's (balanced: 40960)
-    max_area: int | None = None  # batches are drawn between 0.9 x area and this; else 2.2 x area
+    min_area: int | None = None  # batches are drawn between this, else 0.9 x area,
+    max_area: int | None = None  # and this; else 2.2 x area
     lr: float = 1e-3  # learning rate of the decoder at its peak
     frozen_lr: float = 2e-3  # learning rate of the decoder in the first phase
     encoder_lr: float = 2e-4  # learning rate of the encoder at its peak; higher forgets ImageNet first
@@ -45,7 +47,9 @@ class TrainConfig:
     ema: float = 0.999  # decay of the averaged weights, which are what is evaluated and exported
     composite: float = 0.6  # share of pictures whose background is replaced, in landscape batches; half in others
     empty: float = 0.08  # share of pictures that are a bare background
+    cutout: float = 0.3  # share of pictures that are cut-outs on a background, where there are any
     paired: float = 0.25  # share of batches made of pairs of frames of one scene, for the temporal loss
+    fed_back: float = 0.15  # share of batches in which the net is told its own alpha of the same frame
     boundary: float = 1.0  # weight of the boundary loss, which looks through the runtime's edge filter
     temporal: float = 5.0  # weight of the temporal loss
     precision: str = "fp32"  # autocast for bf16 and fp16 (CUDA only); bf16 was 15 % slower on an AVX512-BF16 CPU
@@ -60,7 +64,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         lowest = {"steps": 1, "batch": 1, "warmup": 1, "eval_every": 1, "checkpoint_every": 1}
         lowest |= {"frozen_steps": 0, "workers": 0, "threads": 0, "cache_mib": 0, "composite": 0, "empty": 0, "ema": 0}
-        lowest |= {"paired": 0, "boundary": 0, "temporal": 0}
+        lowest |= {"paired": 0, "fed_back": 0, "cutout": 0, "boundary": 0, "temporal": 0}
         for field, least in lowest.items():
             if not getattr(self, field) >= least:
                 raise DataError(f"{field} is {getattr(self, field)}; give at least {least}")
@@ -71,18 +75,25 @@ class TrainConfig:
             raise DataError(f"unknown precision {self.precision!r}; choose from {', '.join(PRECISIONS)}")
         if self.arch not in AREAS:
             raise DataError(f"unknown arch {self.arch!r}; choose from {', '.join(AREAS)}")
-        if self.ema >= 1 or self.composite + self.empty > 1:
-            shares = f"composite {self.composite} + empty {self.empty}"
+        if self.ema >= 1 or self.composite + self.empty + self.cutout > 1:
+            shares = f"composite {self.composite} + empty {self.empty} + cutout {self.cutout}"
             raise DataError(f"ema {self.ema} must be below 1 and {shares} at most 1")
         if self.init and self.encoder:
             raise DataError("give --init or --encoder, not both")
         if not 1024 <= self.preferred_area <= self.largest_area:
             raise DataError(f"area {self.area}, max_area {self.max_area}: need 1024 <= area <= max_area")
+        if not 900 <= self.smallest_area <= self.largest_area:
+            raise DataError(f"min_area {self.min_area}, max_area {self.max_area}: need 900 <= min_area <= max_area")
 
     @property
     def preferred_area(self) -> int:
         """Pixels at network size that the model is made for."""
         return AREAS[self.arch] if self.area is None else self.area
+
+    @property
+    def smallest_area(self) -> int:
+        """Pixels of the smallest batches."""
+        return int(0.9 * self.preferred_area) if self.min_area is None else self.min_area
 
     @property
     def largest_area(self) -> int:

@@ -15,18 +15,20 @@ from torch.utils.data import DataLoader, Dataset
 from rtseg.errors import DataError
 from rtseg.pixels.geometry import network_size
 from rtseg.sources.pictures import read_picture
-from rtseg_train.augment import Picture, make_sample, make_twins
+from rtseg_train.augment import make_sample, make_twins
 from rtseg_train.config import TrainConfig
 from rtseg_train.data_report import Inspection, usable
-from rtseg_train.dataset import Pair, find_sets, list_images
+from rtseg_train.dataset import Pair, find_sets, list_images, read_list
 from rtseg_train.inspect_data import look
 from rtseg_train.masks import read_pair
+from rtseg_train.windows import Picture
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-# frame_bgr NxHxWx3 u8, previous_alpha and alpha Nx1xHxW, and how many pairs of frames of one scene come first.
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]
-Scene = tuple[Picture, tuple[int, int], Picture | None, Picture | None]
+# frame_bgr NxHxWx3 u8; previous_alpha, alpha and how far it is to be believed, Nx1xHxW; how many pairs of frames of one
+# scene come first.
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
+Scene = tuple[Picture, Picture | None, Picture, int]
 MAX_SIDE = 512  # pixels; pictures are kept no larger than this in memory
 # Shapes that batches take: webcams are landscape, phone photos portrait.
 ASPECTS = (16 / 9, 16 / 10, 4 / 3, 1.0, 3 / 4, 2 / 3)
@@ -48,11 +50,17 @@ class TrainBatches(Dataset[Batch]):
             if not folder.is_dir():
                 raise DataError(f"backgrounds: {folder} is not a folder")
             self.rooms = list_images(folder)
+        self.cutouts = read_list(Path(config.cutouts), "fg").pairs if config.cutouts else []
+        if self.cutouts and not self.rooms:
+            raise DataError(
+                f"the cut-outs of {config.cutouts} need rooms to stand in: give a folder with --backgrounds"
+            )
         self.inspection = Inspection(sets, self.rooms, config.strict)
         self.shard = (0, 1)  # this process's number and how many share each batch
         self.cache: dict[int, Picture] = {}
         self.people: list[int] = []  # indices of pictures with somebody in them
         self.empties: list[int] = []  # indices of pictures and rooms with nobody
+        self.cut: list[int] = []  # indices of cut-outs: they come after the rooms
 
     def preload(self) -> Iterator[int]:
         """Read every picture once, keep what fits in memory, sort people from empty ones; yields the count.
@@ -63,15 +71,15 @@ class TrainBatches(Dataset[Batch]):
         seen = self.inspection
         seen.train, seen.val, seen.bad_rooms = [], [], {}
         budget = self.config.cache_mib * 2**20
-        for index in range(len(self.pairs) + len(self.rooms)):
+        for index in range(self.count):
             picture = self._inspect(index)
             if picture is not None:
-                (self.people if picture.alpha.any() else self.empties).append(index)
+                (self.cut if picture.exact else self.people if picture.alpha.any() else self.empties).append(index)
                 budget -= picture.image.nbytes + picture.alpha.nbytes
                 if budget > 0:
                     self.cache[index] = picture
             yield index + 1
-        for count, pair in enumerate(seen.sets.val.pairs, start=len(self.pairs) + len(self.rooms) + 1):
+        for count, pair in enumerate(seen.sets.val.pairs, start=self.count + 1):
             seen.val.append(look(pair)[0])
             yield count
         seen.settle()
@@ -84,7 +92,9 @@ class TrainBatches(Dataset[Batch]):
         if index < len(self.pairs):
             finding, image, alpha = look(self.pairs[index])
             self.inspection.train.append(finding)
-            return None if finding.problem else shrink(image, alpha)
+            return None if finding.problem else shrink(self._labelled(self.pairs[index], image, alpha))
+        if index >= len(self.pairs) + len(self.rooms):
+            return self._read(index)
         try:
             return self._read(index)
         except DataError as e:
@@ -92,16 +102,31 @@ class TrainBatches(Dataset[Batch]):
             return None
 
     def _read(self, index: int) -> Picture:
-        if index < len(self.pairs):
-            image, alpha = read_pair(self.pairs[index])
-        else:
-            image = read_picture(self.rooms[index - len(self.pairs)], DataError)
-            alpha = np.zeros(image.shape[:2], np.uint8)
-        return shrink(image, alpha)
+        room = index - len(self.pairs)
+        if room < 0:
+            return shrink(self._labelled(self.pairs[index], *read_pair(self.pairs[index])))
+        if room < len(self.rooms):
+            image = read_picture(self.rooms[room], DataError)
+            return shrink(Picture(image, np.zeros(image.shape[:2], np.uint8)))
+        image, alpha = read_pair(self.cutouts[room - len(self.rooms)])
+        return shrink(Picture(image, alpha, exact=True))
+
+    def _labelled(self, pair: Pair, image: U8, alpha: U8) -> Picture:
+        """With how far the label is to be believed, where the list says; raises DataError for one of another size."""
+        sure = read_picture(pair.sure, DataError, cv2.IMREAD_GRAYSCALE) if pair.sure else None
+        if sure is not None and sure.shape != alpha.shape:
+            (sh, sw), (h, w) = sure.shape, alpha.shape
+            raise DataError(f"{pair.sure} is {sw}x{sh}, its picture {w}x{h}")
+        return Picture(image, alpha, sure)
 
     def picture(self, index: int) -> Picture:
         """Picture number `index`, from memory when it is there."""
         return self.cache.get(index) or self._read(index)
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are: labelled ones, rooms, cut-outs."""
+        return len(self.pairs) + len(self.rooms) + len(self.cutouts)
 
     def __len__(self) -> int:
         return self.config.steps
@@ -112,24 +137,22 @@ class TrainBatches(Dataset[Batch]):
         weights = np.array(ASPECT_WEIGHTS)
         aspect = float(rng.choice(ASPECTS, p=weights / weights.sum()))
         # Log-uniform: small network sizes are the common case, large ones teach small people.
-        area = math.exp(rng.uniform(math.log(0.9 * cfg.preferred_area), math.log(cfg.largest_area)))
+        area = math.exp(rng.uniform(math.log(cfg.smallest_area), math.log(cfg.largest_area)))
         size = network_size(round(aspect * 1000), 1000, int(area))
         pairs = cfg.batch // 2 if rng.random() < cfg.paired else 0
         own_pairs, own_singles = self._share(pairs), self._share(cfg.batch - 2 * pairs)
         samples = []
         for i in own_pairs:
             rng = self._sample_rng(step, i)
-            samples += make_twins(rng, *self._scene(rng, size))
+            picture, room, other, index = self._scene(rng, size)
+            samples += make_twins(rng, picture, size, room, other, self._following(index))
         for i in own_singles:
             rng = self._sample_rng(step, pairs + i)
-            samples.append(make_sample(rng, *self._scene(rng, size)))
-        frames, previous, alphas = (np.stack(part) for part in zip(*samples, strict=True))
-        return (
-            torch.from_numpy(frames),
-            torch.from_numpy(previous)[:, None],
-            torch.from_numpy(alphas)[:, None],
-            len(own_pairs),
-        )
+            picture, room, other, _ = self._scene(rng, size)
+            samples.append(make_sample(rng, picture, size, room, other))
+        frames, *planes = (np.stack(part) for part in zip(*samples, strict=True))
+        previous, alphas, sure = (torch.from_numpy(plane)[:, None] for plane in planes)
+        return torch.from_numpy(frames), previous, alphas, sure, len(own_pairs)
 
     def _share(self, count: int) -> range:
         """Which of `count` samples or pairs of a batch this process makes."""
@@ -141,21 +164,34 @@ class TrainBatches(Dataset[Batch]):
         return np.random.default_rng((self.config.seed, step, 1 + number))  # a seed that ends in 0 is as one without it
 
     def _scene(self, rng: np.random.Generator, size: tuple[int, int]) -> Scene:
-        """Picture, size, room and other picture of a sample: what `make_sample` takes."""
+        """Picture, room, other picture, and the picture's index."""
 
-        def draw(indices: list[int]) -> Picture:
-            return self.picture(indices[int(rng.integers(len(indices)))])
+        def draw(indices: list[int]) -> int:
+            return indices[int(rng.integers(len(indices)))]
 
-        kind = rng.random()
-        cfg = self.config
-        other = draw(self.people)
-        if self.empties and kind < cfg.empty:
-            return draw(self.empties), size, None, other
+        kind, cfg = rng.random(), self.config
+        other = self.picture(draw(self.cut if self.cut and rng.random() < cfg.cutout else self.people))
+        room = self.picture(draw(self.empties)) if self.empties else None
+        if room is not None and kind < cfg.empty:
+            return room, None, other, -1
+        kind -= cfg.empty
+        if self.cut and kind < cfg.cutout:
+            index = draw(self.cut)
+            return self.picture(index), room, other, index
+        kind -= cfg.cutout if self.cut else 0.0
+        index = draw(self.people)
         # A landscape window inside a portrait shows little but a chin; on a room there is space around.
         composite = cfg.composite if size[0] > size[1] else cfg.composite / 2
-        if self.empties and kind < cfg.empty + composite:
-            return draw(self.people), size, draw(self.empties), other
-        return draw(self.people), size, None, other
+        return self.picture(index), room if kind < composite else None, other, index
+
+    def _following(self, index: int) -> Picture | None:
+        """The next moment of a cut-out's clip: the next of the list, in the same folder, with the next number."""
+        k = index - len(self.pairs) - len(self.rooms)
+        if not 0 <= k < len(self.cutouts) - 1:
+            return None
+        here, there = self.cutouts[k].image, self.cutouts[k + 1].image
+        numbers = here.parent == there.parent and here.stem.isdigit() and there.stem.isdigit()
+        return self.picture(index + 1) if numbers and int(there.stem) == int(here.stem) + 1 else None
 
 
 def open_data(config: TrainConfig) -> tuple[TrainBatches, list[Pair]]:
@@ -166,15 +202,19 @@ def open_data(config: TrainConfig) -> tuple[TrainBatches, list[Pair]]:
     return data, data.val
 
 
-def shrink(image: U8, alpha: U8) -> Picture:
+def shrink(picture: Picture) -> Picture:
     """The picture as it is kept in memory."""
-    height, width = alpha.shape
+    height, width = picture.alpha.shape
     scale = MAX_SIDE / max(height, width)
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    return Picture(image, alpha)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+
+    def shrunk(plane: U8) -> U8:
+        return cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+    sure = None if picture.sure is None else shrunk(picture.sure)
+    return Picture(shrunk(picture.image), shrunk(picture.alpha), sure, picture.exact)
 
 
 def batches(dataset: TrainBatches, first_step: int) -> DataLoader[Batch]:

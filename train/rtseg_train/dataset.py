@@ -39,6 +39,7 @@ class Pair:
     source: str
     image: Path
     mask: Path
+    sure: Path | None = None  # grey: how far the mask is to be believed; None: wholly
     person: Person | None = None  # which of a mask's classes are the person, where it has classes
 
 
@@ -205,23 +206,25 @@ def is_picture(path: Path, kinds: tuple[str, ...] = PICTURES) -> bool:
     return path.suffix.lower() in kinds and not path.name.startswith(".") and path.is_file()
 
 
-def read_list(path: Path) -> Found:
-    """Read a list with the columns image,mask[,source], see tables.py; raises DataError for what is not one.
+def read_list(path: Path, picture: str = "image") -> Found:
+    """Read a list with the columns image,mask[,source][,sure], see tables.py; raises DataError for what is not one.
 
+    picture: the column of the pictures' files.
     A list most of whose files are missing looks in the wrong place, and is refused; of others the rows are left out.
     """
     files, rows = Files(path.parent), 0
     pairs: list[Pair] = []
     missing: list[str] = []
-    for number, row in read_table(path, ("image", "mask")):
+    for number, row in read_table(path, (picture, "mask")):
         rows += 1
-        if not row["image"] or not row["mask"]:
-            raise DataError(f"{path}, line {number}: image or mask is empty")
-        image, mask = files.find(row["image"]), files.find(row["mask"])
-        if image and mask:
-            pairs.append(Pair(row.get("source") or "all", image, mask))
+        if not row[picture] or not row["mask"]:
+            raise DataError(f"{path}, line {number}: {picture} or mask is empty")
+        named = [row[picture], row["mask"], row.get("sure", "")]
+        image, mask, sure = (files.find(name) if name else None for name in named)
+        if image and mask and (sure or not named[2]):
+            pairs.append(Pair(row.get("source") or "all", image, mask, sure))
         else:
-            missing += [shorten(row[name]) for name, file in (("image", image), ("mask", mask)) if file is None]
+            missing += [shorten(n) for n, file in zip(named, (image, mask, sure), strict=True) if n and not file]
         if rows == FIRST_ROWS and not pairs:
             break  # a million names that are not there: no need to look for each
     if not rows:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from rich.progress import Progress
-from torch import nn
+from torch import Tensor, nn
 
 from rtseg.errors import DataError
 from rtseg.progress import progress_bar
@@ -24,7 +24,7 @@ from rtseg_train.nets import build
 from rtseg_train.report import draw_curves, draw_sheet
 from rtseg_train.step import choose_device, initial_state, learning_rates, train_step
 from rtseg_train.tracking import Board, Meter, add_row, check_tensorboard, keep_rows
-from rtseg_train.unet import UNet
+from rtseg_train.unet import CoarseStem, DetailUNet, UNet
 
 LOG_EVERY = 20  # steps
 SHIPPED = Path(__file__).parent  # holds what the shipped models were exported from, ARCH.safetensors
@@ -60,7 +60,7 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
         if world.leads:
             for line in (how_repeatable(config, device, world), *too_short(config)):
                 say(progress, line)
-        reading = progress.add_task("reading pictures", total=len(val) + len(data.pairs) + len(data.rooms))
+        reading = progress.add_task("reading pictures", total=len(val) + data.count)
         for _ in data.preload():
             progress.advance(reading)
         for line in data.inspection.report(folder, resume) if world.leads else []:
@@ -89,11 +89,11 @@ def starting_net(config: TrainConfig) -> nn.Module:
     """What the config says to start from: another run, the shipped model, an ImageNet encoder, or nothing."""
     net = build(config.arch)
     if config.encoder:
-        if not isinstance(net, UNet):
+        if not isinstance(net, (UNet, DetailUNet)):
             raise DataError(f"the {config.arch} net has no encoder to load; leave out --encoder")
         net.encoder.load_pretrained(Path(config.encoder))
         return net
-    if config.init == "scratch" or (config.init is None and not isinstance(net, UNet)):
+    if config.init == "scratch" or (config.init is None and not isinstance(net, (UNet, DetailUNet))):
         return net
     shipped = SHIPPED / f"{config.arch}.safetensors"
     # `quality` does not ship; it has the encoder of `balanced`.
@@ -107,10 +107,25 @@ def warm_start(net: nn.Module, path: Path) -> None:
     So that a smaller net starts from a larger relative; raises DataError when less than half would fit.
     """
     given, own = read_tensors(path), net.state_dict()
+    if isinstance(net, DetailUNet):
+        given = as_detail(given)
     fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     if len(fitting) < len(own) / 2:
         raise DataError(f"{path} fits {len(fitting)} of the {len(own)} tensors of this net; start with --init scratch")
     net.load_state_dict(fitting, strict=False)
+
+
+def as_detail(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A `UNet`'s tensors under the names that a `DetailUNet` has for them; its own are left as they are."""
+    if "detail.conv.weight" in tensors or "encoder.stem.conv.weight" not in tensors:
+        return tensors
+    moved = {f"ups.{i}.": f"ups.{i - 1}." for i in range(1, 4)}  # it has no level at 1/32 of what its encoder sees
+    found = {}
+    for name, value in tensors.items():
+        level = name[: len("ups.0.")]
+        found[moved.get(level, level) + name[len(level) :]] = value
+    found["encoder.stem.conv.weight"] = CoarseStem.widened(tensors["encoder.stem.conv.weight"])
+    return found
 
 
 def run_steps(

@@ -11,6 +11,8 @@ from rtseg.pixels.matte import EPS, HIGH, LOW
 
 EDGE_RADIUS = 3  # pixels at network size on each side of the label's edge
 EDGE_WEIGHT = 3.0  # extra weight of a pixel there
+THIN_RADIUS = 4  # pixels at network size: half the width of what counts as thin
+THIN_WEIGHT = 3.0  # extra weight of thin parts, fingers and straps, and of thin gaps
 
 
 def edge_band(alpha: Tensor, radius: int = EDGE_RADIUS) -> Tensor:
@@ -19,14 +21,29 @@ def edge_band(alpha: Tensor, radius: int = EDGE_RADIUS) -> Tensor:
     return F.max_pool2d(alpha, k, 1, radius) + F.max_pool2d(-alpha, k, 1, radius)
 
 
-def segmentation_loss(logits: Tensor, alpha: Tensor) -> Tensor:
-    """Cross-entropy with more weight at the edge, plus soft IoU per picture; a scalar.
+def thin_parts(alpha: Tensor, radius: int = THIN_RADIUS) -> Tensor:
+    """How much of each pixel an opening or a closing by a square would take away: fingers, and gaps beside an arm."""
+    k = 2 * radius + 1
+
+    def grown(x: Tensor) -> Tensor:
+        return F.max_pool2d(x, k, 1, radius)
+
+    opened, closed = grown(-grown(-alpha)), -grown(-grown(alpha))
+    return (alpha - opened) + (closed - alpha)
+
+
+def pixel_weights(alpha: Tensor, sure: Tensor) -> Tensor:
+    """What each pixel counts: more at the edge and in thin parts, less where the label is in doubt; Nx1xHxW."""
+    return sure * (1 + EDGE_WEIGHT * edge_band(alpha) + THIN_WEIGHT * thin_parts(alpha))
+
+
+def segmentation_loss(logits: Tensor, alpha: Tensor, sure: Tensor, weights: Tensor) -> Tensor:
+    """Cross-entropy with the pixels' weights, plus soft IoU per picture; a scalar.
 
     The +1 pixel keeps IoU sane for pictures with nobody in them: there it counts false alarms.
     """
-    weight = 1 + EDGE_WEIGHT * edge_band(alpha)
-    bce = F.binary_cross_entropy_with_logits(logits, alpha, weight=weight)
-    p = torch.sigmoid(logits)
+    bce = F.binary_cross_entropy_with_logits(logits, alpha, weight=weights)
+    p = alpha + sure * (torch.sigmoid(logits) - alpha)
     overlap = (p * alpha).sum((1, 2, 3))
     union = (p + alpha - p * alpha).sum((1, 2, 3))
     iou = (overlap + 1) / (union + 1)
@@ -53,10 +70,10 @@ def edge_filter(frame_bgr: Tensor, alpha: Tensor) -> Tensor:
     return ((filtered - LOW) / (HIGH - LOW)).clamp(0, 1)
 
 
-def boundary_loss(frame_bgr: Tensor, logits: Tensor, alpha: Tensor) -> Tensor:
-    """Distance from alpha, at its edge, of what the user will see: the logits' alpha after the edge filter."""
+def boundary_loss(frame_bgr: Tensor, logits: Tensor, alpha: Tensor, weights: Tensor) -> Tensor:
+    """Distance from alpha, weighted, of what the user will see: the logits' alpha after the edge filter."""
     seen = edge_filter(frame_bgr, torch.sigmoid(logits))
-    return ((seen - alpha).abs() * (1 + EDGE_WEIGHT * edge_band(alpha))).mean()
+    return ((seen - alpha).abs() * weights).mean()
 
 
 def temporal_loss(logits: Tensor, alpha: Tensor, pairs: int) -> Tensor:

@@ -49,15 +49,15 @@ def draw_batches(data: TrainBatches, target: Path) -> list[int]:
     total = len(data)
     steps = list(range(min(BATCHES, total)))
     drawn = {step: data[step] for step in steps}
-    if not any(batch[3] for batch in drawn.values()):
+    if not any(batch[-1] for batch in drawn.values()):
         for step in range(len(steps), min(LOOK_AHEAD, total)):
             batch = data[step]
-            if batch[3]:
+            if batch[-1]:
                 del drawn[steps[-1]]
                 drawn[step] = batch
                 break
     tiles = []
-    for step, (frames, previous, alphas, pairs) in drawn.items():
+    for step, (frames, previous, alphas, _, pairs) in drawn.items():
         for i in range(len(frames)):
             greys = [np.rint(x[i, 0].numpy() * 255).astype(np.uint8) for x in (previous, alphas)]
             row = np.hstack([frames[i].numpy(), *(cv2.cvtColor(g, cv2.COLOR_GRAY2BGR) for g in greys)])

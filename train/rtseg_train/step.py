@@ -6,15 +6,16 @@ import copy
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rtseg.errors import DataError
 from rtseg_train.checkpoint import TrainState
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import Batch
 from rtseg_train.distributed import averaging, current_world, share_batch_norm
-from rtseg_train.losses import boundary_loss, segmentation_loss, temporal_loss
+from rtseg_train.losses import boundary_loss, pixel_weights, segmentation_loss, temporal_loss
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MOST_SKIPPED = 50  # fp16 steps in a row
@@ -91,11 +92,14 @@ def train_step(config: TrainConfig, state: TrainState, batch: Batch) -> Losses:
     forward = enter_phase(config, state)
     device = next(state.net.parameters()).device
     *tensors, pairs = batch
-    frame, previous, alpha = (t.to(device, non_blocking=True) for t in tensors)
+    frame, previous, alpha, sure = (t.to(device, non_blocking=True) for t in tensors)
+    if fed_back(config, state.step):
+        previous = own_alpha(state.ema, frame, previous)
     with torch.autocast(device.type, TYPES[config.precision], enabled=config.precision != "fp32"):
         logits = forward(frame, previous)
-    segmentation = segmentation_loss(logits, alpha)
-    boundary, temporal = boundary_loss(frame, logits, alpha), temporal_loss(logits, alpha, pairs)
+    weights = pixel_weights(alpha, sure)
+    segmentation = segmentation_loss(logits, alpha, sure, weights)
+    boundary, temporal = boundary_loss(frame, logits, alpha, weights), temporal_loss(logits, alpha, pairs)
     loss = segmentation + config.boundary * boundary + config.temporal * temporal
     state.optimiser.zero_grad(set_to_none=True)
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -110,6 +114,17 @@ def train_step(config: TrainConfig, state: TrainState, batch: Batch) -> Losses:
     state.step += 1
     update_average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
     return losses
+
+
+def fed_back(config: TrainConfig, step: int) -> bool:
+    """Whether this step's net is told its own opinion of the frame, as of a frame that is repeated."""
+    return bool(np.random.default_rng((config.seed, step, 0, 1)).random() < config.fed_back)
+
+
+@torch.no_grad()
+def own_alpha(net: nn.Module, frame: Tensor, previous: Tensor) -> Tensor:
+    """What the averaged net makes of the frames, Nx1xHxW: a false alarm in it must be unlearned, not held."""
+    return torch.sigmoid(net(frame, previous)).float()
 
 
 def check_finite(state: TrainState, losses: Losses, gradient: float) -> None:

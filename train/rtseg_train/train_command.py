@@ -169,7 +169,7 @@ def run_look(config: TrainConfig, folder: Path, show_batch: bool) -> None:
     data = TrainBatches(config)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with progress_bar(console) as progress:
-        reading = progress.add_task("reading pictures", total=len(data.val) + len(data.pairs) + len(data.rooms))
+        reading = progress.add_task("reading pictures", total=len(data.val) + data.count)
         for _ in data.preload():
             progress.advance(reading)
     for line in data.inspection.report(folder):

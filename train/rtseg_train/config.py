@@ -30,7 +30,7 @@ class TrainConfig:
     init: str | None = None  # a model.safetensors to start from, or scratch; else what ships (quality: an encoder)
     encoder: str | None = None  # in place of --init: safetensors with ImageNet weights for the encoder alone
     backgrounds: str | None = None  # folder of pictures without people, to composite on
-    cutouts: str | None = None  # CSV with the columns fg,mask[,source]: people with exact alpha, put on backgrounds
+    cutouts: str | None = None  # people with exact alpha, put on --backgrounds: transparent PNGs, or a list fg,mask
     name: str | None = None  # goes into the model file; else the arch's
     steps: int = 6000  # optimiser steps in all
     frozen_steps: int = 500  # first phase: decoder only, encoder frozen

@@ -27,10 +27,13 @@ ON_SHEET = 48  # pictures
 class Inspection:
     """The findings of a run's pictures, in order, and what to make of them."""
 
-    def __init__(self, sets: Sets, rooms: list[Path] | None = None, strict: bool = False) -> None:
-        self.sets, self.rooms, self.strict = sets, rooms or [], strict
+    def __init__(
+        self, sets: Sets, rooms: list[Path] | None = None, strict: bool = False, cutouts: Found | None = None
+    ) -> None:
+        self.sets, self.rooms, self.strict, self.cutouts = sets, rooms or [], strict, cutouts or Found([], "none")
         self.train: list[Finding] = []
         self.val: list[Finding] = []
+        self.cut: list[Finding] = []  # cut-outs
         self.bad_rooms: dict[Path, str] = {}
 
     def __len__(self) -> int:
@@ -47,18 +50,21 @@ class Inspection:
     def settle(self) -> None:
         """Raises DataError when nothing can be used, or when strict and anything can't."""
         self.ask_for_classes()
-        bad = [*(f.problem for f in self.train + self.val if f.problem), *self.bad_rooms.values()]
+        findings = self.train + self.val + self.cut
+        bad = [*(f.problem for f in findings if f.problem), *self.bad_rooms.values()]
         if self.strict:
-            found = (self.sets.train, self.sets.val)
+            found = (self.sets.train, self.sets.val, self.cutouts)
             bad += [f"{p} has no mask" for part in found for p in part.lonely_images]
             bad += [f"{p} has no picture" for part in found for p in part.lonely_masks]
             bad += [f"{name} is not there" for part in found for name in part.missing]
             if bad:
                 raise DataError(f"{len(bad)} pictures can't be used, and --strict refuses that:{several(bad)}")
-        for name, findings in (("training", self.train), ("validation", self.val)):
-            optional = name == "validation" and (self.sets.held_out or not findings)
-            if not usable(findings) and not optional:
-                raise DataError(f"none of the {len(findings)} {name} pictures can be used:{several(bad)}")
+        parts = {"training pictures": self.train, "validation pictures": self.val, "cut-outs": self.cut}
+        optional = {"validation pictures": self.sets.held_out or not self.val, "cut-outs": not self.cut}
+        optional["training pictures"] = not self.train and bool(self.cut)
+        for name, findings in parts.items():
+            if not usable(findings) and not optional[name]:
+                raise DataError(f"none of the {len(findings)} {name} can be used:{several(bad)}")
 
     def ask_for_classes(self) -> None:
         """Raises DataError where the masks hold classes, and nobody has said which is the person.
@@ -83,6 +89,7 @@ class Inspection:
         for name, found, findings in (
             ("training", self.sets.train, self.train),
             ("validation", self.sets.val, self.val),
+            *([("cut-outs", self.cutouts, self.cut)] if self.cut else []),
         ):
             good = len(usable(findings))
             count = f"{good} of {len(findings)} pictures" if good < len(findings) else f"{good} pictures"
@@ -104,6 +111,11 @@ class Inspection:
                 digest.update(f"{room.name}\n".encode())
         return digest.hexdigest()
 
+    def cutouts_fingerprint(self) -> str:
+        """As `fingerprint`, of the cut-outs; runs that were begun without it go on."""
+        used = [f"{f.pair.image.name}|{f.pair.mask.name}|{f.size}|{f.person}\n" for f in self.cut if not f.problem]
+        return hashlib.sha256("".join(used).encode("utf-8", "surrogateescape")).hexdigest()
+
     def report(self, folder: Path, resume: bool = False) -> list[str]:
         """Write data.json and data.png into the run's folder; returns the lines to print. Raises DataError."""
         doubts = self.check_unchanged(folder) if resume else []
@@ -120,8 +132,11 @@ class Inspection:
             mark, before = saved["fingerprint"], {r["image"] for r in saved["training"] if "problem" not in r}
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise DataError(f"{path} is not from `rtseg train`: {e!r}") from e
-        if mark == self.fingerprint():
+        cut = saved.get("cutouts_fingerprint", self.cutouts_fingerprint())
+        if mark == self.fingerprint() and cut == self.cutouts_fingerprint():
             return []
+        if mark == self.fingerprint():
+            raise DataError(f"the cut-outs are not those that the run in {folder} began with; put them back")
         now = {str(pair.image) for pair in usable(self.train)}
         changes = [f"gone: {name}" for name in sorted(before - now)] + [f"new: {name}" for name in sorted(now - before)]
         what = several(changes) if changes else " a picture, a mask or a background is another"
@@ -132,14 +147,15 @@ class Inspection:
 
     def save(self, folder: Path) -> None:
         """Write data.json (everything) and data.png (the most suspicious pictures first); raises DataError."""
-        parts = {"training": self.train, "validation": self.val}
+        parts = {"training": self.train, "validation": self.val} | ({"cut-outs": self.cut} if self.cut else {})
         content: dict[str, object] = {"report": self.lines(), "fingerprint": self.fingerprint()}
+        content |= {"cutouts_fingerprint": self.cutouts_fingerprint()} if self.cut else {}
         content |= {name: [record(f) for f in findings] for name, findings in parts.items()}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with whole_file(folder / "data.json") as temporary:
                 temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            draw_findings(suspicious_first(self.train + self.val, ON_SHEET), folder / "data.png")
+            draw_findings(suspicious_first(self.train + self.val + self.cut, ON_SHEET), folder / "data.png")
         except OSError as e:
             raise DataError(f"cannot write into the run's folder {folder}: {e}") from e
 
@@ -169,7 +185,8 @@ def describe(found: Found, findings: list[Finding]) -> list[str]:
         done = Counter(text for f in good for text in f.done)
         lines += [f"masks converted: {text} ({count})" for text, count in done.most_common()]
     lines += counted("can't be used, skipped", [f.problem for f in findings if f.problem])
-    for what, paths in (("pictures without mask", found.lonely_images), ("masks without picture", found.lonely_masks)):
+    alone = "pictures without transparency" if found.transparent else "pictures without mask"
+    for what, paths in ((alone, found.lonely_images), ("masks without picture", found.lonely_masks)):
         lines += [f"{what}, skipped ({len(paths)}): {some([p.name for p in paths])}"] if paths else []
     lines += counted("listed but not there, skipped", list(found.missing))
     by_doubt: dict[str, list[str]] = {}

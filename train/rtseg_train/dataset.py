@@ -53,6 +53,7 @@ class Found:
     lonely_images: tuple[Path, ...] = ()
     lonely_masks: tuple[Path, ...] = ()
     missing: tuple[str, ...] = ()  # what a list names and is not there
+    transparent: bool = False  # the pictures are their own masks: cut-outs
 
 
 @dataclass(frozen=True)

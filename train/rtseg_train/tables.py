@@ -62,6 +62,15 @@ def split(lines: Iterable[str], delimiter: str) -> _csv.Reader:
     return csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
 
 
+def has_columns(path: Path, columns: Iterable[str]) -> bool:
+    """Whether it is a list with these columns."""
+    try:
+        next(read_table(path, columns), None)
+    except DataError:
+        return False
+    return True
+
+
 class Files:
     """Finds the files that a list names, also by another system's spelling: each folder is looked into once.
 

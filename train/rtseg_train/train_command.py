@@ -63,8 +63,9 @@ def train_command(
         Path | None,
         typer.Argument(
             metavar="DATA",
-            help="Labelled pictures: a CSV with the columns image,mask[,source]; a folder with 1.png beside "
-            "1_matte.png (or 1_mask.png); or one with images/ and masks/. Folders may be split: training/, testing/.",
+            help="Labelled pictures: a list with the columns image,mask[,source]; a folder with 1.png beside "
+            "1_matte.png (or 1_mask.png); or one with images/ and masks/. Folders may be split: training/, testing/. "
+            "Or cut-outs alone, see --cutouts.",
             show_default=False,
         ),
     ] = None,

@@ -113,6 +113,23 @@ def test_score_cuts_at_a_half() -> None:
     assert later.dtssd == pytest.approx(100 * np.sqrt((0.6**2 + 0.4**2) / 2)) and later.flicker == pytest.approx(50)
 
 
+def test_sad_and_half_transparent_pixels_of_a_soft_label_by_hand() -> None:
+    # given a person of 50 columns with an edge of 2 more at a half, of 100x100 pixels
+    label = np.zeros((100, 100), np.uint8)
+    label[:, :50], label[:, 50:52] = 255, 127
+    alpha = np.zeros((100, 100), np.float32)
+    alpha[:, :40], alpha[:, 40:50], alpha[:, 60:65] = 1, 0.8, 0.96
+    s = score("here", alpha, label)
+    assert s.sad == pytest.approx((1000 * 0.2 + 200 * 127 / 255 + 500 * 0.96) / 1000, rel=1e-5)
+    assert s.half_transparent == pytest.approx(1000 / 5000) and s.half_transparent_label == pytest.approx(200 / 5000)
+    figures = s.figures()
+    assert (figures["half_transparent"], figures["half_transparent_label"]) == pytest.approx((20, 4))
+    assert figures["sad"] == s.sad
+    # a hard label says nothing of softness, nor does an empty one
+    for other in (np.where(label > 127, 255, 0).astype(np.uint8), np.zeros_like(label)):
+        assert not {"sad", "half_transparent", "half_transparent_label"} & score("here", alpha, other).figures().keys()
+
+
 def a_score(source: str, iou: float, boundary_iou: float, person: float, mae: float, empty: bool) -> Score:
     return Score(source, iou, boundary_iou, person, mae, empty, mean_iou=iou, gradient=2.0)
 
@@ -156,6 +173,15 @@ def test_reliability_of_a_known_distribution() -> None:
     # and a second picture adds to the first
     bins.add(alpha, label.reshape(20, 20))
     assert bins.pixels.sum() == 800 and bins.error == pytest.approx(0.25 * 0.25, abs=1e-6)
+
+
+def test_reliability_knows_that_half_of_a_soft_label_is_half_a_person() -> None:
+    label = np.repeat(np.array([0, 51, 102, 204, 255], np.uint8), 20).reshape(10, 10)
+    bins = Reliability(10)
+    bins.add(label.astype(np.float32) / 255, label)
+    predicted, person = bins.curve()
+    np.testing.assert_allclose(person, predicted, atol=1e-6)
+    assert bins.error == pytest.approx(0, abs=1e-6)
 
 
 def test_a_blurred_alpha_has_an_edge_error_a_sharp_one_has_not() -> None:

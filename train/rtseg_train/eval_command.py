@@ -31,13 +31,16 @@ WORST = 24  # pictures on the sheet
 COLUMNS = {
     "pictures": "pictures",
     "iou": "IoU",
-    "boundary_iou": "boundary IoU",
+    "boundary_iou": "boundary\nIoU",
     "mean_iou": "mIoU",
-    "false_alarm": "false alarm",
-    "mae": "mean error",
+    "false_alarm": "false\nalarm",
+    "mae": "mean\nerror",
     "gradient": "gradient",
+    "sad": "SAD",
+    "half_transparent": "soft",
+    "half_transparent_label": "soft\nlabel",
     "dtssd": "dtSSD",
-    "flicker": "edge flicker",
+    "flicker": "edge\nflicker",
 }
 
 
@@ -83,8 +86,9 @@ def eval_command(
     """Score MODEL on labelled pictures, by source: IoU, boundary IoU, false alarms, errors.
 
     A clip (a folder with frames/ and masks/, or a video file and --masks) is run as a video, and scored for
-    steadiness too: dtSSD and edge flicker. All models go through the edge filter, as in use. Figures are in
-    percent, but for gradient (a sum / 1000) and dtSSD (x 100).
+    steadiness too: dtSSD and edge flicker. Labels with a soft edge are also scored for SAD and for soft pixels: those
+    of alpha 0.05 to 0.95 per pixel of the person, beside the label's own. All models go through the edge filter, as in
+    use. Figures are in percent, but for gradient and SAD (sums / 1000) and dtSSD (x 100).
 
     Example: rtseg eval balanced.onnx my/val.csv --sheet worst.png
     """
@@ -194,7 +198,7 @@ def write_results(
 
 
 def score_table(scores: dict[str, dict[str, float]], title: str) -> Table:
-    """`summary` as a rich table, in percent but for gradient and dtSSD; columns without a figure are left out."""
+    """`summary` as a rich table, in percent but for gradient, SAD and dtSSD; columns without a figure are left out."""
     from rich import box
     from rich.table import Table
 
@@ -202,7 +206,7 @@ def score_table(scores: dict[str, dict[str, float]], title: str) -> Table:
     columns = [c for c in COLUMNS if any(c in row for row in scores.values())]
     table.add_column("source", no_wrap=True)
     for column in columns:
-        table.add_column(COLUMNS[column], justify="right", min_width=6)
+        table.add_column(COLUMNS[column], justify="right", min_width=5)
     for name, row in scores.items():
         cells = [f"{row[c]:.0f}" if c == "pictures" else f"{row[c]:.2f}" if c in row else "" for c in columns]
         table.add_row(name, *cells, style="bold" if name.isupper() else "")

@@ -20,6 +20,7 @@ BOUNDARY_RATIO = 0.02  # of the diagonal, as in Cheng et al. 2021
 FLICKER_RATIO = 0.01  # of the diagonal, on each side of the label's edge: 7 pixels at 640x360
 GRADIENT_SIGMA = 1.4  # pixels, as in Rhemann et al. 2009
 GRADIENT_RADIUS = 4  # pixels; beyond it the Gaussian is below 1 %
+HALF = (0.05, 0.95)  # alphas between these are half-transparent
 PORTRAIT = ("eg1800", "aisegment", "selfie1460")
 
 
@@ -73,6 +74,19 @@ def gradient(alpha: F32) -> F32:
     return cv2.magnitude(across, down).astype(np.float32, copy=False)
 
 
+def sad(alpha: F32, truth: F32) -> float:
+    """Sum over pixels of |alpha - truth|, divided by 1000 (Rhemann et al. 2009); 0 is perfect.
+
+    It is a sum: compare it on the same pictures only.
+    """
+    return float(np.abs(alpha - truth).sum(dtype=np.float64)) / 1000
+
+
+def half_transparent(alpha: F32) -> int:
+    """How many pixels of alpha lie between 0.05 and 0.95."""
+    return int(np.count_nonzero((alpha > HALF[0]) & (alpha < HALF[1])))
+
+
 def dtssd(alpha: F32, alpha_before: F32, truth: F32, truth_before: F32) -> float:
     """100 * sqrt(mean over pixels of ((alpha - alpha_before) - (truth - truth_before))^2) (Erofeev et al. 2015).
 
@@ -105,7 +119,11 @@ def edge_band(truth: F32) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Score:
-    """One picture's result; fractions 0..1 but for the last three. `empty` pictures have nobody in them."""
+    """One picture's result; fractions 0..1 but for `gradient`, `sad`, `dtssd` and `flicker`.
+
+    `empty` pictures have nobody in them. `sad` and the half-transparent ones are None unless the label is soft: has
+    half-transparent pixels itself.
+    """
 
     source: str
     iou: float
@@ -117,16 +135,21 @@ class Score:
     gradient: float  # see `gradient_error`
     dtssd: float | None = None  # see `dtssd`; None for a still and a clip's first frame
     flicker: float | None = None  # see `edge_flicker`
+    sad: float | None = None  # see `sad`
+    half_transparent: float | None = None  # alpha's half-transparent pixels, over the person's in the label
+    half_transparent_label: float | None = None  # the label's own, over the same
 
     def figures(self) -> dict[str, float]:
-        """What is reported, in percent but for `gradient` and `dtssd`; of empty pictures false alarms, no IoU."""
+        """What is reported, in percent but for gradient, SAD and dtSSD; of empty pictures false alarms, no IoU."""
         row = {"mae": 100 * self.mae, "gradient": self.gradient}
         if self.empty:
             row["false_alarm"] = 100 * self.person
         else:
             row |= {"iou": 100 * self.iou, "boundary_iou": 100 * self.boundary_iou, "mean_iou": 100 * self.mean_iou}
-        steadiness = {"dtssd": self.dtssd, "flicker": self.flicker}
-        return row | {name: value for name, value in steadiness.items() if value is not None}
+        halves = {"half_transparent": self.half_transparent, "half_transparent_label": self.half_transparent_label}
+        row |= {name: 100 * value for name, value in halves.items() if value is not None}
+        others = {"sad": self.sad, "dtssd": self.dtssd, "flicker": self.flicker}
+        return row | {name: value for name, value in others.items() if value is not None}
 
 
 def score(source: str, alpha: F32, label: U8, before: tuple[F32, U8] | None = None) -> Score:
@@ -138,7 +161,15 @@ def score(source: str, alpha: F32, label: U8, before: tuple[F32, U8] | None = No
         steadiness = dtssd(*pairs), edge_flicker(*pairs)
     mae, grad = float(np.abs(alpha - truth).mean()), gradient_error(alpha, truth)
     whole = iou(a, b), boundary_iou(a, b), float(a.mean()), mae, not b.any()
-    return Score(source, *whole, mean_iou(a, b), grad, *steadiness)
+    return Score(source, *whole, mean_iou(a, b), grad, *steadiness, *softness(alpha, truth))
+
+
+def softness(alpha: F32, truth: F32) -> tuple[float, float, float] | tuple[None, None, None]:
+    """`sad`, `half_transparent` and `half_transparent_label` of a Score; None when the label has no soft edge."""
+    person, soft = np.count_nonzero(truth > 0.5), half_transparent(truth)
+    if not (person and soft):
+        return None, None, None
+    return sad(alpha, truth), half_transparent(alpha) / person, soft / person
 
 
 def as_alpha(label: U8) -> F32:
@@ -169,12 +200,15 @@ def summary(scores: Iterable[Score]) -> dict[str, dict[str, float]]:
 
 
 class Reliability:
-    """Whether an alpha of 0.7 is right 7 times in 10: predicted alpha in equal bins against what labels say."""
+    """Whether an alpha of 0.7 is right 7 times in 10: predicted alpha in equal bins against what labels say.
+
+    A soft label's half-transparent pixel counts as what it is, half a person: alpha 0.5 is right there.
+    """
 
     def __init__(self, bins: int = 15) -> None:
         self.pixels = np.zeros(bins)  # by bin of predicted alpha
         self.alpha = np.zeros(bins)  # their sum
-        self.person = np.zeros(bins)  # how many of them the label calls person
+        self.person = np.zeros(bins)  # the sum of the label's alpha there
 
     def add(self, alpha: F32, label: U8) -> None:
         """Count one picture's pixels."""
@@ -182,7 +216,7 @@ class Reliability:
         index = np.minimum((alpha * bins).astype(np.intp), bins - 1).ravel()
         self.pixels += np.bincount(index, minlength=bins)
         self.alpha += np.bincount(index, alpha.ravel(), bins)
-        self.person += np.bincount(index, (label > 127).ravel(), bins)
+        self.person += np.bincount(index, as_alpha(label).ravel(), bins)
 
     @property
     def error(self) -> float:
@@ -190,12 +224,12 @@ class Reliability:
         return float(np.abs(self.person - self.alpha).sum() / max(1.0, self.pixels.sum()))
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(mean alpha, share called person) of the bins that have pixels."""
+        """(mean alpha, the label's mean) of the bins that have pixels."""
         some = self.pixels > 0
         return self.alpha[some] / self.pixels[some], self.person[some] / self.pixels[some]
 
     def figures(self) -> dict[str, float | list[float]]:
-        """For JSON: the error, and per bin with pixels: mean alpha, share called person, pixels."""
+        """For JSON: the error, and per bin with pixels: mean alpha, the label's mean, pixels."""
         alpha, person = self.curve()
         counts = self.pixels[self.pixels > 0]
         rows = {"alpha": alpha, "person": person, "pixels": counts}

@@ -116,7 +116,7 @@ class WorstTiles:
 
 
 def draw_reliability(bins: Reliability, target: Path) -> None:
-    """Plot what share of pixels of each alpha the labels call person, and how many there are, into a PNG."""
+    """Plot what share of the pixels of each alpha is person in the labels, and how many there are, into a PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -129,7 +129,7 @@ def draw_reliability(bins: Reliability, target: Path) -> None:
     )
     above.plot([0, 1], [0, 1], ls="--", lw=1, color="grey", label="perfect")
     above.plot(alpha, person, marker="o", label="model")
-    above.set(ylabel="share that the label calls person", xlim=(0, 1), ylim=(0, 1))
+    above.set(ylabel="share that is person in the label", xlim=(0, 1), ylim=(0, 1))
     above.set_title(f"expected calibration error {100 * bins.error:.2f} %")
     above.legend(loc="upper left")
     below.bar((np.arange(count) + 0.5) / count, np.maximum(bins.pixels, 0.5), width=0.9 / count)

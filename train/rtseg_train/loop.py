@@ -175,9 +175,7 @@ def scores_in_words(row: Mapping[str, float]) -> str:
     """The validation scores of a row of the log, in percent."""
     names = {"all_iou": "IoU", "all_boundary_iou": "boundary IoU", "portrait_iou": "IoU of portraits"}
     parts = [f"{name} {row[column]:.1f}" for column, name in names.items() if column in row]
-    parts += (
-        [f"{row['false_alarm']:.2f} % of the pictures without anybody called person"] if "false_alarm" in row else []
-    )
+    parts += [f"false alarm {row['false_alarm']:.2f} % of empty pictures"] if "false_alarm" in row else []
     return f"validation {', '.join(parts)}" if parts else "no validation pictures, so no scores"
 
 

@@ -179,3 +179,35 @@ def test_cuda_on_the_cpu(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "cuda.json").read_text())
     assert {r["size"] for r in report["results"]} == {"360p"} and min(r["median_ms"] for r in report["results"]) > 0
     assert report["nodes_on_cpu"]["fast-fused.onnx"]["Conv"] > 30
+
+
+@pytest.fixture
+def labelled(tmp_path: Path, small_frames: list[np.ndarray]) -> dict[str, Path]:
+    """Lists of one picture with a soft label and one with nobody, a keyed clip of three frames, and a room."""
+    frame, room = small_frames[0], np.full_like(small_frames[0], 90)
+    label = cv2.GaussianBlur(
+        cv2.ellipse(np.zeros(frame.shape[:2], np.uint8), (90, 70), (40, 60), 0, 0, 360, 255, -1), (0, 0), 3
+    )
+    for name, picture in (("a.png", frame), ("a_mask.png", label), ("b.png", room), ("b_mask.png", 0 * label)):
+        cv2.imwrite(str(tmp_path / name), picture)
+    (tmp_path / "list.csv").write_text("source,image,mask\nx,a.png,a_mask.png\nx,b.png,b_mask.png\n")
+    for folder, picture in (("fgr", frame), ("pha", label), ("rooms", room)):
+        (tmp_path / "clip" / folder).mkdir(parents=True)
+        for number in range(3):
+            cv2.imwrite(str(tmp_path / "clip" / folder / f"{number}.png"), picture)
+    return {"list": tmp_path / "list.csv", "clip": tmp_path / "clip", "rooms": tmp_path / "clip" / "rooms"}
+
+
+def test_the_front_has_a_time_and_every_figure_of_each_candidate(labelled: dict[str, Path], tmp_path: Path) -> None:
+    data = ("--val", labelled["list"], "--exact", labelled["list"])
+    clips = ("--keyed", labelled["clip"], "--backgrounds", labelled["rooms"])
+    files = ("--json", tmp_path / "front.json", "--plot", tmp_path / "front.png")
+    said = benchmark("front", "fast", "fast@4096", "--baseline", "fast", "--rounds", 2, *data, *clips, *files)
+    assert "of the baseline" in said and cv2.imread(str(tmp_path / "front.png")) is not None
+    models = json.loads((tmp_path / "front.json").read_text())["models"]
+    assert list(models) == ["fast", "fast@4096"] and models["fast@4096"]["area"] == 4096
+    for found in models.values():
+        assert found["time"]["least_ms"] > 0 and found["keyed"]["dtssd"] >= 0
+        assert {"boundary_iou", "sad", "gradient", "half_transparent", "reliability"} <= found["exact"].keys()
+        assert 0 <= found["rooms"]["repeated"] <= 100 and found["animals"]["pictures"] == 1
+    assert models["fast"]["time"]["ratio"] == 1

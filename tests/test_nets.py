@@ -16,7 +16,8 @@ from rtseg_train import loop
 from rtseg_train.config import AREAS, TrainConfig
 from rtseg_train.losses import boundary_loss, edge_filter, temporal_loss
 from rtseg_train.nets import BUILDERS
-from rtseg_train.unet import CoarseStem, ConvBN, DetailUNet, UNet
+from rtseg_train.step import initial_state, train_step
+from rtseg_train.unet import CoarseStem, ConvBN, DetailUNet, UNet, rounded
 
 
 @pytest.mark.parametrize("arch", ["fast", "quality"])
@@ -74,6 +75,28 @@ def test_the_detail_net_starts_from_an_ordinary_one(tmp_path: Path) -> None:
     save_file(net.state_dict(), tmp_path / "detail.safetensors")
     again = loop.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "detail.safetensors")))
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True))
+
+
+def test_rounded_weights_have_the_levels_of_an_int8_file_and_still_learn() -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(3, 4, 3, 3, requires_grad=True)
+    levels = rounded(weight).detach() * 64 / weight.detach().abs().amax((1, 2, 3), keepdim=True)
+    assert torch.allclose(levels, levels.round(), atol=1e-3) and levels.abs().max() == pytest.approx(64)
+    assert (rounded(weight) - weight).abs().max().item() > 0.001
+    rounded(weight).sum().backward()
+    assert weight.grad is not None and (weight.grad == 1).all()
+
+
+def test_the_last_steps_compute_with_rounded_weights() -> None:
+    config = TrainConfig(train="", steps=4, frozen_steps=0, rounded_steps=2, precision="fp32")
+    state = initial_state(UNet(), config, torch.device("cpu"))
+    frame, planes = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8), torch.zeros(3, 2, 1, 32, 32)
+    seen = []
+    for _ in range(config.steps):
+        train_step(config, state, (frame, planes[0], planes[1], planes[2] + 1, 0))
+        seen.append({module.rounds for module in state.net.modules() if isinstance(module, ConvBN)})
+    assert seen == [{False}, {False}, {True}, {True}]
+    assert not any(m.rounds for m in state.ema.modules() if isinstance(m, ConvBN)), "what is saved is not rounded"
 
 
 def test_every_net_has_an_area() -> None:

@@ -6,7 +6,7 @@ on rooms and degrading the result like a cheap camera carries that.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -72,7 +72,11 @@ def moved(rng: Rng, view: View, size: tuple[int, int]) -> View:
     if rng.random() >= 0.7:
         return view
     turn[:, 2] = turn[:, 2] + rng.normal(0, 0.006 * size[0], 2)
-    return View(*(cv2.warpAffine(x, turn, size, borderMode=cv2.BORDER_REPLICATE).astype(x.dtype) for x in view))
+
+    def through(plane: NDArray[Any]) -> NDArray[Any]:
+        return cv2.warpAffine(plane, turn, size, borderMode=cv2.BORDER_REPLICATE).astype(plane.dtype)
+
+    return View(through(view.frame), through(view.alpha), through(view.sure))
 
 
 def compose(
@@ -127,7 +131,8 @@ def matched_light(person: U8, frame: U8, strength: float) -> F32:
     if not len(person):
         return np.ones(3, np.float32)
     gain = ((frame.mean((0, 1)) + 10) / (person.mean(0) + 10)) ** strength
-    return np.clip(gain, 0.5, 1.8).astype(np.float32)
+    matched: F32 = np.clip(gain, 0.5, 1.8).astype(np.float32)
+    return matched
 
 
 def previous_alpha(rng: Rng, alpha: F32, other: Picture | None) -> F32:

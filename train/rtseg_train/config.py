@@ -52,6 +52,7 @@ class TrainConfig:
     fed_back: float = 0.15  # share of batches in which the net is told its own alpha of the same frame
     boundary: float = 1.0  # weight of the boundary loss, which looks through the runtime's edge filter
     temporal: float = 5.0  # weight of the temporal loss
+    rounded_steps: int = 0  # last steps, in which the net computes with its weights as an int8 file will have them
     precision: str = "fp32"  # autocast for bf16 and fp16 (CUDA only); bf16 was 15 % slower on an AVX512-BF16 CPU
     workers: int = 1  # data loading processes; 0 loads in the training process
     threads: int = 0  # torch threads on the CPU; 0: as many as torch likes
@@ -64,7 +65,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         lowest = {"steps": 1, "batch": 1, "warmup": 1, "eval_every": 1, "checkpoint_every": 1}
         lowest |= {"frozen_steps": 0, "workers": 0, "threads": 0, "cache_mib": 0, "composite": 0, "empty": 0, "ema": 0}
-        lowest |= {"paired": 0, "fed_back": 0, "cutout": 0, "boundary": 0, "temporal": 0}
+        lowest |= {"paired": 0, "fed_back": 0, "rounded_steps": 0, "cutout": 0, "boundary": 0, "temporal": 0}
         for field, least in lowest.items():
             if not getattr(self, field) >= least:
                 raise DataError(f"{field} is {getattr(self, field)}; give at least {least}")

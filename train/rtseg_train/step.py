@@ -16,6 +16,7 @@ from rtseg_train.config import TrainConfig
 from rtseg_train.data import Batch
 from rtseg_train.distributed import averaging, current_world, share_batch_norm
 from rtseg_train.losses import boundary_loss, pixel_weights, segmentation_loss, temporal_loss
+from rtseg_train.unet import ConvBN
 
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MOST_SKIPPED = 50  # fp16 steps in a row
@@ -90,6 +91,9 @@ def train_step(config: TrainConfig, state: TrainState, batch: Batch) -> Losses:
     whose gradient overflows is left out, and only MOST_SKIPPED of them in a row are an error.
     """
     forward = enter_phase(config, state)
+    for module in state.net.modules():
+        if isinstance(module, ConvBN):
+            module.rounds = state.step >= config.steps - config.rounded_steps
     device = next(state.net.parameters()).device
     *tensors, pairs = batch
     frame, previous, alpha, sure = (t.to(device, non_blocking=True) for t in tensors)

@@ -26,6 +26,7 @@ LITE0_STAGES = (
 )  # the seventh stage (320 channels) served the classifier and is left out
 SKIP_STAGES = (0, 1, 2, 4)  # outputs at 1/2, 1/4, 1/8, 1/16 of the input
 BN_EPS, BN_MOMENTUM = 1e-3, 0.01  # what the pretrained weights were made with
+LEVELS = 64  # of int8 weights on each side of 0: 7 bits, see rtseg_export/quantise.py
 
 
 class ConvBN(nn.Module):
@@ -42,12 +43,28 @@ class ConvBN(nn.Module):
         self.conv = nn.Conv2d(cin, cout, kernel, stride, padding, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(cout, eps=BN_EPS, momentum=BN_MOMENTUM)
         self.linear = linear
+        self.rounds = False  # computes with its weights as an int8 file has them; see `rounded`
 
     def forward(self, x: Tensor) -> Tensor:
         if self.pad:
             x = F.pad(x, (*self.pad, *self.pad))
-        x = self.bn(self.conv(x))
+        if self.rounds:
+            c = self.conv
+            x = F.conv2d(x, rounded(c.weight), None, c.stride, c.padding, c.dilation, c.groups)
+        else:
+            x = self.conv(x)
+        x = self.bn(x)
         return x if self.linear else F.relu6(x)
+
+
+def rounded(weight: Tensor) -> Tensor:
+    """A convolution's weights on the levels that an int8 file gives them: 7 bits for each output channel.
+
+    Gradients pass as if nothing were rounded (straight-through estimator, Bengio et al. 2013). Folding the batch norm
+    scales a whole channel, which changes nothing here.
+    """
+    step = weight.detach().abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / LEVELS
+    return weight + ((weight / step).round() * step - weight).detach()
 
 
 class MBConv(nn.Module):

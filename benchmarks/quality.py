@@ -1,0 +1,181 @@
+"""How good a model file's mattes are, as the runtime makes them: stills, exact alphas, pets, empty rooms, keyed clips.
+
+python benchmarks/quality.py balanced fast my.onnx@114688 --val DATA/val.csv --exact DATA/val_exact.csv \
+    --keyed DATA/video_keyed/grid_a --backgrounds DATA/backgrounds --json quality.json
+
+A model is a tier or a file, with @PIXELS for another area than its own. --val: labelled pictures, some of them empty;
+--exact: composites with exact alpha, and pictures of animals; --keyed: folders with fgr/ and pha/, which are put on a
+room each. Every figure is at the pictures' own size; stills are first frames, clips run with memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from rtseg import Pipeline
+from rtseg.errors import DataError, RtsegError
+from rtseg.files import write_json
+from rtseg.pixels.geometry import cover
+from rtseg.sources.pictures import read_picture
+from rtseg_train.dataset import list_images, read_list
+from rtseg_train.evaluate import evaluate
+from rtseg_train.masks import read_mask, read_pair
+from rtseg_train.metrics import Reliability, Score, score, summary
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+REPEATS = 12  # times that an empty picture is shown
+HEIGHT = 480  # pixels, of the keyed clips' frames
+COLUMNS = {
+    "val PORTRAIT": ("PORTRAIT.iou", "PORTRAIT.boundary_iou"),
+    "val ALL": ("ALL.iou", "ALL.boundary_iou"),
+    "exact bIoU / SAD / gradient": ("exact.boundary_iou", "exact.sad", "exact.gradient"),
+    "half-transparent, label's %": ("exact.half_transparent", "exact.half_transparent_label"),
+    "animals %": ("animals.false_alarm",),
+    "rooms %, repeated": ("rooms.false_alarm", "rooms.repeated"),
+    "keyed bIoU / dtSSD / flicker": ("keyed.boundary_iou", "keyed.dtssd", "keyed.flicker"),
+    "off the diagonal": ("exact.reliability",),
+}
+
+
+def split(text: str) -> tuple[str, int | None]:
+    """A model's name or file and its area."""
+    name, at, area = text.rpartition("@")
+    return (name, int(area)) if at and area.isdigit() else (text, None)
+
+
+def first_frame(pipe: Pipeline, frame_bgr: U8) -> F32:
+    """alpha HxW of a picture by itself."""
+    pipe.reset()
+    pipe(frame_bgr)
+    return pipe.alpha
+
+
+def stills(pipe: Pipeline, val: Path, step: int = 1) -> dict[str, Any]:
+    """PORTRAIT and ALL of the labelled pictures, and the empty ones when they are shown again and again."""
+    pairs = read_list(val)[::step]
+    found: dict[str, Any] = summary(evaluate(lambda frame: first_frame(pipe, frame), pairs))
+    repeated = []
+    for pair in pairs:
+        image, label = read_pair(pair)
+        if not label.any():
+            first_frame(pipe, image)
+            for _ in range(REPEATS - 1):
+                pipe(image)
+            repeated.append(float((pipe.alpha > 0.5).mean()))
+    rooms = found.get("EMPTY", {})
+    return {
+        **{name: found[name] for name in ("PORTRAIT", "ALL") if name in found},
+        "rooms": rooms | ({"repeated": 100 * float(np.mean(repeated))} if repeated else {}),
+    }
+
+
+def exact(pipe: Pipeline, path: Path) -> dict[str, Any]:
+    """Composites with exact alpha, and the pictures that have nobody in them."""
+    reliability = Reliability(10)
+
+    def look(_: U8, label: U8, alpha: F32, result: Score) -> None:
+        if not result.empty:
+            reliability.add(alpha, label)
+
+    found = summary(evaluate(lambda frame: first_frame(pipe, frame), read_list(path), [look]))
+    mean, person = reliability.curve()
+    return {"exact": found["ALL"] | {"reliability": float(np.abs(mean - person).max())}, "animals": found["EMPTY"]}
+
+
+def keyed_frames(folder: Path, room: U8) -> Iterator[tuple[U8, U8]]:
+    """(frame_bgr, label 0..255) of a keyed clip on a room, enlarged to HEIGHT: its sides are the frame's sides."""
+    for path, mask in zip(list_images(folder / "fgr"), list_images(folder / "pha"), strict=True):
+        colour, alpha = read_picture(path, DataError), read_mask(mask).alpha
+        size = (round(colour.shape[1] * HEIGHT / colour.shape[0]), HEIGHT)
+        label = cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        behind = cover(room, *size).astype(np.float32)
+        share = label[..., None].astype(np.float32) / 255
+        frame = cv2.resize(colour, size, interpolation=cv2.INTER_LINEAR) * share + behind * (1 - share)
+        yield np.rint(frame).astype(np.uint8), label
+
+
+def keyed(pipe: Pipeline, folders: list[Path], backgrounds: Path) -> dict[str, float]:
+    """Means over the clips, each on another room."""
+    rooms = list_images(backgrounds)
+    scores: list[Score] = []
+    for number, folder in enumerate(folders):
+        room = read_picture(rooms[(1 + number) * len(rooms) // (len(folders) + 1)], DataError)
+        pipe.reset()
+        before: tuple[F32, U8] | None = None
+        for frame, label in keyed_frames(folder, room):
+            pipe(frame)
+            scores.append(score("keyed", pipe.alpha, label, before))
+            before = pipe.alpha, label
+    return summary(scores)["keyed"]
+
+
+def measure(model: str, given: argparse.Namespace) -> dict[str, Any]:
+    """All figures of one model, by group."""
+    name, area = split(model)
+    pipe = Pipeline(background="#000000", model=name, provider="cpu", threads=given.threads, area=area)
+    found: dict[str, Any] = {"area": pipe.area}
+    if given.val:
+        found |= stills(pipe, given.val, given.step)
+    if given.exact:
+        found |= exact(pipe, given.exact)
+    if given.keyed:
+        found["keyed"] = keyed(pipe, given.keyed, given.backgrounds)
+    return found
+
+
+def show(results: dict[str, dict[str, Any]]) -> None:
+    """One row per model."""
+    table = Table("model", "area", *COLUMNS, box=box.SIMPLE)
+    for model, found in results.items():
+        cells = []
+        for figures in COLUMNS.values():
+            values = [found.get(group, {}).get(name) for group, name in (f.split(".") for f in figures)]
+            cells.append(" / ".join("-" if v is None else f"{v:.2f}" for v in values))
+        table.add_row(model, str(found["area"]), *cells)
+    Console(width=200).print(table)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What is measured on."""
+    parser.add_argument("models", nargs="+", metavar="MODEL[@PIXELS]")
+    parser.add_argument("--val", type=Path, help="labelled pictures, a list")
+    parser.add_argument("--step", type=int, default=1, help="every how manieth picture of --val")
+    parser.add_argument("--exact", type=Path, help="composites with exact alpha and animals, a list")
+    parser.add_argument("--keyed", type=Path, nargs="*", default=[], help="folders with fgr/ and pha/")
+    parser.add_argument("--backgrounds", type=Path, help="rooms for --keyed")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_options(parser)
+    given = parser.parse_args()
+    if given.keyed and not given.backgrounds:
+        parser.error("--keyed needs --backgrounds")
+    try:
+        results = {}
+        for model in given.models:
+            results[model] = measure(model, given)
+            show({model: results[model]})
+        if len(results) > 1:
+            show(results)
+        if given.json:
+            write_json(given.json, results)
+    except RtsegError as e:
+        raise SystemExit(f"error: {e}") from e
+
+
+if __name__ == "__main__":
+    main()

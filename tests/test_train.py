@@ -87,14 +87,16 @@ def test_a_run_leaves_weights_config_log_and_pictures(finished: Path) -> None:
 def test_curves_show_a_single_row_and_a_single_evaluation(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     keep_rows(log, 0)
-    add_row(log, {"step": 6, "loss": 0.5, "all_iou": 80.0, "all_boundary_iou": 60.0})
+    scores = {"all_iou": 90.0, "all_boundary_iou": 70.0, "portrait_iou": 95.0, "portrait_boundary_iou": 80.0}
+    add_row(log, {"step": 6, "loss": 0.5, **scores})
     draw_curves(log, tmp_path / "curves.png")
     picture = cv2.imread(str(tmp_path / "curves.png"))
     assert picture is not None
     height, width = picture.shape[:2]
-    left, right = picture[: height * 3 // 4, : width // 2], picture[: height * 3 // 4, width // 2 :]
+    above = picture[: height * 73 // 100]  # the legend
+    left, right = above[:, : width // 2], above[:, width // 2 :]
     coloured = [part.max(2).astype(int) - part.min(2) > 60 for part in (left, right)]
-    assert [cv2.connectedComponents(part.astype(np.uint8))[0] - 1 for part in coloured] == [1, 2], "points, uncovered"
+    assert [cv2.connectedComponents(part.astype(np.uint8))[0] - 1 for part in coloured] == [1, 4], "points, uncovered"
 
 
 def test_loss_falls(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,6 +185,17 @@ def test_a_set_of_classes_is_refused_and_read_when_the_person_is_named(tmp_path:
     assert image.shape[:2] == alpha.shape and set(np.unique(alpha)) == {0, 255}
 
 
+def test_a_large_set_is_asked_about_early_and_a_wrong_number_is_told(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "voc", [voc()] * 21)
+    inspection, seen = Inspection(find_sets(folder, "none")), 0
+    with pytest.raises(DataError, match="20 masks are like that"):
+        for seen in inspection.read():  # noqa: B007
+            pass
+    assert seen == 19
+    with pytest.raises(DataError, match=r"holds 14, which --person names; look at .*0\.png"):
+        checked(folder, "14")
+
+
 def test_one_class_in_each_mask_is_seen_in_the_set(tmp_path: Path) -> None:
     folder = photos(tmp_path / "set", [voc(15, 0, 0), voc(15, 0, 0), voc(0, 9, 0)])
     with pytest.raises(DataError, match=r"2\.png holds 9 beside 0 and .*15: the set holds the numbers 9, 15"):

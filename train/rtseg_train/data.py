@@ -93,6 +93,7 @@ class TrainBatches(Dataset[Batch]):
         if index < len(self.pairs):
             finding, image, alpha = look(self.pairs[index])
             self.inspection.train.append(finding)
+            self.inspection.ask_early()
             return None if finding.problem else shrink(self._labelled(self.pairs[index], image, alpha))
         if index >= len(self.pairs) + len(self.rooms):
             finding, image, alpha = look_at_cutout(self.cutouts[index - len(self.pairs) - len(self.rooms)])

@@ -20,6 +20,7 @@ from rtseg_train.preview import draw_findings
 
 INVERTED_SET = 0.5  # share of the masks with anybody that look inverted, above which the whole set does
 FEW = 0.1  # share of the masks with anybody that may hold classes; such are left out
+FIRST = 20  # pictures, after which a set that holds nothing but classes is told
 NAMED = 5  # pictures named in a line of the report
 ON_SHEET = 48  # pictures
 
@@ -44,8 +45,14 @@ class Inspection:
         pairs = [(p, self.train) for p in self.sets.train.pairs] + [(p, self.val) for p in self.sets.val.pairs]
         for count, (pair, findings) in enumerate(pairs, start=1):
             findings.append(look(pair)[0])
+            self.ask_early()
             yield count
         self.settle()
+
+    def ask_early(self) -> None:
+        """`ask_for_classes` after the first few pictures, where the answer is plain: a large set takes long to read."""
+        if len(self.train) == FIRST and all(f.asks for f in self.train):
+            self.ask_for_classes()
 
     def settle(self) -> None:
         """Raises DataError when nothing can be used, or when strict and anything can't."""
@@ -77,6 +84,11 @@ class Inspection:
         if asking and len(asking) > FEW * (len(asking) + len(people)):
             others = f" ({len(asking)} masks are like that)" if len(asking) > 1 else ""
             raise DataError(f"{asking[0].problem}{others}")
+        asked = next((f for f in self.train if f.nobody and f.pair.person), None)
+        if asked and asked.pair.person and not people:
+            raise DataError(
+                f"no mask of the set holds {asked.pair.person.text}, which --person names; look at {asked.pair.mask}"
+            )
         classes = {f.number: f for f in people if 0 < f.number <= SMALL}
         if len(classes) > 1:
             (one, first), (other, second) = sorted(classes.items())[:2]

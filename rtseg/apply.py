@@ -12,21 +12,22 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from rtseg.errors import ModelError, RtsegError, SourceError
-from rtseg.frames import Sink
-from rtseg.models.model import AREA_LIMITS
+from rtseg.frames import MAX_SIDE, Sink, check_frame
 from rtseg.pipeline import Pipeline
 from rtseg.progress import progress_bar
 from rtseg.sinks.raw import RawOutput
 from rtseg.sinks.sequence import PictureSequence, write_picture
 from rtseg.sinks.video_file import VideoFile, together
-from rtseg.sources.pictures import read_picture
+from rtseg.sources.pictures import read_layers
 from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
 from rtseg.targets import PIXELS, Job, left_out, plan
+from rtseg.veil import alpha_of, composited
 
 U8 = NDArray[np.uint8]
 # Of the preferred area, for a picture by itself: there is time, and ALL gains 1.4 IoU and 2.8 boundary IoU (RUNS.md).
 STILL_AREAS = 3
+STILL_MOST = 122_880  # pixels: half as many more and portraits lost 1.4 boundary IoU, ALL 0.4 IoU and 0.8
 RIM = 8  # pixels around the visible part of a cut-out with its colours, for players that blend or compress there
 EPS = 1e-3  # of alpha, against division by nothing
 BLACK = "#000000"  # before it a composite is the person, times alpha
@@ -95,13 +96,24 @@ def process(
     preferred = pipeline.model.info.area
     pipeline.reset()
     if not job.video:
-        pipeline.area = min(STILL_AREAS * preferred, AREA_LIMITS[1])
-        write_picture(job.target, render(pipeline, read_picture(job.source, SourceError), emit))
+        pipeline.area = max(preferred, min(STILL_AREAS * preferred, STILL_MOST))
+        frame_bgr, opacity = read_layers(job.source, SourceError)
+        check_size(job.source.name, frame_bgr)
+        write_picture(job.target, render(pipeline, frame_bgr, emit, opacity=opacity))
         return first_only(job.source)
     pipeline.area = preferred
     source = RawFrames(job.source, size=raw, fps=fps) if raw else open_video(job.source)
     with source:
         return process_video(job, source, pipeline, emit, progressed)
+
+
+def check_size(name: str, frame_bgr: U8) -> None:
+    """Raise SourceError, with the file's name, for a picture that is too small or too long."""
+    try:
+        check_frame(frame_bgr)
+    except SourceError as e:
+        height, width = frame_bgr.shape[:2]
+        raise SourceError(f"{name} is {width}x{height}; sides of 2 to {MAX_SIDE} pixels can be processed") from e
 
 
 def first_only(path: Path) -> str | None:
@@ -124,7 +136,9 @@ def process_video(
             source.forward_others(sink.copy)
         try:
             for frame in source:
-                sink.write(render(pipeline, frame.image, emit, frame.time), frame.time)
+                sink.write(render(pipeline, frame.image, emit, frame.time, frame.opacity), frame.time)
+                if isinstance(sink, VideoFile) and frame.lasts:
+                    sink.until = frame.time + frame.lasts
                 progressed(sink.frames, source.count)
         except BrokenPipeError:
             closed = f"the reader closed standard output after {sink.frames} frames"
@@ -155,17 +169,20 @@ def open_sink(job: Job, source: Video | RawFrames, emit: str) -> Sink:
     return VideoFile(job.target, size=size, fps=source.fps, sound=sound, pixels=PIXELS[emit], live=raw)
 
 
-def render(pipeline: Pipeline, frame_bgr: U8, emit: str, seconds: float = 0.0) -> U8:
-    """Composite HxWx3 BGR, alpha as HxW grey 0..255, or cut-out HxWx4 BGRA of one frame."""
+def render(pipeline: Pipeline, frame_bgr: U8, emit: str, seconds: float = 0.0, opacity: U8 | None = None) -> U8:
+    """Composite HxWx3 BGR, alpha as HxW grey 0..255, or cut-out HxWx4 BGRA of one frame.
+
+    opacity: of a frame that is transparent in places, uint8 HxW.
+    """
     try:
-        composite = pipeline(frame_bgr, seconds)
+        composite = composited(pipeline, frame_bgr, seconds, opacity)
     except ModelError:
         if not pipeline.recovering:
             raise
-        composite = pipeline(frame_bgr, seconds)  # CUDA has failed: the same frame on the CPU
+        composite = composited(pipeline, frame_bgr, seconds, opacity)  # CUDA has failed: the same frame on the CPU
     if emit == "composite":
         return composite
-    alpha = np.rint(pipeline.alpha * 255).astype(np.uint8)
+    alpha = np.rint(alpha_of(pipeline, opacity) * 255).astype(np.uint8)
     return alpha if emit == "alpha" else cut_out(composite, alpha)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -18,6 +18,8 @@ from rich.table import Table
 
 from rtseg.backgrounds.background import DEFAULT_BLUR
 from rtseg.errors import RtsegError
+from rtseg.live.choice import Choice, budget_for, choose
+from rtseg.models.model import AUTO, TIERS
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.geometry import cover
 from rtseg.sources.opening import open_source
@@ -25,6 +27,7 @@ from rtseg.sources.opening import open_source
 U8 = NDArray[np.uint8]
 SIZES = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
 EFFECTS: dict[str, dict[str, Any]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": DEFAULT_BLUR}}
+AUTO_FPS = 30.0  # of the camera that auto is asked about
 ROUNDS = 5  # every configuration has its turn in each round, so that a noisy moment hits all alike
 CLIP_FRAMES = 24  # different frames of the clip, in order, used again and again
 PACKAGES = ("rtseg", "numpy", "opencv-python", "onnxruntime-gpu", "onnxruntime", "numba")
@@ -39,6 +42,7 @@ class Measured:
     threads: int
     total: list[float]
     stages: dict[str, list[float]]
+    auto: str | None = None  # what it took, where it was asked for
 
 
 def demo_frames(size: tuple[int, int], count: int = CLIP_FRAMES) -> list[U8]:
@@ -57,19 +61,25 @@ def measure(
 ) -> tuple[list[Measured], Pipeline]:
     """Time `frames` frames of every size x effect x threads, after warm-up; also gives one of the pipelines.
 
-    options: of Pipeline.
+    options: of Pipeline; with the model `auto` each of them has what auto takes for it.
 
     Decoding and display are not part of it. OpenCV is held to the same number of threads as the network.
     """
     pipelines: dict[tuple[str, str, int | None], Pipeline] = {}
+    taken: dict[tuple[str, str, int | None], str] = {}
+    auto = options.get("model") == AUTO
+    options |= {"model": TIERS[0]} if auto else {}
     for size in sizes:
         if size not in SIZES:
             raise RtsegError(f"unknown size {size!r}; choose from {', '.join(SIZES)}")
-        for effect, choice in EFFECTS.items():
+        for effect, behind in EFFECTS.items():
             for count in threads:
-                pipelines[size, effect, count] = Pipeline(**choice, threads=count, **options)
+                pipelines[size, effect, count] = pipeline = Pipeline(**behind, threads=count, **options)
+                if auto:
+                    choice = chosen(pipeline, size)
+                    taken[size, effect, count] = choice.point.label if choice else TIERS[0]
     clips = {size: demo_frames(SIZES[size]) for size in {key[0] for key in pipelines}}
-    results = {key: Measured(key[0], key[1], p.model.threads, [], {}) for key, p in pipelines.items()}
+    results = {key: Measured(key[0], key[1], p.model.threads, [], {}, taken.get(key)) for key, p in pipelines.items()}
     opencv_threads = cv2.getNumThreads()
     try:
         for _ in range(ROUNDS):
@@ -79,6 +89,19 @@ def measure(
     finally:
         cv2.setNumThreads(opencv_threads)
     return list(results.values()), pipeline
+
+
+def chosen(pipeline: Pipeline, size: str) -> Choice | None:
+    """What auto takes for frames of this size, with the pipeline left at it; None on CUDA, where it is the best."""
+    if pipeline.model.provider == "cuda":
+        return None
+    return choose(pipeline, *SIZES[size], budget_for(AUTO_FPS))
+
+
+def auto_choices(sizes: Iterable[str], threads: int | None, provider: str) -> dict[str, Choice | None]:
+    """By size, what plain `rtseg cam` would take of a camera with AUTO_FPS."""
+    pipelines = {size: Pipeline(model=TIERS[0], threads=threads, provider=provider) for size in sizes}
+    return {size: chosen(pipeline, size) for size, pipeline in pipelines.items()}
 
 
 def run_once(pipeline: Pipeline, clip: list[U8], frames: int, into: Measured) -> None:
@@ -115,19 +138,26 @@ def table(results: list[Measured], threads: int) -> Table:
     return shown
 
 
-def show(results: list[Measured], pipeline: Pipeline, console: Console) -> None:
-    """All tables, and what they were measured with."""
+def show(
+    results: list[Measured], pipeline: Pipeline, console: Console, auto: Mapping[str, Choice | None] | None = None
+) -> None:
+    """All tables, what they were measured with, and what auto would take."""
     for threads in dict.fromkeys(r.threads for r in results):
         console.print(table(results, threads))
-    model = pipeline.model
-    console.print(
-        f"model {model.info.name} {model.info.precision} at {pipeline.area} pixels, on {model.provider.upper()}"
-    )
+    info, provider = pipeline.model.info, pipeline.model.provider.upper()
+    what = f"{info.name} {info.precision} at {pipeline.area} pixels"
+    if taken := [f"{r.size} {r.effect} {r.auto}" for r in results if r.auto]:
+        what = f"{AUTO}: {', '.join(taken)}"
+    console.print(f"model {what}, on {provider}")
     console.print("decoding and display are not included")
+    for size, choice in (auto or {}).items():
+        console.print(f"{size}, {choice or f'{AUTO}: {TIERS[0]}, on CUDA'}")
 
 
-def report(results: list[Measured], pipeline: Pipeline) -> dict[str, Any]:
-    """For --json: figures, model, machine and versions."""
+def report(
+    results: list[Measured], pipeline: Pipeline, auto: Mapping[str, Choice | None] | None = None
+) -> dict[str, Any]:
+    """For --json: figures, model, machine, versions, and what auto would take."""
 
     def figures(values: list[float]) -> dict[str, float]:
         middle, high = middle_and_p95(values)
@@ -141,8 +171,10 @@ def report(results: list[Measured], pipeline: Pipeline) -> dict[str, Any]:
         "results": [
             {"size": r.size, "effect": r.effect, "threads": r.threads, "frames": len(r.total), **figures(r.total)}
             | {"stages": {stage: figures(values) for stage, values in r.stages.items()}}
+            | ({"auto": r.auto} if r.auto else {})
             for r in results
         ],
+        "auto": {size: choice.report() if choice else {"model": TIERS[0]} for size, choice in (auto or {}).items()},
     }
 
 

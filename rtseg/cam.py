@@ -19,6 +19,7 @@ from rtseg.live.engine import Engine
 from rtseg.live.loop import Loop
 from rtseg.live.reconnect import Reconnecting
 from rtseg.live.settings import Settings
+from rtseg.models.model import AUTO, at_leisure
 from rtseg.models.providers import has_gpu
 from rtseg.options.call import Call
 from rtseg.options.values import WIDTH_X_HEIGHT
@@ -40,7 +41,7 @@ class CamOptions:
     source: str | None = None
     out: str | None = None  # a file, or virtual[:DEVICE]
     window: bool = True
-    model: str = "balanced"
+    model: str = AUTO
     provider: str = "auto"
     threads: int | None = None
     size: tuple[int, int] | None = None
@@ -67,7 +68,7 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
     pipeline = Pipeline(
         background=options.background,
         blur=options.blur,
-        model=options.model,
+        model=at_leisure(options.model),
         provider=options.provider,
         threads=options.threads,
     )
@@ -87,12 +88,14 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
         path = Path(out) if out and parse_virtual(out) is None else None
         if path:
             check_target(path, options.source)
-        describe(source, pipeline, path, problem, options, console)
+        # What is written of a file should not depend on how busy the machine was: then it is the best.
+        auto = options.model == AUTO and (source.live or not out)
+        describe(source, pipeline, path, problem, options, console, auto=auto)
         sink = open_sink(out, source, options, console) if out else None
         if sink:
             stack.enter_context(sink)
         window = stack.enter_context(Window(source.width, source.height)) if not problem else None
-        engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps)
+        engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto)
         stack.callback(engine.stop)
         loop = Loop(source, pipeline, engine, controls, sink, window, console)
         broken: SourceError | None = None
@@ -169,13 +172,23 @@ def stem(source: Source) -> str:
 
 
 def describe(
-    source: Source, pipeline: Pipeline, out: Path | None, problem: str | None, options: CamOptions, console: Console
+    source: Source,
+    pipeline: Pipeline,
+    out: Path | None,
+    problem: str | None,
+    options: CamOptions,
+    console: Console,
+    *,
+    auto: bool,
 ) -> None:
     """One line each: what comes in, what computes, where it goes."""
     report = getattr(source, "report", None)
     console.print(report or f"source: {source.name}, {source.width}x{source.height} at {source.fps:.4g} fps")
     model = pipeline.model
-    line = f"model: {model.info.name} {model.info.version} {model.info.precision}, on {model.provider.upper()}"
+    named = (
+        AUTO if auto and model.provider == "cpu" else f"{model.info.name} {model.info.version} {model.info.precision}"
+    )
+    line = f"model: {named}, on {model.provider.upper()}"
     if model.provider == "cpu":
         line += f", {model.threads} thread{'s' * (model.threads > 1)}"
         if model.fallback_reason and has_gpu():

@@ -64,7 +64,7 @@ def cam(
     source: SourceName = None,
     out: Output = None,
     window: Annotated[bool, typer.Option("--window/--no-window", help="Show a window (q quits).")] = True,
-    model: ModelName = "balanced",
+    model: ModelName = "auto",
     provider: Provider = "auto",
     threads: Threads = None,
     size: Size = None,
@@ -113,14 +113,15 @@ def cam(
 def apply(
     source: Annotated[Path, typer.Argument(help="A picture, a video, a folder of them, or - for raw frames.")],
     out: Annotated[
-        str, typer.Option("--out", help="A file; a folder for a folder; DIR/: a PNG of each frame; - for raw frames.")
+        str,
+        typer.Option("--out", help="A file, or a folder to put it in; DIR/: a PNG of each frame; - for raw frames."),
     ],
     bg: Background = None,
     blur: Blur = None,
     emit: Emit = "composite",
     raw: RawSize = None,
     fps: RawFps = None,
-    model: ModelName = "balanced",
+    model: ModelName = "quality",
     provider: Provider = "auto",
     threads: Threads = None,
     edge: Edge = 0.0,
@@ -133,11 +134,12 @@ def apply(
     """
     from rtseg.apply import run
     from rtseg.cam import parse_size
+    from rtseg.models.model import at_leisure
     from rtseg.pipeline import Pipeline
 
     bg, blur = effect(bg, blur)
     size = parse_size(raw) if raw else None
-    pipeline = Pipeline(background=bg, blur=blur, model=model, provider=provider, threads=threads)
+    pipeline = Pipeline(background=bg, blur=blur, model=at_leisure(model), provider=provider, threads=threads)
     pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
     run(source, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
 
@@ -153,15 +155,16 @@ def bench(
 ) -> None:
     """Measure milliseconds per frame, by size, effect and stage.
 
-    The frames are those of the demo clip.
+    The frames are those of the demo clip. Last comes what --model auto takes for a camera with 30 fps, and why.
     """
-    from rtseg.bench import measure, report, show
+    from rtseg.bench import auto_choices, measure, report, show
     from rtseg.files import write_json
 
     results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
-    show(results, pipeline, console())
+    auto = auto_choices(sizes.split(","), threads, provider)
+    show(results, pipeline, console(), auto)
     if json_file:
-        write_json(json_file, report(results, pipeline))
+        write_json(json_file, report(results, pipeline, auto))
 
 
 @app.command()

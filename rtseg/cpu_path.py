@@ -15,11 +15,13 @@ from rtseg.pixels.blur import blurred_room
 from rtseg.pixels.colours import apart, rim_step
 from rtseg.pixels.composite import blend, full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
+from rtseg.pixels.geometry import scaled
 from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied, without_specks
 from rtseg.pixels.shrink import shrink
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+Memory = tuple[F32, F32]  # alpha and grey of the last frame, hxw at network size
 STAGES = ("resize", "infer", "matte", "room", "blend")
 # Motion (see matte.py) below which the last answer of the network is as good as a new one, and for how many frames at
 # most: well above a sensor's noise, well below what a hand or a face does.
@@ -56,7 +58,7 @@ class CpuPath:
     """
 
     def __init__(self, model: Network, width: int, height: int, area: int) -> None:
-        self.model = model
+        self.model, self.area = model, area
         self.save_power = False  # leave the network out where nothing moves
         self.skipped = False  # it was left out for the last frame
         self.timings: dict[str, float] = {}
@@ -131,6 +133,15 @@ class CpuPath:
     def forget(self) -> None:
         """Treat the next frame as the first."""
         self._state.grey = None
+
+    @property
+    def memory(self) -> Memory | None:
+        """What the next frame will be told of the last one; None before the first."""
+        return None if self._state.grey is None else (self._state.alpha, self._state.grey)
+
+    def remember(self, memory: Memory) -> None:
+        """Go on from what another path, of any size, knew of the last frame."""
+        self._state.alpha, self._state.grey = (scaled(plane, self._state.size) for plane in memory)
 
     def alpha(self, frame_bgr: U8) -> F32:
         """float32 HxW of the last frame, which has to be given again."""

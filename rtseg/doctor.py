@@ -37,7 +37,7 @@ def groups() -> Iterator[tuple[str, list[Callable[[], Result]]]]:
         ],
     )
     yield "GPU", [check_cuda.check_cuda]
-    yield "Model", [check_session, check_model.check_speed]
+    yield "Model", [check_session, check_model.check_speed, check_model.check_auto]
     yield "Camera", [check_devices.check_cameras]
     outputs: list[Callable[[], Result]] = [check_devices.check_display, check_devices.check_virtual_camera]
     yield "Output", [*outputs, check_devices.check_pyvirtualcam, checks.check_folder]

@@ -18,11 +18,16 @@ MAX_SIDE = 16384  # pixels
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a source: uint8 HxWx3 BGR, seconds (monotonic if live, else presentation time), number."""
+    """One picture of a source: uint8 HxWx3 BGR, seconds (monotonic if live, else presentation time), number.
+
+    Where the source is transparent, `opacity` is uint8 HxW; `lasts` is seconds that it is shown, 0 if nobody says so.
+    """
 
     image: NDArray[np.uint8]
     time: float
     index: int
+    opacity: NDArray[np.uint8] | None = None
+    lasts: float = 0.0
 
 
 class Source(Protocol):

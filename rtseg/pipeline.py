@@ -70,6 +70,7 @@ class Pipeline:
         self.recovering = False  # CUDA has failed, and the next frame will be done on the CPU
         self.failure: str | None = None  # why CUDA was left on the way
         self._pool = BufferPool()
+        self._loaded: dict[str, Model | ForeignModel | FusedModel] = {}  # tiers that `use` has put aside
         self._path: CpuPath | FusedPath | None = None
         self._size: tuple[int, ...] | None = None  # HxWx3 of the path's frames
         self._frame: U8 | None = None
@@ -77,9 +78,9 @@ class Pipeline:
         self._changing = Lock()
         self._next: tuple[float | None, Background] | None = None  # what `change` has opened
 
-    def _open(self, provider: str) -> Model | ForeignModel | FusedModel:
+    def _open(self, provider: str, name: str | None = None) -> Model | ForeignModel | FusedModel:
         effect = "picture" if self.blur is None else "blur"
-        return open_network(self._name, effect=effect, provider=provider, threads=self._threads)
+        return open_network(name or self._name, effect=effect, provider=provider, threads=self._threads)
 
     def __call__(self, frame_bgr: U8, seconds: float | None = None) -> U8:
         """The composite, uint8 HxWx3 BGR, of a frame of the same type; a new array, never the frame itself.
@@ -149,7 +150,7 @@ class Pipeline:
         self.blur, self.background = blur, background
         try:
             if isinstance(self.model, FusedModel) and (blur is None) != (old[0] is None):
-                self.model, self._path = self._open(self.model.provider), None
+                self.model = self._open(self.model.provider)
         except Exception:
             self.blur, self.background = old
             raise
@@ -164,7 +165,20 @@ class Pipeline:
     def area(self, pixels: int) -> None:
         if pixels != self._area:
             check_area(pixels)
-            self._area, self._path = pixels, None
+        self._area = pixels
+
+    def use(self, name: str, area: int | None = None) -> None:
+        """Another model that ships, from the next frame on; what is known of the last frame is carried over.
+
+        area: pixels at network size; None for what the model prefers. Models stay loaded for the way back. To be
+        checked by `warm_up` before its first real frame. Raises ModelError.
+        """
+        if name != self._name:
+            model = self._loaded.pop(name, None) or self._open(self.model.provider, name)
+            if self.model.provider == "cpu":  # on CUDA there is one for each effect, and no need to change
+                self._loaded[str(self._name)] = self.model
+            self._name, self.model = name, model
+        self._area = area or self.model.info.area
 
     def _recover(self) -> None:
         """Put the CPU in CUDA's place."""
@@ -219,10 +233,10 @@ class Pipeline:
     def warm_up(self, width: int, height: int, frames: int = 3) -> None:
         """Compile, allocate and settle for frames of this size, then reset."""
         check_size(width, height)
-        noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+        frame = noise(width, height)
         for _ in range(frames):
             try:
-                self(noise, seconds=0.0)
+                self(frame, seconds=0.0)
             except ModelError:
                 if not self.recovering:  # a library that CUDA misses may be missed at the first run only
                     raise
@@ -244,10 +258,19 @@ class Pipeline:
             )
 
     def _path_for(self, frame_bgr: U8) -> CpuPath | FusedPath:
-        """The path so far, or a fresh one for the first frame and after a change of size."""
+        """The path so far, or another for the first frame and after a change of size, model or area."""
         height, width = check_frame(frame_bgr)
-        if self._path is None or self._size != frame_bgr.shape:
-            way = FusedPath if isinstance(self.model, FusedModel) else CpuPath
-            self._path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
-            self._size = frame_bgr.shape
+        old = self._path if self._size == frame_bgr.shape else None
+        if old is not None and (old.model, old.area) == (self.model, self._area):
+            return old
+        way = FusedPath if isinstance(self.model, FusedModel) else CpuPath
+        self._path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
+        self._size = frame_bgr.shape
+        if old is not None and (memory := old.memory):
+            self._path.remember(memory)
         return self._path
+
+
+def noise(width: int, height: int) -> U8:
+    """A frame to warm up with, uint8 HxWx3."""
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)

@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtseg.backgrounds.scene import VIDEOS
 from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
+from rtseg.formats import READ, WRITTEN_PICTURES
 from rtseg.sinks.encoders import FORMATS, TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
-from rtseg.sources.pictures import PICTURES
+from rtseg.sources.kinds import is_usable, likely_kind, pictures_and_videos
 from rtseg.sources.raw import STDIO
 
 PIXELS: dict[str, Pixels] = {
@@ -46,7 +46,8 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
 
     Args:
         source: a picture, a video, a folder of them; for `raw` a file or STDIO.
-        out: a file, a folder for a folder, STDIO; a folder with a slash at its end for a picture of each frame.
+        out: a file, a folder for a folder, STDIO; a folder with a slash at its end for a picture of each frame; one
+            without a slash, that is there, to put the file in under the source's name.
         emit: a key of PIXELS.
         raw: whether the source holds raw frames.
     """
@@ -86,9 +87,9 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False) -> list
 
 def plan_folder(source: Path, out: Path, emit: str) -> list[Job]:
     """A job for each picture and video in a folder; stems are kept, and the target folder is made."""
-    files = sorted(p for p in source.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file())
+    files = pictures_and_videos(source)
     if not files:
-        raise SourceError(f"{source} has no picture or video in it (looked for {', '.join(PICTURES + VIDEOS)})")
+        raise SourceError(f"{source} has no picture or video in it (looked for {READ})")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{source} is a folder, so --out must be one too; {out} is a file")
     if out.exists() and out.samefile(source):
@@ -111,7 +112,7 @@ def plan_folder(source: Path, out: Path, emit: str) -> list[Job]:
 def left_out(folder: Path) -> list[str]:
     """Names of what in a folder is neither picture nor video, a few of them; not of hidden files."""
     names = sorted(f"{p.name}{os.sep if p.is_dir() else ''}" for p in folder.iterdir() if p.name[0] != ".")
-    others = [name for name in names if not name.lower().endswith(PICTURES + VIDEOS)]
+    others = [name for name in names if not ((folder / name).is_file() and is_usable(folder / name))]
     more = len(others) - FEW
     return [*others[:FEW], *([f"and {more} more"] if more > 0 else [])]
 
@@ -126,8 +127,8 @@ def check_names(source: Path, out: Path) -> None:
 
 
 def is_video(path: Path) -> bool:
-    """By its name; what is neither a picture's nor a video's is tried as a picture."""
-    return path.suffix.lower() in VIDEOS
+    """By its content, or else its name; what is neither a picture's nor a video's is tried as a picture."""
+    return likely_kind(path) == "video"
 
 
 def target_name(source: Path, emit: str) -> str:
@@ -151,7 +152,7 @@ def check_suffix(source: Path, out: Path, emit: str, video: bool) -> None:
     if video and suffix not in FORMATS:
         kinds = f"{', '.join(FORMATS)}, or in {os.sep} for a folder of PNG pictures"
         raise OutputError(f"output {out}: a video needs a name that ends in {kinds}")
-    if not video and suffix not in PICTURES:
-        raise OutputError(f"output {out}: a picture needs a name that ends in {', '.join(PICTURES)}")
+    if not video and suffix not in WRITTEN_PICTURES:
+        raise OutputError(f"output {out}: a picture needs a name that ends in {', '.join(WRITTEN_PICTURES)}")
     if not video and emit == "cutout" and suffix not in (".png", ".webp", ".tif", ".tiff"):
         raise OutputError(f"output {out}: {suffix} has no transparency; use .png")

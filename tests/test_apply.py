@@ -143,7 +143,7 @@ def test_a_folder_says_what_it_leaves_out_and_which_file_failed(
     (folder / "notes.txt").write_text("x")
     (folder / ".hidden").write_text("x")
     cv2.imwrite(str(folder / "dot.png"), np.zeros((1, 1, 3), np.uint8))
-    with pytest.raises(SourceError, match=r"1 of 2 files failed:\n.*dot\.png: frame is"):
+    with pytest.raises(SourceError, match=r"1 of 2 files failed:\n.*dot\.png is 1x1"):
         run(folder, tmp_path / "out", pipeline, "alpha", console)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert "left out: more/, notes.txt\n" in said and (tmp_path / "out" / "a.png").is_file()

@@ -249,7 +249,12 @@ WRONG: list[tuple[list[str], str]] = [
     (["cam", "--source", "http://127.0.0.1:9/stream"], "refused"),
     (["cam", "--source", "demo", "--model", "text.jpg"], "not a readable ONNX"),
     (["cam", "--source", "demo", "--model", "foreign.onnx"], "not an rtseg model"),
-    (["cam", "--source", "demo", "--model", "nothere"], "no such file"),
+    (
+        ["cam", "--source", "demo", "--model", "nothere"],
+        "no such file. Give an .onnx file or one of: quality, balanced",
+    ),
+    (["apply", "text.jpg", "--out", "y.png", "--model", "qualty"], "did you mean quality?"),
+    (["bench", "--model", "atuo"], "did you mean auto?"),
     (["cam", "--source", "demo", "--out", "no/out.mp4"], "does not exist"),
     (["cam", "--source", "demo", "--model", "nan.onnx"], "not finite"),
     (["apply", "nothere", "--out", "x.png"], "no such file"),
@@ -370,7 +375,7 @@ def test_missing_extra_is_named() -> None:
 
 def test_bench_writes_json() -> None:
     said = rtseg("bench", "--sizes", "480p", "--frames", "5", "--json", "bench.json")
-    assert "whole" in said
+    assert "whole" in said and "480p, auto: " in said
     report = json.loads(Path("bench.json").read_text())
     assert {(r["size"], r["effect"]) for r in report["results"]} == {("480p", "picture"), ("480p", "blur")}
     for result in report["results"]:
@@ -379,6 +384,7 @@ def test_bench_writes_json() -> None:
     assert (
         report["provider"] in ("cpu", "cuda") and report["versions"]["numpy"] and report["model"]["name"] == "balanced"
     )
+    assert report["auto"]["480p"]["model"] in ("quality", "balanced", "fast")
 
 
 def test_apply_a_folder_of_pictures(tmp_path: Path, demo_frames: list[np.ndarray]) -> None:

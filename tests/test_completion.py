@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rtseg.backgrounds.scene import VIDEOS
 from rtseg.bench import SIZES
+from rtseg.formats import WRITTEN_VIDEOS
 from rtseg.models.session import PROVIDERS
 from rtseg.options import completion, values
 from rtseg.sinks.encoders import FORMATS
-from rtseg.sources.pictures import PICTURES
 from rtseg.targets import PIXELS
 from test_cli import environment
 
@@ -83,7 +82,9 @@ def test_tab_imports_nothing_heavy() -> None:
 def test_each_option_offers_what_fits() -> None:
     assert {"demo", "talk.mkv", "be.mp4", "bgs/"} <= set(completion.sources(""))
     assert "bg1.jpg" not in completion.sources("")
-    assert completion.models("n") == ["net.onnx"] and {"balanced", "fast"} <= set(completion.models(""))
+    assert completion.models("n") == ["net.onnx"] and {"auto", "quality", "balanced", "fast"} <= set(
+        completion.models("")
+    )
     assert {"virtual", "talk.mkv", "my pics/"} <= set(completion.outputs("")) and "net.onnx" not in completion.outputs(
         ""
     )
@@ -94,7 +95,6 @@ def test_each_option_offers_what_fits() -> None:
 
 
 def test_the_lists_are_those_of_the_program() -> None:
-    assert set(completion.PICTURES) == set(PICTURES) and set(completion.VIDEOS) == set(VIDEOS)
-    assert set(completion.RECORDINGS) == set(FORMATS)
+    assert set(WRITTEN_VIDEOS) == set(FORMATS)
     assert set(values.PROVIDERS) == set(PROVIDERS)
     assert set(values.EMITTED) == set(PIXELS) and set(values.BENCH_SIZES) == set(SIZES)

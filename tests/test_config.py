@@ -51,9 +51,16 @@ def test_every_kind_of_option_and_the_command_line_wins() -> None:
         "threads": 2,
         "mirror": True,
     }
-    typed = parsed("--config", "c.toml", "--model", "balanced", "--no-mirror", "--blur", "5")
+    typed = parsed("--config", "c.toml", "--model", "auto", "--no-mirror", "--blur", "5")
     assert typed.different() == {"blur": 5.0, "out": "a.mkv", "window": False, "threads": 2}
-    assert "--no-mirror" in typed.command_line() and "--model balanced" in typed.command_line()
+    assert "--no-mirror" in typed.command_line() and "--model auto" in typed.command_line()
+
+
+def test_auto_in_the_file_is_what_cam_does_without_one() -> None:
+    write('[cam]\nmodel = "auto"')
+    again = parsed("--config", "c.toml")
+    assert again.values["model"] == parsed().values["model"] == "auto" and again.different() == {}
+    assert parsed("--model", "balanced").command_line() == "rtseg cam --model balanced"
 
 
 @pytest.mark.parametrize(
@@ -286,10 +293,10 @@ def test_files_count_from_the_config_files_folder(tmp_path: Path) -> None:
 
 
 def test_words_that_are_no_files_everywhere() -> None:
-    from rtseg.models.model import TIERS
+    from rtseg.models.model import AUTO, TIERS
     from rtseg.options.config import WORDS
 
-    assert [tier for tier in TIERS if not re.fullmatch(WORDS["model"], tier)] == []
+    assert [name for name in (*TIERS, AUTO) if not re.fullmatch(WORDS["model"], name)] == []
     Path("blur").mkdir()
     save_config(Path("c.toml"), parsed("--bg", "blur"))
     assert parsed("--config", "c.toml").different() == {"bg": "blur"}

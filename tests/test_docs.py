@@ -16,7 +16,7 @@ from rtseg.cam import parse_size
 from rtseg.cli import app, optional_value
 from rtseg.errors import RtsegError
 from rtseg.models.adapter import read_adapter
-from rtseg.models.model import TIERS
+from rtseg.models.model import AUTO, TIERS
 from rtseg.options.call import options_of
 from rtseg.options.config import read_config
 from rtseg.sinks.encoders import FORMATS
@@ -94,7 +94,7 @@ def check_values(command: str, values: dict[str, Any]) -> None:
     """What only the command itself would find out."""
     assert values.get("provider", "auto") in ("auto", "cuda", "cpu")
     if command in ("cam", "apply", "bench"):
-        assert values["model"] in TIERS or values["model"].endswith(".onnx")
+        assert values["model"] in (*TIERS, AUTO) or values["model"].endswith(".onnx")
     for size in (values.get("size"), values.get("raw")):
         assert not size or parse_size(size)
     background = values.get("bg")

@@ -2,36 +2,106 @@
 
 from itertools import pairwise
 
-from rtseg.live.pace import LEVELS, Governor, Metronome
+import pytest
+
+from rtseg.live.pace import FULL, LEVELS, LONGEST, PATIENCE, Governor, Metronome, Point, best_within, ladder
+
+STEPS = [Point("net", share, round(40960 * share), share) for share in LEVELS]  # one model, at five areas
+TIERS = ladder(
+    Point(name, share, 0, seconds * share)
+    for name, seconds in (("quality", 0.02), ("balanced", 0.006), ("fast", 0.002))
+    for share in (1.0, 0.75, 0.5)
+)
+
+
+def governor_of(fps: float = 30) -> Governor:
+    return Governor(STEPS, FULL / fps)
 
 
 def run(governor: Governor, seconds: float, cost: float, start: float = 0.0) -> list[float]:
     """Shares over a run in which a frame of the full area takes `cost` seconds; frames come at 30 a second."""
     shares = []
     for i in range(round(seconds * 30)):
-        governor.note(cost * governor.share, start + i / 30)
-        shares.append(governor.share)
+        governor.note(cost * governor.point.share, start + i / 30)
+        shares.append(governor.point.share)
     return shares
 
 
+def labels(governor: Governor, seconds: float, load: float, start: float = 0.0) -> list[str]:
+    """The ways of a run in which every frame takes `load` times what was measured."""
+    found = []
+    for i in range(round(seconds * 30)):
+        governor.note(load * governor.point.seconds / governor.point.cores, start + i / 30)
+        found.append(governor.point.label)
+    return found
+
+
 def test_enough_time_changes_nothing() -> None:
-    assert set(run(Governor(30), 20, cost=0.02)) == {1.0}
+    assert set(run(governor_of(), 20, cost=0.02)) == {1.0}
 
 
 def test_too_much_work_is_lowered_until_it_fits() -> None:
-    shares = run(Governor(30), 3, cost=0.08)
+    shares = run(governor_of(), 3, cost=0.08)
     assert shares[0] == 1.0 and shares[-1] == 0.35 and 0.08 * shares[-1] < 1 / 30
-    assert run(Governor(30), 10, cost=1.0)[-1] == LEVELS[-1]
+    assert run(governor_of(), 10, cost=1.0)[-1] == LEVELS[-1]
 
 
 def test_it_comes_back_when_there_is_room() -> None:
-    governor = Governor(30)
+    governor = governor_of()
     run(governor, 3, cost=0.08)
     assert run(governor, 60, cost=0.01, start=3)[-1] == 1.0
 
 
+def test_a_ladder_has_only_what_is_worth_it() -> None:
+    """`fast` at its own area costs more than `balanced` at half of it here: nobody should be sent there."""
+    points = [Point("balanced", s, 0, 0.01 * s) for s in (1.0, 0.5)] + [
+        Point("fast", s, 0, 0.006 * s) for s in (1, 0.5)
+    ]
+    assert [p.label for p in ladder(points)] == ["balanced", "balanced 50%", "fast 50%"]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "label"),
+    [
+        (1.0, "quality"),
+        (0.02, "quality"),
+        (0.0199, "quality 75%"),
+        (0.0099, "balanced"),
+        (0.0021, "fast"),
+        (0, "fast 50%"),
+    ],
+)
+def test_the_best_within_a_budget(allowed: float, label: str) -> None:
+    assert TIERS[best_within(TIERS, allowed)].label == label
+
+
+def test_a_busy_machine_takes_a_cheaper_tier_and_a_free_one_the_better_again() -> None:
+    governor = Governor(TIERS, 0.5 / 30, level=1)
+    assert set(labels(governor, 20, load=1.05)) == {"quality 75%"}
+    busy = labels(governor, 2, load=3, start=20)
+    assert set(busy) == {"quality 75%", "balanced 75%"} and busy[14] == "balanced 75%", "at once, not tier by tier"
+    free = labels(governor, 30, load=1.05, start=22)
+    assert free[round(30 * PATIENCE) - 1] == "balanced 75%" and free[-1] == "quality 50%"
+    assert set(labels(governor, 10, load=0.8, start=52)) >= {"quality 75%"}
+
+
+def test_all_cores_that_are_busy_count() -> None:
+    """On four cores a frame is quickly done, and takes as much of the processor."""
+    steps = [Point("quality", 1.0, 0, 0.04, cores=4), Point("balanced", 1.0, 0, 0.01, cores=4)]
+    assert labels(Governor(steps, 0.5 / 30, level=1), 60, load=1) == ["balanced"] * 1800
+    assert labels(Governor(steps, 0.5 / 30), 1, load=1)[-1] == "balanced"
+
+
+def test_patience_has_an_end() -> None:
+    """However often more was tried in vain, some minutes of room are enough."""
+    governor = Governor(STEPS[:2], 0.03)
+    for start in range(0, 100 * 1000, 1000):
+        run(governor, 1, cost=0.05, start=start)
+        assert run(governor, LONGEST + 2, cost=0.01, start=start + 1)[-1] == 1.0
+
+
 def test_it_does_not_swing() -> None:
-    governor, start, changes = Governor(30), 0.0, 0
+    governor, start, changes = governor_of(), 0.0, 0
     for _ in range(120):  # two minutes: full area just too slow, the next one with room to spare
         shares = run(governor, 1, cost=0.0305 if governor.level == 0 else 0.02, start=start)
         changes += sum(a != b for a, b in pairwise(shares))

@@ -9,13 +9,15 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.codec.context import ThreadType
 
 from conftest import COUNT, read_clip, write_clip
 from rtseg.errors import SourceError
-from rtseg.sources import pipes
+from rtseg.sources import containers, pipes
 from rtseg.sources import video as sources
+from rtseg.sources.look import upright
 from rtseg.sources.opening import open_source
-from rtseg.sources.video import Video, upright
+from rtseg.sources.video import Video
 from servers import feed_pipe, mjpeg_server
 
 
@@ -106,16 +108,44 @@ def test_index_at_the_end_missing(tmp_path: Path, clip: Path) -> None:
         open_source("cut.mp4")
 
 
+def test_live_frames_have_the_time_of_their_arrival_and_none_is_held_back(
+    monkeypatch: pytest.MonkeyPatch, small_frames: list[np.ndarray]
+) -> None:
+    now, decode = [100.0], containers.Decoder.decode
+
+    def slow(decoder: containers.Decoder, packet: av.Packet) -> list[av.VideoFrame]:
+        now[0] += 5
+        return decode(decoder, packet)
+
+    monkeypatch.setattr(sources, "monotonic", lambda: now[0])
+    monkeypatch.setattr(containers.Decoder, "decode", slow)
+    with mjpeg_server(small_frames) as url, open_source(url) as source:
+        assert isinstance(source, Video)
+        assert source.stream.codec_context.thread_type is ThreadType.SLICE  # frames at once are held back
+        ages = [now[0] - frame.time for frame, _ in zip(source, range(4), strict=False)]
+    assert ages == [0, 5, 5, 5]  # the first was decoded as the stream was opened, and is shown as if it were new
+
+
 def test_missing_camera_is_named() -> None:
     with pytest.raises(SourceError, match="camera 97 is not there"):
         open_source("97")
 
 
-def test_phones_turn_is_undone() -> None:
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("first", [1, -1])
+@pytest.mark.parametrize("second", [1, -1])
+def test_each_of_the_eight_ways_to_hold_a_camera_is_undone(transposed: bool, first: int, second: int) -> None:
+    a, b, c, d = (0, first, second, 0) if transposed else (first, 0, 0, second)
     image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    np.testing.assert_array_equal(upright(image, 90), np.rot90(image))
-    np.testing.assert_array_equal(upright(image, -90), np.rot90(image, -1))
-    assert upright(image, 0) is image
+    shown = upright(image, (a, b, c, d))
+    assert shown.shape[:2] == ((3, 2) if transposed else (2, 3))
+    for y in range(2):
+        for x in range(
+            3
+        ):  # shown where the matrix moves it to; what is moved left of or above 0 counts from the far side
+            to_x, to_y = a * x + c * y, b * x + d * y
+            to_x, to_y = to_x - (a + c < 0), to_y - (b + d < 0)
+            np.testing.assert_array_equal(shown[to_y, to_x], image[y, x])
 
 
 def test_closing_twice_is_harmless(clip: Path) -> None:

@@ -85,7 +85,7 @@ def load_background(value: str | Path | U8) -> U8:
     path = find_background(text)
     if path.is_dir():
         raise BackgroundError(f"background {path} is a folder; a picture is needed here")
-    return read_opaque(path, BackgroundError)
+    return read_opaque(path, BackgroundError, most=KEPT_PIXELS)
 
 
 def find_background(text: str) -> Path:

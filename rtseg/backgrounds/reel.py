@@ -14,8 +14,12 @@ import numpy as np
 from rtseg.backgrounds.background import U8
 from rtseg.errors import BackgroundError
 from rtseg.pixels.geometry import cover
-from rtseg.sources.pictures import on_black
-from rtseg.sources.video import reason, upright  # importing it also keeps FFmpeg's logger from hanging decoders
+from rtseg.pixels.opacity import over
+from rtseg.sources.containers import Decoder, open_container, picture_track
+from rtseg.sources.fields import Deinterlacer
+from rtseg.sources.kinds import what_it_is
+from rtseg.sources.look import Look
+from rtseg.sources.video import reason
 
 MAX_PIXELS = 2**26  # of a film's pictures: twice 8K
 DECODER_THREADS = 2  # the network needs the other cores
@@ -28,7 +32,7 @@ class Shot:
     time: float
     duration: float
     picture: av.VideoFrame
-    aspect: float  # a pixel's width by its height
+    look: Look  # how it is to be shown
 
 
 class Reel:
@@ -48,12 +52,11 @@ class Reel:
     def _open(self) -> None:
         self.close()
         with self._errors():
-            self._container = av.open(str(self.path))
-            if not self._container.streams.video:
+            self._container = open_container(f"file:{self.path}", remote=False)
+            self._stream = picture_track(self._container)
+            if self._stream is None:
                 raise BackgroundError(f"background {self.path.name} has no video in it")
-            self._stream = self._container.streams.video[0]
-            self._stream.thread_type = "AUTO"
-            self._stream.codec_context.thread_count = DECODER_THREADS
+            self._decoder, self._look = Decoder(self._stream, count=DECODER_THREADS), Look(self._stream, exact=False)
             check_size(self.path, self._stream.codec_context.width, self._stream.codec_context.height)
 
     @contextlib.contextmanager
@@ -61,7 +64,8 @@ class Reel:
         try:
             yield
         except (av.error.FFmpegError, OSError, ValueError) as e:
-            raise BackgroundError(f"background {self.path.name} can't be played as a video: {reason(e)}") from e
+            why = what_it_is(self.path) or reason(e)
+            raise BackgroundError(f"background {self.path.name} can't be played as a video: {why}") from e
 
     def shots(self) -> Iterator[Shot]:
         """From the first picture to the last, of which there is at least one; each call starts anew.
@@ -71,7 +75,6 @@ class Reel:
         """
         with self._errors():
             usual = 1 / float(self._stream.average_rate or self._stream.guessed_rate or 30)
-            aspect = float(self._stream.sample_aspect_ratio or 1)
             start, time, lasts = None, 0.0, 0.0
             for picture in self._from_start():
                 if picture.time is None:
@@ -80,7 +83,7 @@ class Reel:
                     start = picture.time if start is None else start
                     time = max(time, picture.time - start)
                 lasts = float(picture.duration * picture.time_base) if picture.duration and picture.time_base else usual
-                yield Shot(time, lasts, picture, aspect)
+                yield Shot(time, lasts, picture, self._look)
 
     def _from_start(self) -> Iterator[av.VideoFrame]:
         """All pictures: after seeking back, which is quick, or after opening the file again where that fails."""
@@ -101,17 +104,18 @@ class Reel:
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Every picture that can be decoded; packets that can't are counted and left out."""
-        damaged = 0
+        damaged, fields = 0, Deinterlacer()
         for packet in self._container.demux(self._stream) if self._container else ():
             try:
-                pictures = packet.decode()
+                pictures = self._decoder.decode(packet)
             except av.error.InvalidDataError:
                 damaged += 1
                 self.remark = f"{damaged} damaged packets of {self.path.name} were left out"
                 continue
-            for picture in pictures:
+            for picture in fields.take(pictures):
                 check_size(self.path, picture.width, picture.height)
                 yield picture
+        yield from fields.flush()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -125,30 +129,24 @@ def fitted(shot: Shot, width: int, height: int) -> U8:
 
     Raises BackgroundError when FFmpeg can't convert it.
     """
-    picture = shot.picture
-    turned = picture.rotation % 180 != 0
-    transparent = any(c.is_alpha for c in picture.format.components)
     try:
-        size = (height, width) if turned else (width, height)
-        image = covering(shot, *size, "bgra" if transparent else "bgr24")
+        image = covering(shot, width, height)
     except (av.error.FFmpegError, ValueError, MemoryError) as e:
         raise BackgroundError(f"a picture of the background can't be converted: {reason(e)}") from e
-    upright_bgr = upright(on_black(image) if transparent else image, picture.rotation)
-    return upright_bgr if upright_bgr.shape[:2] == (height, width) else cover(upright_bgr, width, height)
+    return image if image.shape[:2] == (height, width) else cover(image, width, height)
 
 
-def covering(shot: Shot, width: int, height: int, form: str) -> U8:
+def covering(shot: Shot, width: int, height: int) -> U8:
     """uint8 of that size; or, of a shape so long that scaling it first would fill the memory, all of it."""
-    picture, wide = shot.picture, shot.picture.width * shot.aspect
-    scale = max(width / wide, height / picture.height)
-    w, h = max(width, round(wide * scale)), max(height, round(picture.height * scale))
-    if w * h > MAX_PIXELS:
-        return picture.to_ndarray(format=form).astype(np.uint8, copy=False)
+    wide, high = shot.look.size(shot.picture)
+    scale = max(width / wide, height / high)
+    w, h = max(width, round(wide * scale)), max(height, round(high * scale))
     # FFmpeg scales while it converts: a third of the time of doing one after the other.
-    how = "AREA" if scale < 1 else "BICUBIC"
-    scaled = picture.to_ndarray(format=form, width=w, height=h, interpolation=how)
-    y, x = (h - height) // 2, (w - width) // 2
-    return np.ascontiguousarray(scaled[y : y + height, x : x + width], dtype=np.uint8)
+    fits = w * h <= MAX_PIXELS
+    bgr, opacity = shot.look.layers(shot.picture, (w, h) if fits else None)
+    image = bgr if opacity is None else over(bgr, None, opacity)
+    y, x = ((h - height) // 2, (w - width) // 2) if fits else (0, 0)
+    return np.ascontiguousarray(image[y : y + height, x : x + width] if fits else image, dtype=np.uint8)
 
 
 def check_size(path: Path, width: int, height: int) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from rtseg.backgrounds.background import (
     DEFAULT_BLUR,
+    KEPT_PIXELS,
     U8,
     Background,
     Still,
@@ -17,14 +17,14 @@ from rtseg.backgrounds.background import (
     load_background,
 )
 from rtseg.errors import BackgroundError
-from rtseg.sources.pictures import PICTURES, read_opaque
+from rtseg.formats import READ
+from rtseg.sources.kinds import header, is_animated, likely_kind, pictures_and_videos
+from rtseg.sources.pictures import read_opaque
 
 # Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
 TRANSPARENT = "#00ff00"
 HIDDEN = "#262626"  # stands for a blurred room until there is an alpha to blur by
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".gif")
 WEBP_MOVES = 2  # a bit among the flags in an extended WebP's header
-HEADER = 2**16  # bytes in which a picture says that it moves
 
 
 def open_background(value: str | Path | U8, blur: float | None = None) -> Background:
@@ -53,21 +53,15 @@ def open_behind(background: str | Path | U8 | None, blur: float | None) -> tuple
 
 def open_file(path: Path, blur: float | None) -> Background:
     """A picture or a film, told apart by what is in the file. Raises BackgroundError."""
-    try:
-        with path.open("rb") as f:
-            header = f.read(HEADER)
-    except OSError as e:
-        raise BackgroundError(f"background {path} can't be read: {e.strerror or e}") from e
-    png, webp = header.startswith(b"\x89PNG"), header[8:16] == b"WEBPVP8X"
-    moves = header.startswith(b"GIF8") or (png and b"acTL" in header.partition(b"IDAT")[0])
-    if moves or (path.suffix.lower() not in PICTURES and not cv2.haveImageReader(str(path))):
+    head = header(path)
+    if is_animated(head) or likely_kind(path) != "picture":
         from rtseg.backgrounds.film import Film  # PyAV is loaded, and FFmpeg's log silenced, only for who uses it
 
         return Film(path, blur=blur)
     remark = None
-    if webp and header[20:21] and header[20] & WEBP_MOVES:
+    if head[8:16] == b"WEBPVP8X" and head[20:21] and head[20] & WEBP_MOVES:
         remark = f"{path.name} is an animated WebP, of which only the first picture can be shown; save it as GIF or MP4"
-    return Still(read_opaque(path, BackgroundError), name=path.name, blur=blur, remark=remark)
+    return Still(read_opaque(path, BackgroundError, most=KEPT_PIXELS), name=path.name, blur=blur, remark=remark)
 
 
 class Folder:
@@ -78,13 +72,11 @@ class Folder:
 
     def __init__(self, path: Path, *, blur: float | None = None) -> None:
         try:
-            found = [p for p in path.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file()]
+            self._files = pictures_and_videos(path)
         except OSError as e:
             raise BackgroundError(f"background folder {path} can't be read: {e.strerror or e}") from e
-        self._files = sorted((p for p in found if not p.name.startswith(".")), key=lambda p: (p.name.lower(), p.name))
         if not self._files:
-            kinds = ", ".join(PICTURES + VIDEOS)
-            raise BackgroundError(f"background folder {path} has no picture or video in it (looked for {kinds})")
+            raise BackgroundError(f"background folder {path} has no picture or video in it (looked for {READ})")
         self._blur = blur
         self._skipped: dict[Path, str] = {}
         self._last: tuple[float | None, int, int] | None = None

@@ -39,6 +39,20 @@ def check_session(model: str | Path = "balanced", *, usable: bool = False) -> Ch
     return Check("model", "ok", f"{found} under `--provider auto`")
 
 
+def check_auto() -> Check:
+    """What plain `rtseg cam` would take of a camera with AUTO_FPS."""
+    from rtseg.bench import AUTO_FPS, auto_choices
+    from rtseg.models.model import TIERS
+
+    choice = auto_choices([SIZE], None, "auto")[SIZE]
+    if choice is None:
+        return Check("--model auto", "ok", f"takes {TIERS[0]}, on CUDA")
+    found = f"{str(choice).removeprefix('auto: ')}, at {SIZE}"
+    if choice.point.seconds > choice.budget.allowed:
+        return Check("--model auto", "note", found, f"for less work: --fps {AUTO_FPS / 2:.0f}, or --save-power")
+    return Check("--model auto", "ok", found)
+
+
 def check_speed(model: str | Path = "balanced", seconds: float = SECONDS) -> Check:
     """Whole frames of the demo clip, as `rtseg bench` times them."""
     import cv2

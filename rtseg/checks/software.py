@@ -20,7 +20,15 @@ ONNXRUNTIMES = (
     *("onnxruntime-migraphx", "onnxruntime-qnn", "onnxruntime-silicon", "onnxruntime-training", "ort-nightly"),
 )
 OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-PACKAGES = {"onnxruntime": "onnxruntime", "OpenCV": "cv2", "numpy": "numpy", "numba": "numba", "PyAV": "av"}
+PACKAGES = {
+    "onnxruntime": "onnxruntime",
+    "OpenCV": "cv2",
+    "numpy": "numpy",
+    "numba": "numba",
+    "PyAV": "av",
+    "Pillow": "PIL",
+}
+WHEELS = {"cv2": "opencv-python", "PIL": "pillow"}  # where they are called otherwise
 FROM_SOURCE = "pip install --force-reinstall . (in rtseg's own folder, where its pyproject.toml is)"
 LITTLE_SPACE = 2**30  # bytes: some minutes of recording
 
@@ -61,7 +69,7 @@ def check_import(name: str, module: str) -> Check:
             return Check(name, "problem", f"not installed ({text})", FROM_SOURCE)
         if module == "cv2" and ".so" in text:
             return Check(name, "problem", text, "apt-get install libgl1 libglib2.0-0")
-        return Check(name, "problem", text, f"pip install --force-reinstall {module.replace('cv2', 'opencv-python')}")
+        return Check(name, "problem", text, f"pip install --force-reinstall {WHEELS.get(module, module)}")
     return Check(name, "ok", str(version))
 
 

@@ -8,10 +8,9 @@ from enum import Enum, auto
 from pathlib import Path
 
 from rtseg.backgrounds.background import DEFAULT_BLUR, HIDING_BLUR, shipped_backgrounds
-from rtseg.backgrounds.scene import VIDEOS
 from rtseg.live.settings import Settings
 from rtseg.options.call import Call
-from rtseg.sources.pictures import PICTURES
+from rtseg.sources.kinds import pictures_and_videos
 
 HELP = (
     ("q Esc", "quit"),
@@ -57,8 +56,7 @@ def choices(background: str | None) -> list[str]:
     """What `[` and `]` go through: a folder's files; else the given one, the shipped pictures, colours and blur."""
     folder = Path(background) if background else None
     if folder and folder.is_dir():
-        files = [p for p in folder.iterdir() if p.suffix.lower() in PICTURES + VIDEOS and p.is_file()]
-        return [str(p) for p in sorted(files, key=lambda p: (p.name.lower(), p.name)) if p.name[0] != "."]
+        return [str(p) for p in pictures_and_videos(folder)]
     return list(dict.fromkeys([background or "blur", *shipped_backgrounds(), *COLOURS, "blur"]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import Condition, Thread
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame, Source
-from rtseg.live.pace import Governor, Metronome
-from rtseg.models.model import AREA_LIMITS
+from rtseg.live.choice import Choice, areas, budget_for, choose
+from rtseg.live.pace import FULL, Governor, Metronome, Point, ladder
 from rtseg.pipeline import Pipeline
+from rtseg.pixels.opacity import over
+from rtseg.veil import alpha_of, composited
 
 QUEUE = 2  # composites that may wait for output when no frame may be lost
 AHEAD = 4  # frames of a file that may wait for inference
@@ -33,6 +35,7 @@ class Composite:
     frame_bgr: NDArray[np.uint8]
     alpha: NDArray[np.float32] | None  # HxW, where it was asked for
     timings: Mapping[str, float]  # milliseconds by stage
+    lasts: float = 0.0  # seconds that the frame is shown, 0 where nobody says so
 
 
 class Reader:
@@ -95,16 +98,28 @@ class Engine:
 
     Args:
         fps: of a live source no more frames than this are worked on; it sleeps in between.
-        target_fps: the network's area is lowered, and raised again, so that a live source keeps this rate.
+        target_fps: less work is done for a frame, and more again, so that a live source keeps this rate.
+        auto: on a CPU all tiers are measured at the start, and the best that leaves room is taken; of a live source
+            it is left and taken again as the machine is busy.
     """
 
     def __init__(
-        self, source: Source, pipeline: Pipeline, *, fps: float | None = None, target_fps: float | None = None
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        *,
+        fps: float | None = None,
+        target_fps: float | None = None,
+        auto: bool = False,
     ) -> None:
         self.want_alpha = False  # whether composites bring their alpha
+        self.choice: Choice | None = None  # of auto
+        self.ways: Counter[str] = Counter()  # frames by the model that auto had for them
         self._metronome = Metronome(fps) if fps and source.live else None
-        self._governor = Governor(target_fps) if target_fps and source.live else None
-        self._area = pipeline.area
+        self._governor: Governor | None = None
+        self._target = target_fps if source.live else None
+        rate = min(source.fps, fps) if fps else source.fps
+        self._budget = budget_for(rate, self._target, whole=not source.live) if auto else None
         self.model_error: ModelError | None = None
         self._source, self._pipeline = source, pipeline
         self._change = Condition()
@@ -118,10 +133,11 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            self._pipeline.warm_up(self._source.width, self._source.height)
+            self._warm_up()
             self._reader = Reader(self._source)
             frames = iter(self._reader)
             while not self._stopped:
+                self._choose()
                 if self._metronome:
                     time.sleep(self._metronome.wait(time.monotonic()))
                 self.waits_for = "frame"
@@ -134,6 +150,23 @@ class Engine:
         with self._change:
             self._ended = True
             self._change.notify_all()
+
+    def _warm_up(self) -> None:
+        """Get ready for the first frame, with the way in which it will be worked on."""
+        pipeline, size = self._pipeline, (self._source.width, self._source.height)
+        if self._budget is None or pipeline.model.provider == "cuda":
+            pipeline.warm_up(*size)
+        self._choose()
+        if self._target and self._governor is None:
+            self._governor = Governor(ladder(areas(pipeline, *size)), FULL / self._target)
+
+    def _choose(self) -> None:
+        """Measure the tiers, once: at the start, or when CUDA has left us to the CPU."""
+        if self._budget is None or self.choice is not None or self._pipeline.model.provider == "cuda":
+            return
+        self.choice = choose(self._pipeline, self._source.width, self._source.height, self._budget)
+        if self._source.live:
+            self._governor = self.choice.governor()
 
     def _composite(self, frame: Frame) -> Composite:
         captured = frame.time if self._source.live else time.monotonic()
@@ -155,18 +188,40 @@ class Engine:
 
     def _good(self, frame: Frame, captured: float) -> Composite:
         """The composite of a frame; raises what the pipeline raises."""
-        start = time.monotonic()
-        image = self._pipeline(frame.image, None if self._source.live else frame.time)
-        alpha = self._pipeline.alpha if self.want_alpha else None
-        now = time.monotonic()
-        if self._governor and self._governor.note(now - start, now):
-            self._pipeline.area = max(AREA_LIMITS[0], round(self._area * self._governor.share))
-        return Composite(image, frame.time, captured, False, frame.image, alpha, self._pipeline.timings)
+        start, rests = time.monotonic(), self._pipeline.skipped
+        image = composited(self._pipeline, frame.image, None if self._source.live else frame.time, frame.opacity)
+        alpha = alpha_of(self._pipeline, frame.opacity) if self.want_alpha else None
+        if self.choice:
+            self.ways[self._point.name] += 1
+        if self._pipeline.skipped == rests:  # else it says nothing of what a frame takes
+            self._govern(time.monotonic() - start)
+        shown = frame.image if frame.opacity is None else over(frame.image, None, frame.opacity)
+        return Composite(image, frame.time, captured, False, shown, alpha, self._pipeline.timings, frame.lasts)
+
+    def _govern(self, spent: float) -> None:
+        """Go on in another way if the frames of late took too long, or left much room."""
+        if self._governor and self._governor.note(spent, time.monotonic()):
+            point = self._governor.point
+            if self.choice:
+                self._pipeline.use(point.name, point.area)
+            else:
+                self._pipeline.area = point.area
 
     @property
-    def share(self) -> float:
-        """Of the network's own area, that it works at."""
-        return self._governor.share if self._governor else 1.0
+    def _point(self) -> Point:
+        """How frames are worked on now, where that can change."""
+        if self._governor:
+            return self._governor.point
+        assert self.choice
+        return self.choice.point
+
+    @property
+    def way(self) -> str | None:
+        """What the user should see of it: the tier that auto has, a network made smaller; None for nothing."""
+        if self.choice:
+            return self._point.label
+        share = self._governor.point.share if self._governor else 1.0
+        return f"network at {share:.0%}" if share < 1 else None
 
     def _put(self, composite: Composite) -> bool:
         with self._change:

@@ -41,10 +41,11 @@ class Journal:
             self._console.print(text)
 
     def report(self) -> None:
-        """Print what went wrong."""
+        """Print what auto has chosen, and what went wrong."""
         failed = self._engine.model_error
         hidden = f"showing the background only: {failed}" if failed else None
-        for trouble in (hidden, self.notice, self._pipeline.remark, self._pipeline.background.remark):
+        chosen = str(self._engine.choice) if self._engine.choice else None
+        for trouble in (chosen, hidden, self.notice, self._pipeline.remark, self._pipeline.background.remark):
             if trouble:
                 self.say(trouble)
 
@@ -61,8 +62,8 @@ class Journal:
         parts = [f"{(len(self._recent) - 1) / spent if spent > 0 else 0.0:.1f} fps"]
         if self._source.live:
             parts.append(f"{self._latencies[-1] * 1e3:.0f} ms")
-        if self._engine.share < 1:
-            parts.append(f"network at {self._engine.share:.0%}")
+        if way := self._engine.way:
+            parts.append(way)
         if composite.hidden:
             parts.append("background only")
         return "  ".join([*parts, self.notice or "? help"])
@@ -80,4 +81,6 @@ class Journal:
         if self._pipeline.skipped:
             share = self._pipeline.skipped / max(1, self._pipeline.processed)
             line += f", {share:.0%} of them without the network"
+        if len(ways := self._engine.ways) > 1:
+            line += ", " + ", ".join(f"{count / ways.total():.0%} {name}" for name, count in ways.most_common())
         return line + (f"\nwrote {out.resolve()}" if out else "")

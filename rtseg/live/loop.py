@@ -99,6 +99,8 @@ class Loop:
             if not self._output(composite):
                 return
             progress.update(task, completed=self.frames)
+        if self.window and not self.source.live and self._composite:
+            self._wait_for(self._composite.time + self._composite.lasts)  # a slide may be shown for long
 
     def _output(self, composite: Composite) -> bool:
         """Write and show one composite; False when the user quits."""
@@ -107,6 +109,8 @@ class Loop:
         self._composite = composite
         self._now_out = self._outgoing(composite)
         self._send(self._now_out, composite.time)
+        if isinstance(self.sink, VideoFile) and composite.lasts:
+            self.sink.until = composite.time + composite.lasts - self._first
         if self.window and not self.source.live and not self._wait_for(composite.time):
             return False
         self._journal.shown(composite)

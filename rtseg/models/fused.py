@@ -20,7 +20,7 @@ from rtseg.models.model import ModelInfo, find_model
 from rtseg.models.session import Session, Tuning, open_session, plain
 from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
-from rtseg.pixels.geometry import network_size
+from rtseg.pixels.geometry import network_size, scaled
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -105,7 +105,7 @@ class FusedPath:
     """
 
     def __init__(self, model: FusedModel, width: int, height: int, area: int, capture: bool | None = None) -> None:
-        self.model, self.timings = model, dict.fromkeys(STAGES, 0.0)
+        self.model, self.area, self.timings = model, area, dict.fromkeys(STAGES, 0.0)
         self.size = model.size_for(width, height, area)
         self._shape = (1, height, width, 3)
         self._given: object = None  # the background or strength that the device has
@@ -241,3 +241,16 @@ class FusedPath:
         inputs = self._turns[self._turn].inputs
         inputs["previous_alpha"].update_inplace(np.zeros((1, 1, *self.size[::-1]), np.float32))
         inputs["previous_grey"].update_inplace(np.full((1, 1, *self.size[::-1]), NO_PICTURE, np.float32))
+
+    @property
+    def memory(self) -> tuple[F32, F32] | None:
+        """What the next frame will be told of the last one, alpha and grey, hxw; None before the first."""
+        inputs = self._turns[self._turn].inputs
+        alpha, grey = (np.array(inputs[f"previous_{name}"].numpy()[0, 0]) for name in ("alpha", "grey"))
+        return None if grey[0, 0] == NO_PICTURE else (alpha, grey)
+
+    def remember(self, memory: tuple[F32, F32]) -> None:
+        """Go on from what another path, of any size, knew of the last frame."""
+        inputs = self._turns[self._turn].inputs
+        for name, plane in zip(("alpha", "grey"), memory, strict=True):
+            inputs[f"previous_{name}"].update_inplace(scaled(plane, self.size)[None, None])

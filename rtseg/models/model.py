@@ -6,6 +6,7 @@ The file describes itself. Inputs: `frame_bgr` uint8 1xHxWx3 at network size and
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,8 @@ from rtseg.files import ASSETS, parse_json
 from rtseg.models.session import Session, open_session, plain
 from rtseg.pixels.geometry import network_size
 
-TIERS = ("balanced", "fast")  # models that ship with rtseg, by name
+TIERS = ("quality", "balanced", "fast")  # models that ship with rtseg, by name, the best first
+AUTO = "auto"  # one of them, by what they take on this machine; see live/choice.py
 FORMAT = "1"  # of the metadata; a file with another one is from a newer or older rtseg
 INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
 # A size of 4 GPixel would be a broken file, not a setting.
@@ -75,16 +77,26 @@ def check_area(area: int) -> None:
         raise ModelError(f"area is {area!r}; give a whole number, {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
 
 
+def at_leisure(name: str) -> str:
+    """The model where no frame waits for another: of `auto` the best."""
+    return TIERS[0] if name == AUTO else name
+
+
 def find_model(name: str | Path) -> Path:
     """The file of a tier's name or a path; raises ModelError when there is none."""
     if str(name) in TIERS:
         return ASSETS / f"{name}-int8.onnx"  # takes half the time of fp32 on a CPU; for CUDA see networks.py
     if not isinstance(name, (str, os.PathLike)) or isinstance(os.fspath(name), bytes):
         raise ModelError(f"model is {name!r}; give the path of an .onnx file or one of: {', '.join(TIERS)}")
+    if str(name) == AUTO:
+        # A rate is needed for it, and the same frames would give other pictures on another machine.
+        raise ModelError(f"model {AUTO} is chosen by `rtseg cam`, at its camera's rate; give one of {', '.join(TIERS)}")
     path = Path(name)
     if not path.is_file():
+        near = difflib.get_close_matches(str(name), (*TIERS, AUTO), n=1)
         what = "is a folder" if path.is_dir() else "no such file"
-        raise ModelError(f"model {name}: {what}. Give an .onnx file or one of: {', '.join(TIERS)}")
+        hint = f"; did you mean {near[0]}?" if near else f". Give an .onnx file or one of: {', '.join(TIERS)}"
+        raise ModelError(f"model {name}: {what}{hint}")
     if not path.stat().st_size:
         raise ModelError(f"model {name} is an empty file")
     return path

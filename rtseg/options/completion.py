@@ -12,12 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rtseg.files import ASSETS
+from rtseg.formats import PICTURES, VIDEOS, WRITTEN_VIDEOS
 from rtseg.options.values import BENCH_SIZES, EMITTED, PROVIDERS
 
 DEVICES = Path("/sys/class/video4linux")
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".gif")
-RECORDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 IN_BASH = "complete_bash"  # the value of typer's _RTSEG_COMPLETE
 
 
@@ -28,9 +26,9 @@ def backgrounds(incomplete: str) -> list[str]:
 
 
 def models(incomplete: str) -> list[str]:
-    """Tiers that ship, and model files."""
+    """Tiers that ship, the word for one of them, and model files."""
     tiers = {p.name.partition("-")[0] for p in ASSETS.glob("*.onnx")}
-    return offered(sorted(tiers), incomplete, (".onnx",))
+    return offered(["auto", *sorted(tiers)], incomplete, (".onnx",))
 
 
 def sources(incomplete: str) -> list[str]:
@@ -42,7 +40,7 @@ def outputs(incomplete: str) -> list[str]:
     """The virtual camera, on Linux each by its device, and videos that could be written over."""
     # v4l2loopback alone gives its nodes this attribute.
     loopbacks = [f"virtual:/dev/{name}" for name in nodes() if (DEVICES / name / "max_openers").exists()]
-    return offered(["virtual", *loopbacks], incomplete, RECORDINGS)
+    return offered(["virtual", *loopbacks], incomplete, WRITTEN_VIDEOS)
 
 
 def providers(incomplete: str) -> list[str]:

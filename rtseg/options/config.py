@@ -20,8 +20,8 @@ import typer
 
 from rtseg.errors import DataError
 from rtseg.files import ASSETS, parse_toml, read_settings_text
+from rtseg.formats import VIDEOS
 from rtseg.options.call import Option, Value, options_of
-from rtseg.options.completion import VIDEOS
 
 TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
@@ -33,7 +33,7 @@ TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
 FILES = ("bg", "model", "source")  # options that may name a file to read
 WORDS = {  # their values that are no files, whatever lies there
     "bg": r"blur|transparent|#.*|",
-    "model": r"balanced|fast|",
+    "model": r"auto|quality|balanced|fast|",
     "source": r"demo|\d{1,3}|[A-Za-z][\w+.-]*://.*|",
 }
 MEANT = {"background": "bg", "image": "bg", "picture": "bg", "camera": "source", "webcam": "source", "input": "source",

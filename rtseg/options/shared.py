@@ -52,7 +52,13 @@ Feather = Annotated[float, limited("feather", "How soft the edge is.")]
 Specks = Annotated[float, limited("specks", "Leave out stray pieces smaller than this, in percent of the picture.")]
 ModelName = Annotated[
     str,
-    typer.Option("--model", autocompletion=completion.models, help="balanced or fast, which ship, or an .onnx file."),
+    typer.Option(
+        "--model",
+        metavar="quality|balanced|fast|auto|FILE",
+        autocompletion=completion.models,
+        help="One that ships, or an .onnx file. auto is the best that leaves half of a core at the camera's rate; "
+        "quality for files and on CUDA.",
+    ),
 ]
 Provider = Annotated[
     str,
@@ -100,7 +106,7 @@ TargetFps = Annotated[
         min=1,
         max=240,
         callback=values.number,
-        help="Make the network smaller before this rate is missed.",
+        help="Make the network smaller before this rate is missed; with --model auto, take all the time that leaves.",
     ),
 ]
 Emit = Annotated[

@@ -30,6 +30,11 @@ def network_size(width: int, height: int, area: int) -> tuple[int, int]:
     return best
 
 
+def scaled(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """float32 HxW at another (width, height), linear: within its own limits."""
+    return cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+
+
 def cover_crop(width: int, height: int, to_width: int, to_height: int) -> tuple[int, int, int, int]:
     """The centred (x, y, w, h) inside a width x height picture that has the target's aspect ratio."""
     w = min(width, max(1, round(height * to_width / to_height)))

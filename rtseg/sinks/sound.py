@@ -10,6 +10,7 @@ from rtseg.sinks.encoders import has_codec
 from rtseg.sources.video import Video
 
 ENCODERS = {"webm": ("libopus", "Opus"), "matroska": ("libopus", "Opus")}  # of containers that are picky; else AAC
+SILENT_IN_MP4 = ("pcm_", "vorbis", "dca")  # in players that know nothing but what MP4 mostly holds
 RATE = 48_000  # Hz, the only rate that suits both
 KEPT = ("language", "title", "handler_name")  # of what a file says about its tracks
 
@@ -43,6 +44,8 @@ class Sound:
     def _add(self, container: Any, stream: Any) -> Any:
         """The new track, or None where the sound can't be taken along."""
         context, name = stream.codec_context, container.format.name
+        if name == "mp4" and context and context.name.startswith(SILENT_IN_MP4):
+            return self._add_encoded(container, stream, f"{context.name} in mp4 is silent in QuickTime and Firefox")
         try:
             self._copied[stream.index] = container.add_stream_from_template(stream)
             if name not in ("matroska", "webm"):
@@ -50,6 +53,11 @@ class Sound:
             return self._copied[stream.index]
         except (av.error.FFmpegError, ValueError):
             what = f"{name} can't hold {context.name if context else 'an unknown codec'}"
+        return self._add_encoded(container, stream, what)
+
+    def _add_encoded(self, container: Any, stream: Any, what: str) -> Any:
+        """The new track for sound that is encoded anew. what: why it is."""
+        context, name = stream.codec_context, container.format.name
         encoder, title = ENCODERS.get(name, ("aac", "AAC"))
         if context is None or not has_codec(encoder):
             self.remarks.append(f"the sound was left out: {what}, and it can't be encoded as {title}")

@@ -21,13 +21,14 @@ from rtseg.files import behind_links, check_target, complete, recording_path, te
 from rtseg.sinks.encoders import Encoder, Pixels, choose_encoder, container_format, container_options
 from rtseg.sinks.fragments import cut_to_whole
 from rtseg.sinks.sound import Sound
+from rtseg.sources.look import ROUNDED, is_hd
 from rtseg.sources.video import Video, reason
 
 TIME_BASE = Fraction(1, 60_000)  # seconds; fine enough for any camera, and MPEG-4 allows no more than 65535
 FLUSH_PACKETS = 0x200  # AVFMT_FLAG_FLUSH_PACKETS: what is written is on its way to the disk at once
-HD_HEIGHT = 577  # lines from which players take a video's colours for BT.709 rather than BT.601
 COLOURS = {True: (Colorspace.ITU709, 1), False: (Colorspace.ITU601, 6)}  # HD: swscale's number, H.273's number
 LIMITED = 1  # AVCOL_RANGE_MPEG
+BILINEAR = 2  # as swscale converts; with ROUNDED it does not darken
 
 
 class VideoFile:
@@ -63,6 +64,8 @@ class VideoFile:
         encoder = choose_encoder(path, pixels, size, fps, live=live)
         self.path, self.frames, self.live, self._pixels = path, 0, live, pixels
         self._last, self._closed = -1, False
+        self.until: float | None = None  # seconds at which the last frame is over, if that is known
+        self._held: list[Any] = []  # the last packet of a file, whose duration is known at the end
         made: Path | None = None
         try:
             self._target = behind_links(path)
@@ -90,7 +93,7 @@ class VideoFile:
         even = 2 if "420" in encoder.pix_fmt else 1  # two by two pixels share their colour
         self._odd = (size[1] % even, size[0] % even)
         stream.width, stream.height = size[0] + self._odd[1], size[1] + self._odd[0]
-        self._colours, number = COLOURS[size[1] >= HD_HEIGHT]
+        self._colours, number = COLOURS[is_hd(*size)]
         context = stream.codec_context
         context.time_base = TIME_BASE
         context.colorspace = context.color_primaries = context.color_trc = number
@@ -107,16 +110,37 @@ class VideoFile:
         if any(self._odd):
             picture = cv2.copyMakeBorder(picture, 0, self._odd[0], 0, self._odd[1], cv2.BORDER_REPLICATE)  # type: ignore[assignment]
         frame = av.VideoFrame.from_ndarray(picture, format=self._pixels).reformat(
-            format=self._video.pix_fmt, dst_colorspace=self._colours, dst_color_range=ColorRange.MPEG
+            format=self._video.pix_fmt,
+            dst_colorspace=self._colours,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=BILINEAR | ROUNDED,
         )
         frame.time_base = TIME_BASE
         frame.pts = self._last = max(round(time / TIME_BASE), self._last + 1)
-        self._mux(lambda: self._video.encode(frame))
+        self._mux(lambda: self._hold(self._video.encode(frame)))
         self.frames += 1
 
     def copy(self, packet: Any) -> None:
         """Pass on a packet of the source's sound; packets of other streams are left out."""
         self._mux(lambda: self._sound.take(packet))
+
+    def _hold(self, packets: list[Any]) -> list[Any]:
+        """The packets that came before; the last one waits for the next, unless it is a recording's."""
+        together = self._held + packets
+        self._held = [] if self.live else together[-1:]
+        return together[: len(together) - len(self._held)]
+
+    def _rest(self) -> list[Any]:
+        """The last packets; that of the last frame lasts as long as it is shown."""
+        packets = self._hold(self._video.encode(None)) + self._held
+        if packets and self.until is not None and packets[-1].time_base:
+            shown_last = max(packets, key=lambda p: p.pts)
+            lasts = round(self.until / shown_last.time_base) - shown_last.pts
+            # MP4 has the time to the next one written, and so counts what is stored last, which may be shown before.
+            for packet in {id(p): p for p in (shown_last, packets[-1])}.values():
+                if lasts > 0 and (packet is shown_last or self._kind in ("mp4", "mov")):
+                    packet.duration = lasts
+        return packets
 
     def _mux(self, packets: Any) -> None:
         try:
@@ -133,7 +157,7 @@ class VideoFile:
             self._give_up()
             return
         try:
-            self._mux(lambda: [*self._video.encode(None), *self._sound.flush()])
+            self._mux(lambda: [*self._rest(), *self._sound.flush()])
             self._close()
             complete(self.partial, self._target)
         except (av.error.FFmpegError, OSError) as e:

@@ -6,6 +6,7 @@ import struct
 
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of segments that hold the size
 MOST_SEGMENTS = 100_000  # before the picture; fill bytes count too
+OPAQUE_BYTES, CLEAR_BYTES = 10, 14  # a pixel: 4 in Pillow, 3 each as RGB and as BGR; with transparency once more
 TIFF_WIDTH, TIFF_HEIGHT, TIFF_SHORT = 256, 257, 3
 
 
@@ -29,6 +30,17 @@ def picture_size(data: bytes) -> tuple[int, int] | None:
     except struct.error:
         return None
     return abs(width), abs(height)  # a BMP of negative height is stored from the top
+
+
+def memory_for(data: bytes, size: tuple[int, int]) -> int:
+    """Bytes that reading a picture of (width, height) takes at its peak, about, as `layers.py` does it."""
+    if data.startswith(b"\x89PNG"):
+        clear = bool(data[25:26] and data[25] & 4) or b"tRNS" in data[:4096]
+    elif data[:4] == b"RIFF":
+        clear = data[12:16] in (b"VP8X", b"VP8L")
+    else:  # in others it can stand anywhere
+        clear = not data.startswith((b"\xff\xd8", b"BM"))
+    return size[0] * size[1] * (CLEAR_BYTES if clear else OPAQUE_BYTES)
 
 
 def jpeg_size(data: bytes) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Reading a picture from disk: one way for backgrounds, for `apply` and for training."""
+"""Reading a picture from disk: one way for sources, for backgrounds and for training."""
 
 from __future__ import annotations
 
@@ -9,55 +9,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import RtsegError
-from rtseg.sources.picture_size import picture_size
+from rtseg.formats import READ_PICTURES
+from rtseg.pixels.opacity import over, without_hidden
+from rtseg.sources.backends import quiet_opencv
+from rtseg.sources.cut_off import is_cut_off
+from rtseg.sources.heif import is_heif, read_heif
+from rtseg.sources.kinds import what_it_is
+from rtseg.sources.layers import Layers, layers, size_of
+from rtseg.sources.picture_size import memory_for, picture_size
 
 U8 = NDArray[np.uint8]
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 MAX_PIXELS = 2**28  # 268 million: a file of a few bytes can claim more and fill the memory
+MAX_MEMORY = 2**31  # bytes that reading one may take
+quiet_opencv()  # what is wrong with a picture is said by us
 
 
 def read_picture(path: Path, error: type[RtsegError], flags: int = cv2.IMREAD_COLOR) -> U8:
     """uint8 HxWx3 BGR, upright by its EXIF tag, or HxW with IMREAD_GRAYSCALE; raises `error` for anything else."""
-    return decode(read_bytes(path, error), path, error, flags)
+    if flags != cv2.IMREAD_COLOR:
+        return decode(read_bytes(path, error), path, error, flags)
+    return read_layers(path, error)[0]
 
 
-def read_opaque(path: Path, error: type[RtsegError]) -> U8:
-    """As read_picture, uint8 HxWx3 BGR; what is transparent in the file becomes black."""
-    data = read_bytes(path, error)
-    picture = decode(data, path, error, cv2.IMREAD_COLOR)
-    if data.startswith(b"\xff\xd8"):  # a JPEG, which is never transparent
-        return picture
-    layers = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if layers is None or layers.ndim != 3 or layers.shape[2] != 4:
-        return picture
-    if layers.dtype not in (np.uint8, np.uint16):
-        raise error(f"cannot read the picture {path}: its transparency is {layers.dtype}; save it as an 8-bit PNG")
-    if layers.dtype == np.uint16:
-        layers = layers.astype(np.uint16) // 257
-    return on_black(turned_alike(layers.astype(np.uint8), picture))
+def read_layers(path: Path, error: type[RtsegError], *, most: int | None = None) -> Layers:
+    """uint8 HxWx3 BGR in sRGB, upright, and uint8 HxW of how opaque it is, None where all of it is.
+
+    most: pixels that are wanted; a JPEG with several times as many may be read smaller. What is wholly transparent is
+    black. Raises `error`.
+    """
+    data = read_bytes(path, error, most)
+    try:
+        found = read_heif(data) if is_heif(data) else layers(data, most)
+    except (ValueError, MemoryError) as e:
+        raise refusal(data, path, error, str(e)) from e
+    if found is None:
+        return decode(data, path, error, cv2.IMREAD_COLOR), None
+    bgr, opacity = found
+    return (bgr, None) if opacity is None else (without_hidden(bgr, opacity), opacity)
 
 
-def on_black(bgra: U8) -> U8:
-    """uint8 HxWx3 BGR of a uint8 HxWx4 picture with straight alpha, over black."""
-    alpha = np.ascontiguousarray(bgra[..., 3])
-    solid: U8 = cv2.multiply(bgra[..., :3], cv2.merge([alpha] * 3), scale=1 / 255).astype(np.uint8, copy=False)
-    return solid
+def read_opaque(path: Path, error: type[RtsegError], *, most: int | None = None) -> U8:
+    """As read_layers, uint8 HxWx3 BGR alone; what is transparent in the file becomes black."""
+    bgr, opacity = read_layers(path, error, most=most)
+    return bgr if opacity is None else over(bgr, None, opacity)
 
 
-def turned_alike(layers: U8, picture: U8) -> U8:
-    """The BGRA picture turned as `picture`, its BGR: OpenCV obeys an EXIF tag only while it drops the alpha."""
-    views = (layers, layers.transpose(1, 0, 2))
-    turns = [view[::dy, ::dx] for view in views for dy in (1, -1) for dx in (1, -1)]
-    step = 1 + max(picture.shape) // 512  # a sample of the pixels tells
-
-    def difference(turn: U8) -> float:
-        return float(np.abs(turn[::step, ::step, :3].astype(np.int16) - picture[::step, ::step]).mean())
-
-    return np.ascontiguousarray(min((t for t in turns if t.shape[:2] == picture.shape[:2]), key=difference))
-
-
-def read_bytes(path: Path, error: type[RtsegError]) -> bytes:
-    """All of a file; raises `error` when it can't be read, is empty or claims more than MAX_PIXELS."""
+def read_bytes(path: Path, error: type[RtsegError], most: int | None = None) -> bytes:
+    """All of a file; raises `error` when it can't be read, is empty or would take more than MAX_MEMORY to decode."""
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise error(
@@ -68,21 +66,34 @@ def read_bytes(path: Path, error: type[RtsegError]) -> bytes:
         raise error(f"cannot read the picture {path}: {e.strerror or e}") from e
     if not data:
         raise error(f"cannot read the picture {path}: it is an empty file")
-    width, height = picture_size(data) or (0, 0)
-    if width * height > MAX_PIXELS:
+    size = picture_size(data) or size_of(data) or (0, 0)
+    smaller = most is not None and data.startswith(b"\xff\xd8")  # a JPEG can be decoded at a fraction of its size
+    if size[0] * size[1] > MAX_PIXELS or (not smaller and memory_for(data, size) > MAX_MEMORY):
         raise error(
-            f"cannot read the picture {path}: it claims {width}x{height} pixels; "
-            f"{MAX_PIXELS // 10**6} million are the most, scale it down"
+            f"cannot read the picture {path}: it claims {size[0]}x{size[1]} pixels, which take more than "
+            f"{MAX_MEMORY // 2**30} GB of memory; scale it down"
         )
     return data
 
 
 def decode(data: bytes, path: Path, error: type[RtsegError], flags: int) -> U8:
     """The picture in a file's bytes."""
+    if is_cut_off(data):  # OpenCV gives what there is, or nothing, by its version
+        raise refusal(data, path, error)
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as e:  # more pixels than OpenCV will open, or than there is memory for
         raise error(f"cannot read the picture {path}: {e.err}") from e
     if picture is None:
-        raise error(f"cannot read the picture {path}: not a picture (JPEG, PNG, WebP, BMP, TIFF)")
+        raise refusal(data, path, error)
     return picture.astype(np.uint8, copy=False)
+
+
+def refusal(data: bytes, path: Path, error: type[RtsegError], why: str = "") -> RtsegError:
+    """What to say of a file that is no picture, or not all of one. why: the decoder's words."""
+    if is_cut_off(data):
+        return error(f"cannot read the picture {path}: it is cut off, its end is missing; copy or download it again")
+    if why:
+        return error(f"cannot read the picture {path}: {why}")
+    what = what_it_is(path)
+    return error(f"cannot read the picture {path}: not a picture ({READ_PICTURES}){f'; {what}' if what else ''}")

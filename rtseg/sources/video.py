@@ -11,16 +11,17 @@ from time import monotonic
 from types import TracebackType
 from typing import IO, Any, Self
 
-import av
 import av.error
-import av.logging
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import SourceError
-from rtseg.frames import Frame
+from rtseg.frames import MAX_SIDE, Frame
 from rtseg.pixels.geometry import cover
+from rtseg.sources.containers import Decoder, open_container, picture_track
+from rtseg.sources.fields import Deinterlacer
+from rtseg.sources.kinds import what_it_is
+from rtseg.sources.look import Look
 from rtseg.sources.pipes import open_pipe
 from rtseg.sources.promise import Promise
 from rtseg.sources.timeline import Timeline
@@ -28,10 +29,7 @@ from rtseg.sources.timeline import Timeline
 OPEN_TIMEOUT = 10.0  # seconds for a stream to give its first bytes
 CLOSE_TIMEOUT = 1.0  # seconds that closing waits for a thread that is reading
 READ_TIMEOUT = 10.0  # seconds without data after which a stream counts as lost
-# FFmpeg's remarks are left out: what matters is raised. Its own logger, not PyAV's: that one needs the GIL in
-# decoder threads while PyAV holds it and waits for them (PyAV issues 751, 909); closing early hung in 400 tries.
-av.logging.restore_default_callback()
-av.logging.set_libav_level(-8)  # AV_LOG_QUIET
+INSIDE = 64  # packets whose frames may still be inside the decoder
 
 
 class Video:
@@ -53,23 +51,34 @@ class Video:
         # "file:" because FFmpeg would take the 12 of "12:30.mp4" for a protocol
         target: Any = self._file or (url if remote else f"file:{url}")
         try:
-            self.container = av.open(target, timeout=timeout)
+            self.container = open_container(target, remote=remote, timeout=timeout)
         except (av.error.FFmpegError, OSError, ValueError) as e:
             self.close()
             hint = what_to_check(e) if remote else ""
-            raise SourceError(f"source {name} can't be opened as a video: {reason(e)}{hint}") from e
-        if not self.container.streams.video:
+            what = None if remote or pipe else what_it_is(Path(url))
+            raise SourceError(f"source {name} can't be opened as a video: {what or reason(e)}{hint}") from e
+        self.stream = picture_track(self.container)
+        if self.stream is None:
+            only = ", only a cover picture" if self.container.streams.video else ""
             self.close()
-            raise SourceError(f"source {name} has no video in it")
-        self.stream = self.container.streams.video[0]
-        self.stream.thread_type = "AUTO"
+            raise SourceError(f"source {name} has no video in it{only}")
         context = self.stream.codec_context
         self.width, self.height = context.width, context.height
         self.live = remote and self.container.duration is None
+        # Decoding several frames at once holds back all but one of them.
+        self._decoder = Decoder(self.stream, threads="SLICE" if self.live else "AUTO")
+        self._fields, self._look = Deinterlacer(), Look(self.stream, exact=not self.live)
+        # By a packet's time in the stream: monotonic seconds when it arrived, and seconds that its frame is shown.
+        self._arrived: dict[int | None, tuple[float, float]] = {}
         self._promise = promise = Promise(self.container, self.stream)
         self.fps, self.start, self.count = promise.fps, promise.start, promise.count
         self._path = None if remote or pipe else Path(url)
         self.first = self._first_frame()
+        if not 2 <= min(self.width, self.height) <= max(self.width, self.height) <= MAX_SIDE:
+            self.close()
+            raise SourceError(
+                f"source {name} is {self.width}x{self.height}; sides of 2 to {MAX_SIDE} pixels can be processed"
+            )
 
     def _first_frame(self) -> Frame:
         """Decode one frame at once: the size may be known only now, and an empty video is found out."""
@@ -107,8 +116,9 @@ class Video:
                     packet = None if self._closed else next(packets, None)
                     if packet is not None and not self.live:
                         self._timeline.straighten(packet, 1 / self.fps)
-                    frames = [] if packet is None or packet.stream != self.stream else list(self._frames_of(packet))
+                    frames = list(self._frames_of(packet))
                 if packet is None:
+                    yield from frames
                     came = self._timeline.end - self.start
                     self._cut = not self._closed and self._promise.is_broken(self._path, self._packets, came)
                     return
@@ -124,17 +134,40 @@ class Video:
             raise SourceError(f"source {self.name} broke off after {self._index} frames: {reason(e)}{hint}") from e
 
     def _frames_of(self, packet: Any) -> Iterator[Frame]:
-        """The frames of one packet; a damaged one is counted and left out."""
+        """The frames of one packet, None for the end; a damaged one is counted and left out."""
+        if packet is None:
+            yield from map(self._frame, () if self._closed else self._fields.flush())
+            return
+        if packet.stream != self.stream:
+            return
         self._packets += packet.size > 0
+        self._arrived[packet.pts] = monotonic(), seconds(packet)
+        while len(self._arrived) > INSIDE:
+            del self._arrived[next(iter(self._arrived))]
         try:
-            pictures = packet.decode()
+            pictures = self._decoder.decode(packet)
         except av.error.InvalidDataError:
             self.damaged += 1
             return
-        for picture in pictures:
-            image = upright(picture.to_ndarray(format="bgr24"), picture.rotation)
-            yield Frame(self._fitted(image), self._time(picture.time), self._index)
-            self._index += 1
+        yield from map(self._frame, self._fields.take(pictures))
+
+    def _frame(self, picture: Any) -> Frame:
+        """A decoded picture as it is to be shown, with its time.
+
+        Of a live stream that is when its packet arrived: what it then waits in decoders is part of its delay.
+        """
+        try:
+            image, opacity = self._look.layers(picture)
+        except (ValueError, MemoryError) as e:
+            raise SourceError(f"a picture of {self.name} can't be converted: {reason(e)}") from e
+        arrival, lasts = self._arrived.pop(picture.pts, (monotonic(), 0.0))
+        fitted = self._fitted(image)
+        opacity = None if opacity is None else cover(opacity, self.width, self.height)
+        frame = Frame(
+            fitted, arrival if self.live else self._time(picture.time), self._index, opacity, lasts or seconds(picture)
+        )
+        self._index += 1
+        return frame
 
     def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Of the first frame's size: what comes after has been made ready for that."""
@@ -148,7 +181,9 @@ class Video:
     @property
     def remark(self) -> str | None:
         """What the user should know once it has been read, or None."""
-        told = [f"{self.damaged} damaged packets of {self.name} were left out"] if self.damaged else []
+        told = [f"{self.name} is {self._look.remark}"] if self._look.remark else []
+        if self.damaged:
+            told.append(f"{self.damaged} damaged packets of {self.name} were left out")
         if self._timeline.jumps:
             times = "once" if self._timeline.jumps == 1 else f"{self._timeline.jumps} times"
             told.append(f"the times in {self.name} jump back {times}; what follows was put right after")
@@ -167,8 +202,6 @@ class Video:
         return f"{self._timeline.end - self.start:.1f} of {self._promise.seconds:.1f} s"
 
     def _time(self, presentation: float | None) -> float:
-        if self.live:
-            return monotonic()
         return presentation - self.start if presentation is not None else self._index / self.fps
 
     def close(self) -> None:
@@ -189,11 +222,9 @@ class Video:
         self.close()
 
 
-def upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
-    """Turned as the container asks (degrees, counter-clockwise, as phones record)."""
-    turns = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
-    code = turns.get(rotation % 360)
-    return image if code is None else cv2.rotate(image, code).astype(np.uint8, copy=False)
+def seconds(timed: Any) -> float:
+    """How long a packet or a picture lasts; 0 where it does not say."""
+    return float(timed.duration * timed.time_base) if timed.duration and timed.time_base else 0.0
 
 
 def what_to_check(e: BaseException) -> str:

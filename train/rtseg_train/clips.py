@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.backgrounds.scene import VIDEOS
 from rtseg.errors import DataError
+from rtseg.formats import VIDEOS
 from rtseg.sources.opening import open_source
 from rtseg.sources.pictures import read_picture
 from rtseg_train.classes import Person

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtseg.errors import DataError
-from rtseg.sources.pictures import PICTURES
+from rtseg.formats import PICTURES
 from rtseg_train.classes import Person
 from rtseg_train.tables import Files, read_table
 

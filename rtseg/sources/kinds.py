@@ -1,0 +1,121 @@
+"""What a file is, by its content: a picture, a video, or what else it is called in a message."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+from typing import Literal
+
+from rtseg.formats import PICTURES, VIDEOS
+
+Kind = Literal["picture", "video"]
+HEADER = 2**16  # bytes that are looked at; in them an animated PNG says that it is one
+STILL = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|BM....\0\0\0\0|II\*\0|MM\0\*|II\+\0|MM\0\+"
+    rb"|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[1-6](?:\s+#[^\n]*)*\s+\d+\s|P[7Ff]\n"
+    rb"|\x59\xa6\x6a\x95|#\?RADIANCE|#\?RGBE|\x76\x2f\x31\x01",
+    re.DOTALL,
+)
+HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif")  # brands of still pictures in ISO files
+MOVING = re.compile(
+    rb"GIF8|....(?:ftyp|moov|mdat|wide|free|skip|pnot)|\x1a\x45\xdf\xa3|RIFF....AVI |FLV\x01|\0\0\x01[\xb3\xba\xb0]"
+    rb"|(?:\0|\0\0)?\0\0\x01[\x09\x27\x47\x67\x40\x46\x42\x44]|\x30\x26\xb2\x75\x8e\x66\xcf\x11|OggS|YUV4MPEG2 "
+    rb"|DKIF|nut/multimedia|\x06\x0e\x2b\x34|\.RMF|\x1f\x07\0|\xb7\xd8\0\x20",
+    re.DOTALL,
+)
+JPEGS_IN_A_ROW = (".mjpeg", ".mjpg")  # which nothing but the name tells from a single one
+SYNC, PACKETS = 0x47, (188, 192, 204)  # of MPEG transport streams: each packet begins with it; sizes
+OTHERS = (  # what looks like something to play and is not
+    (rb"\s*(?:<\?xml.{0,1000})?(?:<!--.{0,1000})?(?:<!DOCTYPE svg.{0,500})?\s*<svg", "an SVG drawing; save it as PNG"),
+    (rb"#EXTM3U|ffconcat|\[playlist\]|<\?xml.{0,1000}<(?:MPD|playlist)", "a playlist; give the videos it names"),
+    (rb"%PDF", "a PDF document; save its page as PNG"),
+    (rb"\s*<(?:!DOCTYPE html|html)", "a web page"),
+    (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive; unpack it"),
+)
+
+
+def kind(path: Path) -> Kind | None:
+    """By what is in the file; None for what is neither, can't be read or is no file. A GIF counts as a video."""
+    head = header(path)
+    if head.startswith(b"\xff\xd8") and path.suffix.lower() in JPEGS_IN_A_ROW:
+        return "video"
+    if STILL.match(head) or (head[4:8] == b"ftyp" and head[8:12] in HEIF):
+        return "picture"
+    if MOVING.match(head) or is_transport_stream(head):
+        return "video"
+    return None
+
+
+def likely_kind(path: Path) -> Kind | None:
+    """As `kind`; where the content tells nothing, as in a pipe or a damaged file, by the name."""
+    if found := kind(path):
+        return found
+    suffix = path.suffix.lower()
+    return "video" if suffix in VIDEOS else "picture" if suffix in PICTURES else None
+
+
+def pictures_and_videos(folder: Path) -> list[Path]:
+    """What in a folder can be used, by name; not hidden files. Raises OSError.
+
+    A file of a known name belongs to it whatever is in it: what is wrong with it is to be said.
+    """
+    found = [p for p in folder.iterdir() if p.name[0] != "." and p.is_file() and is_usable(p)]
+    return sorted(found, key=lambda p: (p.name.lower(), p.name))
+
+
+def is_usable(path: Path) -> bool:
+    """Whether a file is a picture or a video, by its name or its content; sound alone is neither."""
+    if path.suffix.lower() in PICTURES + VIDEOS:
+        return True
+    found = kind(path)
+    if found != "video":
+        return found == "picture"
+    from rtseg.sources.containers import has_pictures  # PyAV is loaded only for who needs it
+
+    return has_pictures(path)
+
+
+def is_animated(head: bytes) -> bool:
+    """Whether a file that begins so is an animation that FFmpeg plays: a GIF or an animated PNG."""
+    return head.startswith(b"GIF8") or (head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0])
+
+
+def is_transport_stream(head: bytes) -> bool:
+    """Whether there are packets of MPEG-TS, also from the middle of a recording on."""
+    for size in PACKETS:
+        for start in range(min(size, len(head))):
+            marks = head[start : start + 5 * size : size]
+            if len(marks) == 5 and set(marks) == {SYNC}:
+                return True
+    return False
+
+
+def what_it_is(path: Path) -> str | None:
+    """For messages: `it is a text file` and the like, or None where that is not known."""
+    head = header(path)
+    for pattern, name in OTHERS:
+        if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
+            return f"it is {name}"
+    if STILL.match(head) and not is_text(head):
+        return "it is a picture; `rtseg apply` takes those"
+    return "it is a text file" if head and is_text(head) else None
+
+
+def is_text(head: bytes) -> bool:
+    """Whether all of it is letters, in UTF-8 or UTF-16."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    text = head.decode("utf-8", "replace")[:-4] or head.decode("utf-8", "replace")
+    return "\ufffd" not in text and all(c.isprintable() or c in "\t\n\r\f\x1b" for c in text)
+
+
+def header(path: Path) -> bytes:
+    """The first bytes of a regular file; none of anything else and of what can't be read."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return b""
+        with path.open("rb") as f:
+            return f.read(HEADER)
+    except (OSError, ValueError):
+        return b""

@@ -1,0 +1,33 @@
+"""Frames of a source that is transparent in places: its transparency times the person's alpha, in every output."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtseg.pipeline import Pipeline
+from rtseg.pixels.opacity import over
+
+U8 = NDArray[np.uint8]
+
+
+def composited(pipeline: Pipeline, frame_bgr: U8, seconds: float | None, opacity: U8 | None) -> U8:
+    """What the pipeline makes of a frame, uint8 HxWx3 BGR; where the source shows through, the background is there.
+
+    opacity: of the frame, uint8 HxW, or None. Raises what the pipeline raises.
+    """
+    if opacity is None:
+        return pipeline(frame_bgr, seconds)
+    if pipeline.blur is not None:
+        frame_bgr = over(frame_bgr, None, opacity)  # else what is nearly hidden would be blurred into what is not
+    composite = pipeline(frame_bgr, seconds)
+    height, width = composite.shape[:2]
+    return over(composite, pipeline.hidden(width, height, seconds), opacity)
+
+
+def alpha_of(pipeline: Pipeline, opacity: U8 | None) -> NDArray[np.float32]:
+    """float32 HxW in 0..1 of the frame that was composited last."""
+    if opacity is None:
+        return pipeline.alpha
+    share = opacity.astype(np.float32) * np.float32(1 / 255)
+    return (pipeline.alpha * share).astype(np.float32, copy=False)

@@ -1,0 +1,255 @@
+"""What auto takes on machines fast and slow, and how it goes from one tier to another while frames run."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from rtseg import cam
+from rtseg.bench import auto_choices
+from rtseg.errors import ModelError
+from rtseg.files import ASSETS
+from rtseg.live import choice as choice_module
+from rtseg.live import pace
+from rtseg.live.choice import Budget, budget_for, choose
+from rtseg.models.fused import FusedModel, FusedPath
+from rtseg.models.model import TIERS
+from rtseg.pipeline import Pipeline
+from rtseg.pixels.geometry import scaled
+from sessions import CALL, Made, Seen, is_green, play
+from tiers import AREAS, Loaded, Machine, Promised, stand_in
+
+U8 = np.ndarray
+SIZE = (640, 360)
+
+
+@pytest.mark.parametrize(
+    ("slowness", "taken"),
+    [
+        (0.1, "quality"),  # of the 16.7 ms that are half of a core at 30 fps this takes 2.5, one step takes
+        (0.6, "quality"),
+        (0.8, "quality 75%"),
+        (1.2, "quality 50%"),
+        (3.0, "balanced"),
+        (9.0, "fast"),
+        (100.0, "fast 25%"),  # too much, and nothing takes less
+    ],
+)
+def test_the_best_that_leaves_half_of_a_core(monkeypatch: pytest.MonkeyPatch, slowness: float, taken: str) -> None:
+    machine = Machine(slowness)
+    stand_in(monkeypatch, machine)
+    pipeline = Pipeline(background="#00ff00", model="quality")
+    choice = choose(pipeline, *SIZE, Budget(30), machine.clock)
+    assert choice.point.label == taken
+    assert (pipeline.model.info.name, pipeline.area) == (choice.point.name, choice.point.area)
+    fits = choice.point.seconds <= 0.5 / 30
+    assert fits == (slowness < 100) and ("too much" in str(choice)) != fits
+    assert choice.tiers["fast"].seconds == pytest.approx(slowness * 50e-9 * 192 * 96, rel=0.3)
+
+
+def test_what_can_not_be_reached_is_not_even_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(100.0)
+    stand_in(monkeypatch, machine)
+    choice = choose(Pipeline(background="#00ff00", model="fast"), *SIZE, Budget(30), machine.clock)
+    assert machine.opened == ["fast"] and list(choice.tiers) == ["fast"]
+
+
+def test_a_rate_that_was_asked_for_may_have_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the wall, however many cores work; half of a core counts them all."""
+    machine = Machine(1.0, cores=3)
+    stand_in(monkeypatch, machine)
+    labels = [
+        choose(Pipeline(background="#00ff00", model="quality"), *SIZE, budget, machine.clock).point.label
+        for budget in (budget_for(60), budget_for(60, asked=60))
+    ]
+    assert labels == ["balanced", "quality"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "asked", "milliseconds"),
+    [(30, None, 16.7), (15, None, 33.3), (90_000, None, 8.3), (0, None, 16.7), (np.nan, None, 16.7), (30, 20, 45.0)],
+)
+def test_rates(rate: float, asked: float | None, milliseconds: float) -> None:
+    assert 1e3 * budget_for(rate, asked).allowed == pytest.approx(milliseconds, rel=0.01)
+
+
+def test_a_rest_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(3.0)
+    stand_in(monkeypatch, machine)
+    pipeline = Pipeline(background="#00ff00", model="quality")
+    pipeline.save_power = True
+    assert choose(pipeline, *SIZE, Budget(30), machine.clock).point.label == "balanced"
+    assert pipeline.save_power and (pipeline.processed, pipeline.skipped) == (0, 0)
+
+
+@pytest.mark.parametrize("bad", TIERS)
+def test_a_tier_that_would_show_the_room_is_refused(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
+    machine = Machine()
+    stand_in(monkeypatch, machine, lambda name: 1.0 if name == bad else 0.0)
+    with pytest.raises(ModelError, match="it would show your room"):
+        choose(Pipeline(background="#00ff00", model="quality"), *SIZE, Budget(30), machine.clock)
+
+
+def test_another_model_is_told_of_the_last_frame(monkeypatch: pytest.MonkeyPatch, demo_frames: list[U8]) -> None:
+    tiers = stand_in(monkeypatch, Machine(), lambda name: {"balanced": 0.1, "fast": 0.05}[name])
+    pipeline = Pipeline(background="#00ff00", model="balanced")
+    for _ in range(2):
+        pipeline(demo_frames[0])
+    before = pipeline.alpha.copy()
+    pipeline.use("fast")
+    np.testing.assert_array_equal(pipeline.alpha, before)  # still that of the last frame
+    pipeline(demo_frames[0])
+    assert tiers["fast"].told[-1].shape == (96, 192) and np.median(tiers["fast"].told[-1]) == pytest.approx(0.1)
+    pipeline.use("balanced", area=20_480)
+    pipeline(255 - demo_frames[0])  # a cut: nothing of it counts
+    assert tiers["balanced"].told[-1].shape == (96, 192) and not tiers["balanced"].told[-1].any()
+    pipeline.use("fast")
+    pipeline.reset()
+    pipeline(demo_frames[0])
+    assert not tiers["fast"].told[-1].any()
+
+
+def test_nothing_jumps_where_the_tier_changes(demo_frames: list[U8]) -> None:
+    """A still picture: what changes is less than with a model that has to begin anew."""
+    pipeline = Pipeline(background="#00ff00", provider="cpu", threads=1)
+    for _ in range(6):
+        pipeline(demo_frames[0])
+    before = pipeline.alpha.copy()
+    changes = []
+    for forget in (False, True):
+        pipeline.use("fast")
+        if forget:
+            pipeline.reset()
+        pipeline(demo_frames[0])
+        changes.append(float(np.abs(pipeline.alpha - before).mean()))
+        pipeline.use("balanced")
+        for _ in range(6):
+            pipeline(demo_frames[0])
+    assert changes[0] < changes[1] and changes[0] < 0.02
+
+
+def test_a_fused_graph_of_another_size_is_told_too(demo_frames: list[U8]) -> None:
+    model = FusedModel(ASSETS / "fast-fused.onnx", provider="cpu")
+    (height, width), background = demo_frames[0].shape[:2], np.zeros_like(demo_frames[0])
+    first, second = (FusedPath(model, width, height, area) for area in (20_480, 10_240))
+    assert first.memory is None
+    first.composite(demo_frames[0], background, 0.0)
+    memory = first.memory
+    assert memory is not None
+    second.remember(memory)
+    again = second.memory
+    assert again is not None
+    np.testing.assert_allclose(again[0], scaled(first.network_alpha, second.size))
+    second.forget()
+    assert second.memory is None
+
+
+def auto_pipeline(monkeypatch: pytest.MonkeyPatch, machine: Machine, answer: object = lambda _: 0.0) -> Pipeline:
+    """A green one on a machine whose clock is as slow as it is."""
+    stand_in(monkeypatch, machine, answer)  # type: ignore[arg-type]
+    monkeypatch.setattr(choice_module, "now", machine.clock)
+    monkeypatch.setattr(pace, "PATIENCE", 0.2)
+    monkeypatch.setattr(pace, "RECENT", 5)
+    return Pipeline(background="#00ff00", model="quality")
+
+
+def ways_in(texts: list[str]) -> list[str]:
+    return [m[0] for text in texts if (m := re.search(r"(quality|balanced|fast)( \d+%)?", text))]
+
+
+def test_auto_goes_down_and_up_and_shows_no_room(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    """Nobody is there, so that every picture is green: at the start, at each change, and after it."""
+
+    class Patient(Seen):
+        """Goes when `quality` is back, or late."""
+
+        def key(self) -> int | None:
+            ways = ways_in(self.texts)
+            back = any(way != "quality" for way in ways) and ways[-1] == "quality"
+            return ord("q") if back or len(ways) > 3000 else None
+
+    seen = Patient()
+    pipeline = auto_pipeline(monkeypatch, Loaded(range(30, 45)))
+    loop = play(Promised(), pipeline, seen, console, auto=True)
+    ways = ways_in(seen.texts)
+    assert ways[0] == ways[-1] == "quality" and any(way.startswith(("balanced", "fast")) for way in ways)
+    assert all(is_green(image) for image in seen.images)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert said.count("auto: quality takes 1.1 ms a frame; 100.0 ms is half of a core at 5 fps") == 1
+    assert re.search(r"\d+% quality, \d+% ", loop.summary(None))
+
+
+def test_a_tier_that_fails_once_it_is_needed_hides_the_room(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    machine = Loaded(range(30, 10**9))
+
+    def answer(name: str) -> float | None:
+        return None if name != "quality" and machine.frames > 30 else 0.0
+
+    seen = Seen(quit_after=80)
+    play(Promised(), auto_pipeline(monkeypatch, machine, answer), seen, console, auto=True)
+    assert all(is_green(image) for image in seen.images) and "background only" in seen.texts[-1]
+    assert "showing the background only: made to fail" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_on_cuda_it_is_the_best_for_as_long_as_cuda_works(
+    monkeypatch: pytest.MonkeyPatch, console: Console, fails: bool
+) -> None:
+    """Left to the CPU, it is measured: what CUDA does easily may be far too much there."""
+    machine = Machine(3.0)
+    machine.cuda = True
+    failures = iter([None] if fails else [])
+
+    def answer(name: str) -> float | None:
+        return next(failures, 0.0) if machine.frames == 20 else 0.0
+
+    seen = Seen(quit_after=60)
+    play(Made(10**6, live=True, fps=60), auto_pipeline(monkeypatch, machine, answer), seen, console, auto=True)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert ("auto: balanced 50% takes" in said) == fails == ("CUDA failed: made to fail" in said)
+    assert any("balanced" in text for text in seen.texts) == fails and all(is_green(image) for image in seen.images)
+    assert machine.opened[0] == "quality" and (len(machine.opened) > 1) == fails
+
+
+def test_a_file_keeps_the_tier_it_began_with(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    machine = Loaded(range(30, 10**9))
+    seen = Seen()
+    play(Made(40, live=False, fps=200), auto_pipeline(monkeypatch, machine), seen, console, auto=True)
+    ways = [text for text in seen.texts if not text.startswith("starting")]
+    assert len(ways) >= 40 and all("  quality  " in text for text in ways)
+    assert "15.0 ms is what keeps 60 fps" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("live", "words"), [(True, "model: auto, on CPU"), (False, "model: quality ")])
+def test_what_is_written_of_a_file_is_the_best(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, console: Console, live: bool, words: str
+) -> None:
+    """...on every machine; of a camera it is what the machine can do."""
+    auto_pipeline(monkeypatch, Machine(3.0))
+    monkeypatch.setattr(cam, "open_source", lambda *_, **__: Made(30, live=live, fps=30))
+    options = cam.CamOptions(background="#00ff00", source="x", out=str(tmp_path / "o.mp4"), window=False)
+    cam.run(options, CALL, console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert words in said and ("auto: balanced takes" in said) == live
+
+
+def test_bench_asks_for_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(3.0)
+    auto_pipeline(monkeypatch, machine)
+    choices = auto_choices(["480p", "1080p"], None, "cpu")
+    reports = {size: choice.report() for size, choice in choices.items() if choice}
+    assert {r["model"] for r in reports.values()} == {"balanced"} and reports["480p"]["allowed_ms"] == 16.667
+    assert set(reports["1080p"]["tiers_ms"]) == set(TIERS) and reports["1080p"]["area"] == AREAS["balanced"]
+
+
+def test_a_library_has_no_rate_to_choose_by() -> None:
+    with pytest.raises(ModelError, match=r"chosen by `rtseg cam`.*one of quality, balanced, fast"):
+        Pipeline(model="auto")
+
+
+@pytest.mark.parametrize(("name", "meant"), [("balancd", "balanced"), ("qualty", "quality"), ("atuo", "auto")])
+def test_a_name_that_is_none_is_told_the_nearest(name: str, meant: str) -> None:
+    with pytest.raises(ModelError, match=f"did you mean {meant}"):
+        Pipeline(model=name)

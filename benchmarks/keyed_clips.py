@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rtseg.errors import DataError
 from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_picture
-from rtseg_train.dataset import list_images, read_list
+from rtseg_train.dataset import find_pairs, list_images
 from rtseg_train.masks import read_pair
 
 U8 = NDArray[np.uint8]
@@ -141,7 +141,7 @@ def key_clips(
     rng = np.random.default_rng(seed)
     if not backgrounds.is_dir() or not (rooms := list_images(backgrounds)):
         raise DataError(f"backgrounds: {backgrounds} is not a folder with pictures")
-    pairs, rooms = read_list(people), [rooms[i] for i in rng.permutation(len(rooms))]
+    pairs, rooms = find_pairs(people).pairs, [rooms[i] for i in rng.permutation(len(rooms))]
     found: list[Path] = []
     for index in rng.permutation(len(pairs)):
         if len(found) == count:

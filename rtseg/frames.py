@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -61,6 +62,12 @@ class Sink(Protocol):
     def write(self, picture: NDArray[np.uint8], time: float) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None: ...
+
+
+def check_size(width: object, height: object) -> None:
+    """Raises SourceError unless both are whole numbers that a frame's sides can have."""
+    if not all(isinstance(side, Integral) and 2 <= int(side) <= MAX_SIDE for side in (width, height)):
+        raise SourceError(f"size is {width!r} x {height!r}; give whole numbers, 2 to {MAX_SIDE} pixels")
 
 
 def check_frame(frame_bgr: object) -> tuple[int, int]:

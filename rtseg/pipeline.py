@@ -12,7 +12,7 @@ from rtseg.backgrounds.background import Background, check_blur
 from rtseg.backgrounds.scene import open_behind
 from rtseg.cpu_path import CpuPath
 from rtseg.errors import BackgroundError, ModelError, ProviderError
-from rtseg.frames import check_frame
+from rtseg.frames import check_frame, check_size
 from rtseg.inputs import background_inputs, model_inputs
 from rtseg.models.foreign import ForeignModel
 from rtseg.models.fused import FusedModel, FusedPath
@@ -226,6 +226,7 @@ class Pipeline:
 
     def hidden(self, width: int, height: int, seconds: float | None = None) -> U8:
         """The background alone, uint8 HxWx3 BGR, not to be written to: for when there is no good alpha."""
+        check_size(width, height)
         with self._changing:
             background = self._next[1] if self._next else self.background
         return background.at(seconds, width, height)
@@ -257,6 +258,7 @@ class Pipeline:
 
     def warm_up(self, width: int, height: int, frames: int = 3) -> None:
         """Compile, allocate and settle for frames of this size, then reset."""
+        check_size(width, height)
         frame = noise(width, height)
         for _ in range(frames):
             try:

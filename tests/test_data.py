@@ -46,7 +46,7 @@ def small(train: Path, **settings: object) -> TrainConfig:
 
 
 def test_list_is_read_relative_to_itself(tmp_path: Path) -> None:
-    pairs = read_list(write_list(tmp_path))
+    pairs = read_list(write_list(tmp_path)).pairs
     assert [p.source for p in pairs] == ["test"] * 4
     image, mask = read_pair(pairs[0])
     assert image.shape == (96, 72, 3) and mask.shape == (96, 72) and image.dtype == mask.dtype == np.uint8

@@ -300,6 +300,8 @@ def test_settings_from_a_file_give_way_to_options(tmp_path: Path) -> None:
         ('{"colour": 1}', "does not know: colour"),
         ('{"steps": "many"}', "steps is 'many'"),
         ('{"steps": true}', "steps is True"),
+        ('{"steps": ' + "[" * 100_000, "nests more than 32 levels"),
+        ('{"steps": ' + "[" * 40 + "]" * 40 + "}", "nests more than 32 levels"),
     ],
 )
 def test_settings_that_are_none(tmp_path: Path, text: str, message: str) -> None:

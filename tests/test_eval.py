@@ -110,7 +110,7 @@ def call(*args: object) -> None:
 
 
 def test_a_perfect_and_a_shifted_predictor(pictures: Path) -> None:
-    pairs = read_list(pictures)
+    pairs = read_list(pictures).pairs
     perfect = summary(evaluate(bright, pairs))
     assert list(perfect) == ["a", "b", "rooms", "ALL", "EMPTY"]
     for source in ("a", "b", "ALL"):
@@ -130,7 +130,7 @@ def scores_of(*args: object) -> dict[str, dict[str, float]]:
 
 
 def test_a_net_scores_stills_as_the_file_exported_from_it(glow: Path, pictures: Path) -> None:
-    pairs = read_list(pictures)
+    pairs = read_list(pictures).pairs
     from_net, from_file = (
         summary(evaluate(predict, pairs))
         for predict in (torch_predictor(Glow(), AREA), load_predictor(glow, None, "cpu"))

@@ -150,6 +150,14 @@ WRONG = [
     ("fixed", 'scale = "1/255"', "", r"scale is missing: the model takes x float32"),
     ("fixed", '"1/255"', '"1/0"', r"scale is '1/0'"),
     ("fixed", '"1/255"', "nan", r"scale is nan"),
+    ("fixed", '"1/255"', '"1e999999999"', r"scale is '1e999999999'"),
+    ("fixed", '"1/255"', '"1/1e999999999"', r"scale is '1/1e999999999'"),
+    ("fixed", '"1/255"', "1" + "0" * 400, r"scale is 1000\d*\.\.\.0*; give"),
+    ("fixed", '"1/255"', "0x" + "f" * 9999, r"scale is a number of thousands of digits"),
+    ("fixed", '"1/255"', '"1/255"\nmean = ' + "[" * 40 + "1" + "]" * 40, r"not a readable adapter file: it nests"),
+    ("fixed", '"1/255"', '"1/255"\nmean = ' + "[" * 99_999, r"not a readable adapter file: it nests"),
+    ("fixed", '"1/255"', '"1/255"\nmean' + ".a" * 99_999 + " = 1", r"not a readable adapter file: .* parts"),
+    ("recurrent", "[1, 1, 1, 1]", f"[{'2, ' * 99_999}1]", r"shape is \[2, 2.*\.\.\..*give a list"),
     ("fixed", '"1/255"', "1", r"overlap \d\d%.* With scale = .1/255., mean = 0, std = 1 it does"),
     ("fixed", '"1/255"', '"1/65025"', r"does not find the person.* With scale = .1/255."),
     ("fixed", '"1/255"', '"1/255"\nmean = [0.5, 0.5]', r"mean is \[0.5, 0.5\]; give a number or three"),
@@ -270,6 +278,15 @@ def test_the_documented_adapters_are_right(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.toml").write_text(text)
     adapter = read_adapter(tmp_path / "x.toml")
     assert adapter.name != "x"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_adapters_as_editors_of_windows_save_them(tmp_path: Path, encoding: str) -> None:
+    text = documented()[0].replace("\n", "\r\n")
+    for name, kind in (("plain", "utf-8"), ("windows", encoding)):
+        (tmp_path / f"{name}.toml").write_bytes(text.encode(kind))
+    plain, windows = (read_adapter(tmp_path / f"{name}.toml") for name in ("plain", "windows"))
+    assert (plain.input, plain.output, plain.name) == (windows.input, windows.output, windows.name)
 
 
 def test_every_key_is_documented() -> None:

@@ -1,5 +1,7 @@
 """The library face, on real frames."""
 
+import contextlib
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 from rtseg import Pipeline
 from rtseg.backgrounds.background import load_background
-from rtseg.errors import BackgroundError, ModelError, SourceError
+from rtseg.errors import BackgroundError, ModelError, RtsegError, SourceError
 from rtseg.pixels.geometry import cover
 
 GREEN = "#00ff00"
@@ -114,6 +116,42 @@ def test_blur_keeps_the_person_and_blurs_the_room(demo_frames: list[np.ndarray])
 def test_a_background_may_be_blurred() -> None:
     sharp, soft = (Pipeline(background="room.jpg", blur=b, provider="cpu").hidden(640, 360) for b in (None, 30))
     assert np.abs(np.diff(soft.astype(int), axis=1)).mean() < 0.5 * np.abs(np.diff(sharp.astype(int), axis=1)).mean()
+
+
+WRONG: tuple[dict[str, object], ...] = (
+    {"blur": "20"},
+    {"blur": [20]},
+    {"threads": "2"},
+    {"threads": 2.5},
+    {"model": None},
+    {"model": b"fast"},
+    {"model": ["fast"]},
+    {"area": "40960"},
+    {"area": float("nan")},
+    {"provider": None},
+    {"background": 5},
+)
+
+
+@pytest.mark.parametrize("choice", WRONG)
+def test_values_of_the_wrong_type_are_named_with_what_to_give(choice: dict[str, object]) -> None:
+    ((name, value),) = choice.items()
+    with pytest.raises(RtsegError, match=rf"{name}.*{re.escape(str(value))}.*[Gg]ive|unknown {name} None; choose"):
+        Pipeline(**{"provider": "cpu", **choice})  # type: ignore[arg-type]
+
+
+def test_sizes_and_areas_of_the_wrong_type_are_refused_later_too() -> None:
+    with contextlib.closing(Pipeline(background="#000000", provider="cpu")) as pipe:
+        for width, height in (("640", 480), (0, 0), (64.5, 48), (-4, 5), (10**9, 10**9)):
+            for show in (pipe.hidden, pipe.warm_up):
+                with pytest.raises(SourceError, match=r"size is .*give whole numbers"):
+                    show(width, height)  # type: ignore[arg-type]
+        for area in ("40960", 0, float("nan")):
+            with pytest.raises(ModelError, match=r"area is .*give"):
+                pipe.area = area  # type: ignore[assignment]
+        with pytest.raises(BackgroundError, match="blur strength is '20'"):
+            pipe.change(blur="20")  # type: ignore[arg-type]
+        assert pipe.hidden(64, 48).shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize("blur", [0, -1, 101, float("nan")])

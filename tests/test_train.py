@@ -30,7 +30,9 @@ from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate, load_predictor
 from rtseg_train.loop import fit, learning_rates
 from rtseg_train.losses import edge_band, pixel_weights, segmentation_loss, thin_parts
+from rtseg_train.report import draw_curves
 from rtseg_train.step import MOST_SKIPPED, Losses
+from rtseg_train.tracking import add_row, keep_rows
 from rtseg_train.unet import UNet
 from tiny_runs import environment, options, read_log, tiny, without_times, write_pictures
 
@@ -80,6 +82,21 @@ def test_a_run_leaves_weights_config_log_and_pictures(finished: Path) -> None:
     assert all(cv2.imread(str(finished / name)) is not None for name in pictures)
     _, info = load_weights(finished / "model.safetensors")
     assert (info["name"], info["area"], info["step"]) == ("balanced", 2048, 6)
+
+
+def test_curves_show_a_single_row_and_a_single_evaluation(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    keep_rows(log, 0)
+    scores = {"all_iou": 90.0, "all_boundary_iou": 70.0, "portrait_iou": 95.0, "portrait_boundary_iou": 80.0}
+    add_row(log, {"step": 6, "loss": 0.5, **scores})
+    draw_curves(log, tmp_path / "curves.png")
+    picture = cv2.imread(str(tmp_path / "curves.png"))
+    assert picture is not None
+    height, width = picture.shape[:2]
+    above = picture[: height * 73 // 100]  # the legend
+    left, right = above[:, : width // 2], above[:, width // 2 :]
+    coloured = [part.max(2).astype(int) - part.min(2) > 60 for part in (left, right)]
+    assert [cv2.connectedComponents(part.astype(np.uint8))[0] - 1 for part in coloured] == [1, 4], "points, uncovered"
 
 
 def test_loss_falls(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,9 +344,17 @@ def test_the_log_has_the_parts_of_the_loss(pictures: Path, finished: Path) -> No
         assert float(row["loss"]) == pytest.approx(total, abs=1e-4) and math.isfinite(total)
 
 
-def test_speed_and_waiting_in_a_sentence(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fit(tiny(pictures, steps=1, val="none"), tmp_path / "run")
+def test_a_run_says_its_scores_speed_and_waiting(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit(tiny(pictures, steps=2, eval_every=1), tmp_path / "run")
     said = capsys.readouterr().out
+    first, second, last = re.findall(r"^(.*): validation IoU [\d.]+, boundary IoU [\d.]+", said, re.MULTILINE)
+    assert (first, second, last) == ("step 1", "step 2", "at the end")
+    assert "WARNING: the decoder is trained alone for 3 steps" in said
+    fit(tiny(pictures, steps=1, val="none"), tmp_path / "blind")
+    said = capsys.readouterr().out
+    assert "no validation pictures, so no scores" in said
     assert re.search(r"trained 1 steps at [\d.]+ pictures/s, \d+% of the time waiting for data", said)
     assert "seed 2026 decides weights, samples and their order" in said
 
@@ -400,7 +425,7 @@ def test_command_scores_a_checkpoint(finished: Path, pictures: Path, tmp_path: P
 
 
 def test_a_perfect_predictor_scores_full(pictures: Path) -> None:
-    pairs = read_list(pictures)
+    pairs = read_list(pictures).pairs
     labels = iter([cv2.imread(str(p.mask), cv2.IMREAD_GRAYSCALE) for p in pairs])
     scores = list(evaluate(lambda _: (next(labels) / 255).astype(np.float32), pairs))
     assert all(s.iou == s.boundary_iou == 1 for s in scores)

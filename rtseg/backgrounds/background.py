@@ -131,7 +131,7 @@ def check_blur(strength: float) -> float:
     low, high = BLUR_LIMITS
     if isinstance(strength, bool) or not isinstance(strength, Real) or not low <= strength <= high:
         said = f"{strength:g}" if isinstance(strength, Real) else repr(strength)
-        raise BackgroundError(f"blur strength is {said}; give {low:g} to {high:g}")
+        raise BackgroundError(f"blur strength is {said}; give a number, {low:g} to {high:g}")
     return float(strength)
 
 

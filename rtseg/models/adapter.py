@@ -8,10 +8,8 @@ from __future__ import annotations
 import difflib
 import math
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from pathlib import Path
 from typing import TypeGuard
 
@@ -19,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
+from rtseg.files import parse_toml, read_settings_text
 from rtseg.models.model import AREA_LIMITS
 
 Triple = tuple[float, float, float]
 SIDE_LIMITS = (16, 4096)  # pixels
 STATE_LIMIT = 2**26  # numbers in a state
+MOST_SIDES = 8  # of a state's shape
+LARGEST = 1e30  # of numbers; what is beyond is a slip, and float32 ends soon after
+LONGEST = 200  # letters of a value that an error repeats
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ class Adapter:
 def read_adapter(path: Path) -> Adapter:
     """Read and check an adapter file; raises ModelError that names the table, the key and its value."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as e:
+        values = parse_toml(read_settings_text(path))
+    except (OSError, ValueError) as e:
         raise ModelError(f"{path} is not a readable adapter file: {e}") from e
     top = Table(values, path, "", (f.name for f in fields(Adapter) if f.name != "path"))
     states = values.get("states", [])
@@ -135,8 +137,8 @@ def read_state(table: Table) -> State:
             raise table.wrong(key, "the name of a tensor")
     shape = table.values.get("shape")
     if shape is not None:
-        sides = isinstance(shape, list) and all(type(x) is int and x > 0 for x in shape)
-        if not sides or math.prod(shape) > STATE_LIMIT:
+        sides = isinstance(shape, list) and all(type(x) is int and 0 < x <= STATE_LIMIT for x in shape)
+        if not sides or len(shape) > MOST_SIDES or math.prod(shape) > STATE_LIMIT:
             raise table.wrong("shape", "a list of whole numbers such as [1, 1, 1, 1]")
     return State(str(names["input"]), str(names["output"]), None if shape is None else tuple(shape))
 
@@ -161,7 +163,7 @@ class Table:
 
     def __init__(self, values: object, path: Path, where: str, keys: Iterable[str] | None) -> None:
         if not isinstance(values, dict):
-            raise ModelError(f"{path}: {where.strip(' :')} is {values!r}, expected a table of keys")
+            raise ModelError(f"{path}: {where.strip(' :')} is {shown(values)}, expected a table of keys")
         self.values, self.path, self.where = values, path, where
         known = sorted(values if keys is None else keys)
         for key in values:
@@ -172,7 +174,7 @@ class Table:
 
     def wrong(self, key: str, expected: str) -> ModelError:
         """The error for a value that is missing or no good."""
-        found = f"is {self.values[key]!r}" if key in self.values else "is missing"
+        found = f"is {shown(self.values[key])}" if key in self.values else "is missing"
         return ModelError(f"{self.path}: {self.where}{key} {found}; give {expected}")
 
     def text(self, key: str) -> str | None:
@@ -205,7 +207,8 @@ class Table:
         if value is None:
             return None
         try:
-            number: object = float(Fraction(value)) if isinstance(value, str) else value
+            above, _, below = value.partition("/") if isinstance(value, str) else (value, "", "")
+            number: object = float(above) / float(below or 1) if isinstance(value, str) else value
         except (ValueError, ZeroDivisionError, OverflowError):
             number = None
         if not is_number(number) or number <= 0:
@@ -234,4 +237,13 @@ class Table:
 
 def is_number(value: object) -> TypeGuard[float]:
     """A finite number; true and false are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
+
+
+def shown(value: object) -> str:
+    """A value as it is written, without its middle when it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write out numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}...{text[-LONGEST // 2 :]}"

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
-from rtseg.files import ASSETS
+from rtseg.files import ASSETS, parse_json
 from rtseg.models.session import Session, open_session, plain
 from rtseg.pixels.geometry import network_size
 
@@ -30,10 +31,10 @@ INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
 AREA_LIMITS = (32 * 32, 4096 * 4096)
 
 
-def check_area(area: float) -> None:
+def check_area(area: int) -> None:
     """Raise ModelError for what is no number of pixels at network size."""
-    if isinstance(area, bool) or not isinstance(area, Real) or not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
-        raise ModelError(f"area is {area!r}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
+    if isinstance(area, bool) or not isinstance(area, Integral) or not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
+        raise ModelError(f"area is {area!r}; give a whole number, {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class ModelInfo:
         if values["format"] != FORMAT:
             raise ModelError(f"{path} has model format {values['format']}, this rtseg reads {FORMAT}; export it again")
         try:
-            area, scores = int(values["area"]), json.loads(values["scores"])
+            area, scores = int(values["area"]), parse_json(values["scores"])
             if not AREA_LIMITS[0] <= area <= AREA_LIMITS[1] or not isinstance(scores, dict):
                 raise ValueError(f"area {area}")
         except ValueError as e:
@@ -85,6 +86,8 @@ def find_model(name: str | Path) -> Path:
     """The file of a tier's name or a path; raises ModelError when there is none."""
     if str(name) in TIERS:
         return ASSETS / f"{name}-int8.onnx"  # takes half the time of fp32 on a CPU; for CUDA see networks.py
+    if not isinstance(name, (str, os.PathLike)) or isinstance(os.fspath(name), bytes):
+        raise ModelError(f"model is {name!r}; give the path of an .onnx file or one of: {', '.join(TIERS)}")
     if str(name) == AUTO:
         # A rate is needed for it, and the same frames would give other pictures on another machine.
         raise ModelError(f"model {AUTO} is chosen by `rtseg cam`, at its camera's rate; give one of {', '.join(TIERS)}")

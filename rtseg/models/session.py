@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,9 @@ def open_session(path: Path, provider: str, threads: int | None = None, tuning: 
     """
     if provider not in PROVIDERS:
         raise ProviderError(f"unknown provider {provider!r}; choose from {', '.join(PROVIDERS)}")
-    if threads is not None and not 1 <= threads <= 256:
-        raise ModelError(f"threads is {threads}; give 1 to 256, or leave it out for {default_threads()}")
-    threads, tuning = threads or default_threads(), tuning or Tuning()
+    if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= 256):
+        raise ModelError(f"threads is {threads!r}; give a number, 1 to 256, or leave it out for {default_threads()}")
+    threads, tuning = int(threads or default_threads()), tuning or Tuning()
     reason = None
     if provider != "cpu":
         reason = cuda_problem()

@@ -12,7 +12,6 @@ import math
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import typer
 
 from rtseg.errors import DataError
-from rtseg.files import ASSETS
+from rtseg.files import ASSETS, parse_toml, read_settings_text
 from rtseg.formats import VIDEOS
 from rtseg.messages import shown
 from rtseg.options.call import Option, Value, options_of
@@ -40,7 +39,6 @@ WORDS = {  # their values that are no files, whatever lies there
 }
 MEANT = {"background": "bg", "image": "bg", "picture": "bg", "camera": "source", "webcam": "source", "input": "source",
          "output": "out", "strength": "blur"}  # fmt: skip
-LARGEST = 2**20  # bytes of a config file
 
 
 def take_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -84,8 +82,8 @@ def read_config(path: Path, command: str, options: Iterable[Option]) -> dict[str
     """The values for a command, by option name, types checked. Raises DataError that names file, line and key."""
     text = read_text(path)
     try:
-        top = tomllib.loads(text)
-    except (ValueError, RecursionError) as e:
+        top = parse_toml(text)
+    except ValueError as e:
         raise DataError(f"{path} is not TOML: {e}") from e
     known = {o.name: o for o in options}
     for key, value in top.items():
@@ -133,15 +131,11 @@ def located(key: str, value: Value, folder: Path) -> Value:
 def read_text(path: Path) -> str:
     """A config file's text. Raises DataError."""
     try:
-        if path.exists() and not path.is_file():
-            raise DataError(f"config {path} is not a file")
-        if path.stat().st_size > LARGEST:
-            raise DataError(f"config {path} has {path.stat().st_size} bytes; that is no config file")
-        return path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
+        return read_settings_text(path)
     except OSError as e:
         raise DataError(f"config {path} can't be read: {e.strerror or e}") from e
-    except UnicodeDecodeError as e:
-        raise DataError(f"config {path} is not UTF-8: {e}") from e
+    except ValueError as e:
+        raise DataError(f"config {path} is no config file: {e}") from e
 
 
 def problem_with(option: Option, value: Any) -> str | None:

@@ -6,13 +6,12 @@ import contextlib
 import itertools
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rtseg.errors import OutputError
-from rtseg.files import mode_of, take_mode, whole_file
+from rtseg.files import mode_of, parse_toml, take_mode, whole_file
 from rtseg.links import behind_links
 from rtseg.messages import has_secret
 from rtseg.options.call import Call, Value
@@ -73,8 +72,8 @@ def keep(path: Path, command: str) -> Path | None:
     """Copy a config that is not as `written` makes it, with the comments of its author, to NAME.bak."""
     if not path.exists() or not (old := path.read_bytes()).strip():
         return None
-    with contextlib.suppress(ValueError, KeyError, AttributeError, RecursionError):  # then it is none of ours
-        if written(command, tomllib.loads(old.decode())[command]).encode() == old:
+    with contextlib.suppress(ValueError, KeyError, AttributeError):  # then it is none of ours
+        if written(command, parse_toml(old.decode())[command]).encode() == old:
             return None
     names = (path.with_name(f"{path.name}.bak{number or ''}") for number in itertools.count())
     kept = next(name for name in names if not os.path.lexists(name))

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from rtseg.errors import DataError
-from rtseg.files import whole_file
+from rtseg.files import decode_text, parse_json, whole_file
 from rtseg.sources.plain_name import plain_name
 from rtseg_train.nets import build
 
@@ -43,7 +43,7 @@ def read_notes(path: Path) -> dict[str, object]:
     """The JSON beside the weights `path`; raises DataError when it is missing or not from save_weights."""
     notes = path.with_suffix(".json")
     try:
-        info = json.loads(notes.read_text(encoding="utf-8"))
+        info = parse_json(decode_text(notes.read_bytes()))
     except (OSError, ValueError) as e:
         raise DataError(f"cannot read {notes}, which belongs beside {path.name}: {e}") from e
     if not isinstance(info, dict):

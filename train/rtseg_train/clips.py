@@ -7,7 +7,7 @@ a folder of masks, one per frame in the order of their names (in the clip's fold
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,14 @@ from rtseg.errors import DataError
 from rtseg.formats import VIDEOS
 from rtseg.sources.opening import open_source
 from rtseg.sources.pictures import read_picture
-from rtseg_train.dataset import list_images, several
+from rtseg_train.classes import Person
+from rtseg_train.dataset import IMAGES, MASK_ENDINGS, MASK_FILES, MASKS, list_images, several, subfolder
 from rtseg_train.evaluate import Look, Predictor
 from rtseg_train.masks import read_mask
 from rtseg_train.metrics import Score, score
 
 U8 = NDArray[np.uint8]
-FRAMES, PICTURES, MASKS = "frames", "images", "masks"  # folders of a clip
+FRAMES = ("frames",)  # names of a clip's folder of frames; IMAGES will do too, but may be stills
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Clip:
     name: str
     frames: tuple[Path, ...]  # pictures, or one video file
     masks: tuple[Path | None, ...]
+    person: Person | None = None  # which of the masks' classes are the person, where they have classes
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -44,7 +46,7 @@ class Clip:
             if count > len(self.masks):
                 raise DataError(f"{self.frames[0]} has more frames than the {len(self.masks)} masks of {self.name}")
             mask = self.masks[count - 1]
-            yield image, None if mask is None else read_label(mask, image.shape[:2])
+            yield image, None if mask is None else self._label(mask, image.shape[:2])
         if count < len(self.masks):
             raise DataError(f"{self.frames[0]} has {count} frames, but there are {len(self.masks)} masks")
 
@@ -55,45 +57,46 @@ class Clip:
         else:
             yield from (read_picture(path, DataError) for path in self.frames)
 
-
-def read_label(path: Path, shape: tuple[int, ...]) -> U8:
-    """uint8 HxW, 0..255; raises DataError when it has not the frame's shape."""
-    label = read_mask(path).alpha
-    if label.shape != shape:
-        (mh, mw), (h, w) = label.shape, shape
-        raise DataError(f"{path} is {mw}x{mh}, its frame is {w}x{h}")
-    return label
+    def _label(self, path: Path, shape: tuple[int, ...]) -> U8:
+        """uint8 HxW, 0..255; raises DataError when it has not the frame's shape."""
+        label = read_mask(path, self.person).alpha
+        if label.shape != shape:
+            (mh, mw), (h, w) = label.shape, shape
+            raise DataError(f"{path} is {mw}x{mh}, its frame is {w}x{h}")
+        return label
 
 
 def is_clip(path: Path) -> bool:
     """Whether it is certainly a video: a video file, or a folder with `frames/` or a video beside `masks/`."""
     if path.suffix.lower() in VIDEOS and path.is_file():
         return True
-    return (path / MASKS).is_dir() and ((path / FRAMES).is_dir() or bool(videos_in(path)))
+    return path.is_dir() and bool(subfolder(path, MASKS) and (subfolder(path, FRAMES) or videos_in(path)))
 
 
-def find_clips(path: Path, masks: Path | None = None) -> list[Clip]:
+def find_clips(path: Path, masks: Path | None = None, person: str | None = None) -> list[Clip]:
     """The clip at `path`, or those in its subfolders; `masks` is the folder that belongs to a video file.
 
-    Raises DataError that says which layouts there are when nothing fits.
+    person: which classes of the masks are the person, as in `find_pairs`. Raises DataError that says which layouts
+    there are when nothing fits.
     """
+    classes = None if person is None else Person.of(person)
     if path.is_file():
         if masks is None:
             raise DataError(f"{path} is a video; give the folder of its masks with --masks")
-        return [video_clip(path, masks)]
+        return [replace(video_clip(path, masks), person=classes)]
     if not path.is_dir():
         raise DataError(f"{path} is not there; give a clip's folder or a video file")
     folders = [path] if has_frames(path) else sorted(p for p in path.iterdir() if p.is_dir() and has_frames(p))
     if not folders:
         raise DataError(
-            f"{path} is no clip: it needs {MASKS}/ and either {FRAMES}/, {PICTURES}/ or one video file "
+            f"{path} is no clip: it needs {MASKS[0]}/ and either {FRAMES[0]}/, {IMAGES[0]}/ or one video file "
             f"({', '.join(VIDEOS)}) in it, or subfolders like that"
         )
-    return [folder_clip(folder) for folder in folders]
+    return [replace(folder_clip(folder), person=classes) for folder in folders]
 
 
 def has_frames(path: Path) -> bool:
-    return is_clip(path) or ((path / PICTURES).is_dir() and (path / MASKS).is_dir())
+    return is_clip(path) or bool(subfolder(path, MASKS) and subfolder(path, IMAGES))
 
 
 def videos_in(path: Path) -> list[Path]:
@@ -102,27 +105,35 @@ def videos_in(path: Path) -> list[Path]:
 
 def folder_clip(path: Path) -> Clip:
     """The clip in a folder, whose name it takes; raises DataError when masks and frames don't belong together."""
-    name = path.resolve().name
-    folder = next((path / f for f in (FRAMES, PICTURES) if (path / f).is_dir()), None)
+    name, labels = path.resolve().name, subfolder(path, MASKS) or path / MASKS[0]
+    folder = subfolder(path, FRAMES + IMAGES)
     if folder is None:
         videos = videos_in(path)
         if len(videos) > 1:
-            raise DataError(f"{path} has {len(videos)} videos beside {MASKS}/; give one of them, and --masks")
-        return video_clip(videos[0], path / MASKS, name)
-    frames, masks = list_images(folder), {p.stem: p for p in list_images(path / MASKS)}
-    strangers = sorted(masks.keys() - {f.stem for f in frames})
+            raise DataError(f"{path} has {len(videos)} videos beside {labels.name}/; give one of them, and --masks")
+        return video_clip(videos[0], labels, name)
+    frames = list_images(folder)
+    stems = {f.stem for f in frames}
+    masks = {bare(p.stem, stems): p for p in list_images(labels, MASK_FILES)}
+    strangers = sorted(masks.keys() - stems)
     if strangers:
         raise DataError(f"{path}: {len(strangers)} masks have no frame of their name: {several(strangers)}")
     if not masks:
-        raise DataError(f"{path / MASKS} has no pictures in it")
+        raise DataError(f"{labels} has no pictures in it")
     return Clip(name, tuple(frames), tuple(masks.get(f.stem) for f in frames))
+
+
+def bare(stem: str, frames: set[str]) -> str:
+    """A mask's name as its frame's: 001_mask is that of 001."""
+    names = (stem.removesuffix(ending) for ending in ("", *MASK_ENDINGS))
+    return next((name for name in names if name in frames), stem)
 
 
 def video_clip(video: Path, masks: Path, name: str | None = None) -> Clip:
     """A video file with one mask for every frame, in the order of their names."""
-    if not masks.is_dir() or not list_images(masks):
+    if not masks.is_dir() or not list_images(masks, MASK_FILES):
         raise DataError(f"{masks} is not a folder with a mask for every frame of {video}")
-    return Clip(name or video.stem, (video,), tuple(list_images(masks)))
+    return Clip(name or video.stem, (video,), tuple(list_images(masks, MASK_FILES)))
 
 
 def score_clip(predict: Predictor, clip: Clip, looks: Sequence[Look] = ()) -> Iterator[Score]:

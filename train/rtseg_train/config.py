@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rtseg.errors import DataError
-from rtseg.files import whole_file
+from rtseg.files import decode_text, parse_json, whole_file
 
 # Pixels at network size that each net of nets.py is made for.
 AREAS = {"balanced": 256 * 160, "fast": 160 * 128, "quality": 512 * 320, "detail": 448 * 256, "classic": 256 * 256}
@@ -24,12 +24,13 @@ class TrainConfig:
 
     train: str  # CSV with the columns image,mask[,source], paths relative to the CSV; or a folder (see dataset.py)
     val: str | None = None  # validation pictures, as DATA; or none; else DATA's own part, or every 20th of it
+    person: str | None = None  # which numbers or colours of the masks are the person: 15, 24,25, 1-19 or #c08080
     strict: bool = False  # refuse pictures that can't be used or lack their mask, instead of skipping them
     arch: str = "balanced"  # the net; classic is the U-Net of the textbooks
     init: str | None = None  # a model.safetensors to start from, or scratch; else what ships (quality: an encoder)
     encoder: str | None = None  # in place of --init: safetensors with ImageNet weights for the encoder alone
     backgrounds: str | None = None  # folder of pictures without people, to composite on
-    cutouts: str | None = None  # CSV with the columns fg,mask[,source]: people with exact alpha, put on backgrounds
+    cutouts: str | None = None  # people with exact alpha, put on --backgrounds: transparent PNGs, or a list fg,mask
     name: str | None = None  # goes into the model file; else the arch's
     steps: int = 6000  # optimiser steps in all
     frozen_steps: int = 500  # first phase: decoder only, encoder frozen
@@ -120,7 +121,7 @@ class TrainConfig:
     def load(cls, path: Path) -> TrainConfig:
         """Read a saved config; raises DataError when it is not one."""
         try:
-            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values: dict[str, Any] = parse_json(decode_text(path.read_bytes()))
             return cls(**values)
         except (OSError, ValueError, TypeError) as e:
             raise DataError(f"{path} is not a training config: {e}") from e

@@ -18,10 +18,11 @@ from rtseg.pixels.geometry import network_size
 from rtseg.sources.pictures import read_picture
 from rtseg_train.augment import make_sample, make_twins
 from rtseg_train.config import TrainConfig
+from rtseg_train.cutouts import find_with_cutouts, look_at_cutout, read_cutout
 from rtseg_train.data_report import Inspection, usable
-from rtseg_train.dataset import Pair, find_sets, list_images, read_list
+from rtseg_train.dataset import Pair, list_images
 from rtseg_train.inspect_data import look
-from rtseg_train.masks import read_mask, read_pair
+from rtseg_train.masks import read_pair
 from rtseg_train.windows import Picture
 from rtseg_train.workers import AHEAD, Shared, one_thread
 
@@ -43,7 +44,7 @@ class TrainBatches(Dataset[Batch]):
     def __init__(self, config: TrainConfig) -> None:
         cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
         self.config = config
-        sets = find_sets(Path(config.train), config.val)
+        sets, cutouts = find_with_cutouts(config.train, config.val, config.person, config.cutouts)
         self.pairs = sets.train.pairs
         self.val = list(sets.val.pairs)  # never trained on
         self.rooms: list[Path] = []
@@ -52,12 +53,10 @@ class TrainBatches(Dataset[Batch]):
             if not folder.is_dir():
                 raise DataError(f"backgrounds: {folder} is not a folder")
             self.rooms = list_images(folder)
-        self.cutouts = read_list(Path(config.cutouts), "fg") if config.cutouts else []
+        self.cutouts = cutouts.pairs
         if self.cutouts and not self.rooms:
-            raise DataError(
-                f"the cut-outs of {config.cutouts} need rooms to stand in: give a folder with --backgrounds"
-            )
-        self.inspection = Inspection(sets, self.rooms, config.strict)
+            raise DataError("cut-outs need rooms to stand in: give a folder of pictures without people, --backgrounds")
+        self.inspection = Inspection(sets, self.rooms, config.strict, cutouts)
         self.shard = (0, 1)  # this process's number and how many share each batch
         self.cache: dict[int, Picture] = {}
         self.people: list[int] = []  # indices of pictures with somebody in them
@@ -71,7 +70,7 @@ class TrainBatches(Dataset[Batch]):
         none are left, nobody is in any of them, or the config is strict and something was bad.
         """
         seen = self.inspection
-        seen.train, seen.val, seen.bad_rooms = [], [], {}
+        seen.train, seen.val, seen.cut, seen.bad_rooms = [], [], [], {}
         budget = self.config.cache_mib * 2**20
         for index in range(self.count):
             picture = self._inspect(index)
@@ -86,17 +85,22 @@ class TrainBatches(Dataset[Batch]):
             yield count
         seen.settle()
         self.val[:] = usable(seen.val)
-        if not self.people:
+        if not self.people and not self.cut:
             raise DataError(f"no mask in {self.config.train} has anybody in it")
+        if self.cut and not self.empties:
+            raise DataError(f"cut-outs need rooms to stand in: no picture in {self.config.backgrounds} can be used")
 
     def _inspect(self, index: int) -> Picture | None:
         """Read picture number `index` and note what it is; None when it can't be used."""
         if index < len(self.pairs):
             finding, image, alpha = look(self.pairs[index])
             self.inspection.train.append(finding)
+            self.inspection.ask_early()
             return None if finding.problem else shrink(self._labelled(self.pairs[index], image, alpha))
         if index >= len(self.pairs) + len(self.rooms):
-            return self._read(index)
+            finding, image, alpha = look_at_cutout(self.cutouts[index - len(self.pairs) - len(self.rooms)])
+            self.inspection.cut.append(finding)
+            return None if finding.problem else shrink(Picture(image, alpha, exact=True))
         try:
             return self._read(index)
         except DataError as e:
@@ -110,12 +114,12 @@ class TrainBatches(Dataset[Batch]):
         if room < len(self.rooms):
             image = read_picture(self.rooms[room], DataError)
             return shrink(Picture(image, np.zeros(image.shape[:2], np.uint8)))
-        image, alpha = read_pair(self.cutouts[room - len(self.rooms)])
+        image, alpha = read_cutout(self.cutouts[room - len(self.rooms)])
         return shrink(Picture(image, alpha, exact=True))
 
     def _labelled(self, pair: Pair, image: U8, alpha: U8) -> Picture:
         """With how far the label is to be believed, where the list says; raises DataError for one of another size."""
-        sure = read_mask(pair.sure).alpha if pair.sure else None
+        sure = read_picture(pair.sure, DataError, cv2.IMREAD_GRAYSCALE) if pair.sure else None
         if sure is not None and sure.shape != alpha.shape:
             (sh, sw), (h, w) = sure.shape, alpha.shape
             raise DataError(f"{pair.sure} is {sw}x{sh}, its picture {w}x{h}")
@@ -172,12 +176,12 @@ class TrainBatches(Dataset[Batch]):
             return indices[int(rng.integers(len(indices)))]
 
         kind, cfg = rng.random(), self.config
-        other = self.picture(draw(self.cut if self.cut and rng.random() < cfg.cutout else self.people))
+        other = self.picture(draw(self.cut if self.cut and rng.random() < cfg.cutout else self.people or self.cut))
         room = self.picture(draw(self.empties)) if self.empties else None
         if room is not None and kind < cfg.empty:
             return room, None, other, -1
         kind -= cfg.empty
-        if self.cut and kind < cfg.cutout:
+        if self.cut and (kind < cfg.cutout or not self.people):
             index = draw(self.cut)
             return self.picture(index), room, other, index
         kind -= cfg.cutout if self.cut else 0.0
@@ -192,6 +196,8 @@ class TrainBatches(Dataset[Batch]):
         if not 0 <= k < len(self.cutouts) - 1:
             return None
         here, there = self.cutouts[k].image, self.cutouts[k + 1].image
+        if index + 1 not in self.cut:  # it can't be used
+            return None
         numbers = here.parent == there.parent and here.stem.isdigit() and there.stem.isdigit()
         return self.picture(index + 1) if numbers and int(there.stem) == int(here.stem) + 1 else None
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtseg.errors import DataError
 from rtseg.formats import PICTURES
+from rtseg_train.classes import Person
+from rtseg_train.tables import Files, read_table
 
 LAYOUTS = """it takes
   a CSV list with the columns image,mask[,source], paths relative to the list
   a folder with pictures beside their masks: 00001.png and 00001_matte.png (or 00001_mask.png)
-  a folder with images/ and masks/ inside: images/anna.jpg and masks/anna.png
-Both kinds of folder may be split in two: training/ and testing/, or train/ and val/."""
-KINDS = ("images", "masks")
+  a folder with images/ and masks/ inside: images/anna.jpg (or imgs/anna.jpg) and masks/anna.png
+  a folder with NAME/ and NAME_masks/ inside, such as train/ and train_masks/
+All kinds of folder may be split in two: training/ and testing/, or train/ and val/."""
+IMAGES = ("images", "imgs", "image", "img", "jpegimages")  # names of folders, in small letters; the first counts
+MASKS = ("masks", "mask", "segmentationclass", "mattes", "matte")
 MASK_ENDINGS = ("_matte", "_mask")
+MASK_FILES = (*PICTURES, ".gif")
+FIRST_ROWS = 10_000  # of a list; when the files of none of them are there the rest is not read
+MOST_MISSING = 0.5  # share of a list's rows whose files may be missing: above, the list looks in the wrong place
 # A set may be split into sub-folders; the first name that is there counts.
 SPLITS = {
     "train": ("training", "train"),
@@ -34,6 +40,7 @@ class Pair:
     image: Path
     mask: Path
     sure: Path | None = None  # grey: how far the mask is to be believed; None: wholly
+    person: Person | None = None  # which of a mask's classes are the person, where it has classes
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class Found:
     split: bool = False  # only the part asked for; else the whole set, whatever was asked for
     lonely_images: tuple[Path, ...] = ()
     lonely_masks: tuple[Path, ...] = ()
+    missing: tuple[str, ...] = ()  # what a list names and is not there
+    transparent: bool = False  # the pictures are their own masks: cut-outs
 
 
 @dataclass(frozen=True)
@@ -56,154 +65,175 @@ class Sets:
     held_out: bool = False  # the validation pictures were taken from the training set
 
 
-def find_sets(train: Path, val: str | None) -> Sets:
+@dataclass(frozen=True)
+class Layout:
+    """Where the pictures and the masks of a folder lie."""
+
+    images: Path
+    masks: Path  # the same folder: pictures beside their masks
+    words: str  # for one line
+    split: bool = False
+
+    def pictures(self) -> tuple[list[Path], list[Path]]:
+        """(pictures, masks), each sorted."""
+        if self.images != self.masks:
+            return pictures_under(self.images), pictures_under(self.masks, MASK_FILES)
+        beside = list_images(self.images, MASK_FILES)
+        masks = [p for p in beside if p.stem.lower().endswith(MASK_ENDINGS)]
+        return [p for p in beside if is_picture(p) and not p.stem.lower().endswith(MASK_ENDINGS)], masks
+
+
+def find_sets(train: Path, val: str | None, person: str | None = None) -> Sets:
     """The training set, and the validation set: `val` (a list or folder; "none" for none), else the set's own
     part for it, else what `hold_out` takes from the training set. Raises DataError as `find_pairs` does.
     """
-    found = find_pairs(train)
+    found = find_pairs(train, person=person)
     if val == "none":
         return Sets(found, Found([], "none, as asked"))
     if val:
-        return Sets(found, find_pairs(Path(val), "val"))
+        return Sets(found, find_pairs(Path(val), "val", person))
     if found.split and part_of(train, "val"):
-        return Sets(found, find_pairs(train, "val"))
+        return Sets(found, find_pairs(train, "val", person))
     kept, held = hold_out(found.pairs)
     layout = f"held out, every {HELD_OUT_EVERY}th by name; choose with --val" if held else "none: too few pictures"
     return Sets(replace(found, pairs=kept), Found(held, layout), bool(held))
 
 
-def find_pairs(path: Path, split: str = "train") -> Found:
+def find_pairs(path: Path, split: str = "train", person: str | None = None) -> Found:
     """The labelled pictures in a CSV list or a folder, in a fixed order.
 
     split: "train", "val" or "test"; chooses the sub-folder where the set has such, and nothing where it has not.
+    person: which numbers or colours of the masks are the person, see classes.py; None for masks that have none.
     Raises DataError for anything else, with the layouts that are accepted.
     """
     if split not in SPLITS:
         raise DataError(f"unknown split {split!r}; choose from {', '.join(SPLITS)}")
+    classes = None if person is None else Person.of(person)
     try:
         if path.is_dir():
-            return find_in_folder(path, split)
-        if not path.exists():
+            found = find_in_folder(path, split)
+        elif not path.exists():
             raise DataError(f"there is no file or folder {path}")
+        else:
+            found = read_list(path)
     except OSError as e:
         raise DataError(f"cannot look into {path}: {e}") from e
-    return Found(read_list(path), "a CSV list")
+    return replace(found, pairs=[replace(pair, person=classes) for pair in found.pairs]) if classes else found
 
 
-def part_of(folder: Path, split: str) -> Path | None:
-    """The sub-folder of a split set: train/ (or one of its other names), or images/train/ beside masks/train/."""
+def part_of(folder: Path, split: str) -> Layout | None:
+    """The part of a split set: train/ (or one of its other names), or images/train/ beside masks/train/."""
+    whole = layout_of(folder)
     for name in SPLITS[split]:
-        if (folder / name).is_dir() and layout_of(folder / name):
-            return folder / name
-        if all((folder / kind / name).is_dir() for kind in KINDS):
-            return folder / "images" / name
+        part = subfolder(folder, (name,))
+        layout = layout_of(part) if part else None
+        if part and layout:
+            return replace(layout, words=f"{layout.words} in {part.name}/", split=True)
+        masks = subfolder(folder, (f"{name}_masks", f"{name}_mask"))
+        if part and masks:
+            return Layout(part, masks, f"{part.name}/ and {masks.name}/", True)
+        if whole and whole.images != whole.masks:
+            images, masks = (subfolder(kind, (name,)) for kind in (whole.images, whole.masks))
+            if images and masks:
+                words = f"{whole.images.name}/{images.name}/ and {whole.masks.name}/{masks.name}/"
+                return Layout(images, masks, words, True)
     return None
 
 
 def find_in_folder(folder: Path, split: str) -> Found:
     """`find_pairs` for a folder."""
-    part, layout = part_of(folder, split), layout_of(folder)
-    if part is None and any(part_of(folder, other) for other in SPLITS):
+    layout = part_of(folder, split)
+    if layout is None and any(part_of(folder, other) for other in SPLITS):
         raise DataError(f"{folder} has no part for {split}: none of the sub-folders {', '.join(SPLITS[split])}")
-    if part is not None and part.parent == folder:
-        folder, layout = part, f"{layout_of(part)} in {part.name}/"
-    elif part is not None:
-        layout = f"images/{part.name}/ and masks/{part.name}/"
+    layout = layout or layout_of(folder)
     if not layout:
         raise DataError(f"{folder} holds no labelled pictures in a known order; {LAYOUTS}")
-    if layout.startswith("images/"):
-        below = part.name if part is not None and part != folder else ""
-        images, masks = (pictures_under(folder / kind / below) for kind in KINDS)
-    else:
-        beside = list_images(folder)
-        masks = [p for p in beside if p.stem.lower().endswith(MASK_ENDINGS)]
-        images = [p for p in beside if not p.stem.lower().endswith(MASK_ENDINGS)]
-    found = match(images, masks, folder, layout, part.name if part else None)
+    images, masks = layout.pictures()
+    found = match(images, masks, layout)
     if not found.pairs:
         count = f"{len(images)} pictures ({', '.join(PICTURES)}) and {len(masks)} masks"
         raise DataError(f"{folder} has {count}, but none that belong together by name; {LAYOUTS}")
     return found
 
 
-def layout_of(folder: Path) -> str:
-    """The layout of a folder that is not split, in words; "" for none."""
-    if all((folder / kind).is_dir() for kind in KINDS):
-        return "images/ and masks/"
-    if any(p.stem.lower().endswith(MASK_ENDINGS) for p in list_images(folder)):
-        return "pictures beside their masks"
-    return ""
+def layout_of(folder: Path) -> Layout | None:
+    """The layout of a folder that is not split."""
+    images, masks = subfolder(folder, IMAGES), subfolder(folder, MASKS)
+    if images and masks:
+        return Layout(images, masks, f"{images.name}/ and {masks.name}/")
+    if any(p.stem.lower().endswith(MASK_ENDINGS) for p in list_images(folder, MASK_FILES)):
+        return Layout(folder, folder, "pictures beside their masks")
+    return None
 
 
-def match(images: list[Path], masks: list[Path], folder: Path, layout: str, part: str | None) -> Found:
+def subfolder(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """The first of the names (in small letters) that is a folder in this one, in letters of any case."""
+    inside = {p.name.lower(): p for p in sorted(folder.iterdir(), reverse=True) if p.is_dir()}
+    return next((inside[name] for name in names if name in inside), None)
+
+
+def match(images: list[Path], masks: list[Path], layout: Layout) -> Found:
     """Pairs of the same name, in the pictures' order; a sub-folder's name is the source of what is in it."""
-    by_name = {key(mask, folder): mask for mask in reversed(masks)}  # of two with one name the first counts
+    by_name = {key(mask, layout.masks): mask for mask in reversed(masks)}  # of two with one name the first counts
     pairs, lonely = [], []
     for image in images:
-        keys = [key(image, folder), *(key(image.with_stem(image.stem + e), folder) for e in MASK_ENDINGS)]
-        mask = next((by_name.pop(k) for k in keys if k in by_name), None)
+        names = [image, *(image.with_stem(image.stem + e) for e in MASK_ENDINGS)]
+        mask = next((by_name.pop(k) for k in (key(n, layout.images) for n in names) if k in by_name), None)
         if mask is None:
             lonely.append(image)
         else:
-            parents = image.relative_to(folder).parent.parts
-            source = "/".join(parents[2:] if parents[1:2] == (part,) else parents[1:])  # without images/ and the part
-            pairs.append(Pair(source or "all", image, mask))
+            pairs.append(Pair("/".join(image.relative_to(layout.images).parent.parts) or "all", image, mask))
     used = {pair.mask for pair in pairs}
-    return Found(pairs, layout, part is not None, tuple(lonely), tuple(m for m in masks if m not in used))
+    return Found(pairs, layout.words, layout.split, tuple(lonely), tuple(m for m in masks if m not in used))
 
 
 def key(path: Path, folder: Path) -> str:
-    """What a picture and its mask share: the sub-folders below images/ or masks/, and the stem."""
-    parts = path.relative_to(folder).with_suffix("").parts
-    return "/".join(parts[1:] if len(parts) > 1 else parts).lower()
+    """What a picture and its mask share: the sub-folders and the stem."""
+    return path.relative_to(folder).with_suffix("").as_posix().lower()
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, kinds: tuple[str, ...] = PICTURES) -> list[Path]:
     """The pictures directly in a folder, sorted by name."""
-    return sorted(p for p in folder.iterdir() if is_picture(p))
+    return sorted(p for p in folder.iterdir() if is_picture(p, kinds))
 
 
-def pictures_under(folder: Path) -> list[Path]:
+def pictures_under(folder: Path, kinds: tuple[str, ...] = PICTURES) -> list[Path]:
     """The pictures in a folder and all its sub-folders, sorted by path."""
-    return sorted(p for p in folder.rglob("*") if is_picture(p))
+    return sorted(p for p in folder.rglob("*") if is_picture(p, kinds))
 
 
-def is_picture(path: Path) -> bool:
+def is_picture(path: Path, kinds: tuple[str, ...] = PICTURES) -> bool:
     """By name; hidden files are not, among them what macOS leaves on foreign disks (._00001.png)."""
-    return path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in kinds and not path.name.startswith(".") and path.is_file()
 
 
-def read_list(path: Path, picture: str = "image") -> list[Pair]:
-    """Read a CSV with the columns image,mask[,source][,sure]; raises DataError for what is not one.
+def read_list(path: Path, picture: str = "image") -> Found:
+    """Read a list with the columns image,mask[,source][,sure], see tables.py; raises DataError for what is not one.
 
     picture: the column of the pictures' files.
+    A list most of whose files are missing looks in the wrong place, and is refused; of others the rows are left out.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as f:  # spreadsheets put a byte order mark in front
-            rows = list(csv.DictReader(f))
-    except (OSError, UnicodeDecodeError, csv.Error) as e:
-        raise DataError(f"cannot read the list {path}: {e}") from e
-    if not rows or not {picture, "mask"} <= set(rows[0]):
-        raise DataError(f"{path} needs a header with the columns {picture},mask and at least one row")
-    pairs = []
-    for number, row in enumerate(rows, start=2):
+    files, rows = Files(path.parent), 0
+    pairs: list[Pair] = []
+    missing: list[str] = []
+    for number, row in read_table(path, (picture, "mask")):
+        rows += 1
         if not row[picture] or not row["mask"]:
             raise DataError(f"{path}, line {number}: {picture} or mask is empty")
-        image, mask = path.parent / row[picture], path.parent / row["mask"]
-        sure = path.parent / row["sure"] if row.get("sure") else None
-        pairs.append(Pair(row.get("source") or "all", image, mask, sure))
-    files = (p for pair in pairs for p in (pair.image, pair.mask, pair.sure) if p)
-    missing = [shorten(str(p)) for p in files if not is_there(p)]
-    if missing:
-        raise DataError(f"{path} names files that are not there (paths are relative to the list): {several(missing)}")
-    return pairs
-
-
-def is_there(path: Path) -> bool:
-    """Whether it is a file; a name that no file can have is none."""
-    try:
-        return path.is_file()
-    except OSError:  # a name too long, a folder that may not be looked into
-        return False
+        named = [row[picture], row["mask"], row.get("sure", "")]
+        image, mask, sure = (files.find(name) if name else None for name in named)
+        if image and mask and (sure or not named[2]):
+            pairs.append(Pair(row.get("source") or "all", image, mask, sure))
+        else:
+            missing += [shorten(n) for n, file in zip(named, (image, mask, sure), strict=True) if n and not file]
+        if rows == FIRST_ROWS and not pairs:
+            break  # a million names that are not there: no need to look for each
+    if not rows:
+        raise DataError(f"{path} has a header, but no rows: it lists no pictures")
+    if len(pairs) < rows * (1 - MOST_MISSING):
+        what = f"files that are not there in {rows - len(pairs)} of {rows} rows (paths are relative to the list)"
+        raise DataError(f"{path} names {what}: {several(missing)}")
+    return Found(pairs, "a CSV list", missing=tuple(missing))
 
 
 def hold_out(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
@@ -222,5 +252,6 @@ def several(problems: Iterable[str], shown: int = 4) -> str:
 
 
 def shorten(text: str, most: int = 200) -> str:
-    """The text with its middle left out when it is very long."""
+    """The text with its middle left out when it is very long; what can't be printed in it is spelled out."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 2 :]}"

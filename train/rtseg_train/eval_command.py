@@ -70,6 +70,9 @@ def eval_command(
         bool, typer.Option("--single-frame", help="Of a clip: forget what was before each frame.")
     ] = False,
     split: Annotated[str, typer.Option(help="Part of a folder of pictures to score.")] = "val",
+    person: Annotated[
+        str | None, typer.Option(help="Which numbers or colours of the masks are the person: 15, 24,25, 1-19, #c08080.")
+    ] = None,
     area: Annotated[int | None, typer.Option(help="Pixels at network size; else what the model prefers.")] = None,
     provider: Annotated[
         str,
@@ -97,7 +100,7 @@ def eval_command(
     from rtseg_train.metrics import Reliability, summary
     from rtseg_train.report import WorstTiles
 
-    clips, pairs = read_data(data, split, clip, masks)
+    clips, pairs = read_data(data, split, clip, masks, person)
     scored = [path for c in clips for path in (*c.frames, *c.masks) if path]
     scored += [path for pair in pairs for path in (pair.image, pair.mask)]
     scored += [data] if data.is_file() else []
@@ -130,7 +133,9 @@ class ModelOptions:
     provider: str
 
 
-def read_data(data: Path, split: str, clip: bool, masks: Path | None) -> tuple[list[Clip], list[Pair]]:
+def read_data(
+    data: Path, split: str, clip: bool, masks: Path | None, person: str | None
+) -> tuple[list[Clip], list[Pair]]:
     """Clips, or the labelled stills; the other list is empty."""
     from rtseg_train.clips import find_clips, is_clip
 
@@ -139,15 +144,17 @@ def read_data(data: Path, split: str, clip: bool, masks: Path | None) -> tuple[l
     except (OSError, ValueError) as e:
         raise DataError(f"{data}: {getattr(e, 'strerror', None) or e}; give a folder or a CSV list") from e
     if clip or masks or is_clip(data):
-        return find_clips(data, masks), []
-    return [], find_stills(data, split)
+        return find_clips(data, masks, person), []
+    return [], find_stills(data, split, person)
 
 
-def find_stills(data: Path, split: str) -> list[Pair]:
+def find_stills(data: Path, split: str, person: str | None) -> list[Pair]:
     """The pairs of a list or folder; says how it was read, and what was left out of a folder."""
-    from rtseg_train.dataset import find_pairs
+    from rtseg_train.dataset import find_pairs, several
 
-    found = find_pairs(data, split)
+    found = find_pairs(data, split, person)
+    if found.missing:  # scores of a part of a list would pass for the list's
+        raise DataError(f"{data} names files that are not there: {several(found.missing)}")
     lonely = len(found.lonely_images), len(found.lonely_masks)
     left_out = f"; left out {lonely[0]} pictures without a mask and {lonely[1]} masks without a picture"
     typer.echo(shown(f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}"))

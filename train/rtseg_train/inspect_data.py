@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import DataError
+from rtseg_train.classes import UnknownClasses
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import JPEG, Mask, read_labelled
 
 U8 = NDArray[np.uint8]
 ALL_PERSON = 0.97  # share of a picture above which a mask is suspicious
+MUCH_VOID = 0.2  # share of a picture; a border of void takes less
 SMALLEST_SIDE = 32  # pixels; the nets work in steps of 32
 
 
@@ -24,10 +26,12 @@ class Finding:
     pair: Pair
     problem: str = ""  # why it can't be used; "" when it can
     size: tuple[int, int] = (0, 0)  # width, height in pixels
-    values: str = ""  # of the mask on disk: "0/255", "0/1", "soft", "one value"
+    values: str = ""  # of the mask on disk: "0/255", "0/1", "soft", "one value", "classes"
     done: tuple[str, ...] = ()  # to the mask on reading, in words
     person: float = 0.0  # share of the picture that is person
     doubts: tuple[str, ...] = ()  # worst first
+    number: int = 0  # of the mask that stood for the person, where there was only one
+    asks: bool = False  # the problem is a mask of classes, and nobody has said which is the person
 
     @property
     def nobody(self) -> bool:
@@ -45,10 +49,10 @@ def look(pair: Pair) -> tuple[Finding, U8, U8]:
         image, mask = read_labelled(pair)
     except DataError as e:
         nothing = np.zeros((0, 0), np.uint8)
-        return Finding(pair, str(e)), nothing, nothing
+        return Finding(pair, str(e), asks=isinstance(e, UnknownClasses)), nothing, nothing
     height, width = mask.alpha.shape
     person = round(float(np.count_nonzero(mask.alpha > 127)) / mask.alpha.size, 4)
-    found = Finding(pair, "", (width, height), mask.values, mask.done, person, doubts_of(mask, person))
+    found = Finding(pair, "", (width, height), mask.values, mask.done, person, doubts_of(mask, person), mask.number)
     return found, image, mask.alpha
 
 
@@ -77,6 +81,7 @@ def doubts_of(mask: Mask, person: float) -> tuple[str, ...]:
         "looks inverted": person < 1 and looks_inverted(mask.alpha),
         f"{100 * person:.0f} % is person": ALL_PERSON < person < 1,
         "nearly black": mask.alpha.any() and person == 0,
+        "much of it is void": mask.void > MUCH_VOID,
         "a mask in colour": any(text.startswith("colour") for text in mask.done),
         f"only {width}x{height}": min(width, height) < SMALLEST_SIDE,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -63,9 +64,8 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
         load_state(state, state_file)
     with progress_bar(disable=not world.leads) as progress:
         if world.leads:
-            say(progress, how_repeatable(config, device, world))
-            if tight:
-                say(progress, tight)
+            for line in (how_repeatable(config, device, world), *([tight] if tight else []), *too_short(config)):
+                say(progress, line)
         reading = progress.add_task("reading pictures", total=len(val) + data.count)
         for _ in data.preload():
             progress.advance(reading)
@@ -161,6 +161,7 @@ def run_steps(
                 with writing(folder):
                     if due:
                         row |= evaluation(config, folder, state, val)
+                        say(progress, f"step {state.step}: {scores_in_words(row)}")
                     add_row(log, row)
                     board.add(row, folder / "sheet.png" if due and val else None)
                     if due:
@@ -174,6 +175,30 @@ def run_steps(
             asked = time.perf_counter()
     if session.losses:
         say(progress, session.sentence())
+        if world.leads:
+            say(progress, f"at the end: {scores_in_words(row)}")
+
+
+def scores_in_words(row: Mapping[str, float]) -> str:
+    """The validation scores of a row of the log, in percent."""
+    names = {"all_iou": "IoU", "all_boundary_iou": "boundary IoU", "portrait_iou": "IoU of portraits"}
+    parts = [f"{name} {row[column]:.1f}" for column, name in names.items() if column in row]
+    parts += [f"false alarm {row['false_alarm']:.2f} % of empty pictures"] if "false_alarm" in row else []
+    return f"validation {', '.join(parts)}" if parts else "no validation pictures, so no scores"
+
+
+def too_short(config: TrainConfig) -> list[str]:
+    """A warning for a run that ends before it has come to train everything at the full rate."""
+    warm = config.frozen_steps + config.warmup
+    if config.steps > warm:
+        return []
+    phase, cure = f"the warm-up after that ({config.warmup} steps, --warmup)", f"more than {warm} --steps"
+    if config.steps <= config.frozen_steps:
+        phase, cure = "it: the encoder is never trained", f"{cure}, or --frozen-steps and --warmup to match"
+    return [
+        f"WARNING: the decoder is trained alone for {config.frozen_steps} steps (--frozen-steps), and {config.steps} "
+        f"steps end inside {phase}; give {cure}"
+    ]
 
 
 def say(progress: Progress, line: str) -> None:

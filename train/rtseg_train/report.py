@@ -17,6 +17,7 @@ from rtseg_train.evaluate import Predictor
 from rtseg_train.masks import read_pair
 from rtseg_train.metrics import Reliability, Score
 
+FEW_ROWS = 50  # of a log
 TILE_HEIGHT, SHEET_WIDTH, GAP = 192, 1900, 6  # pixels
 
 
@@ -33,7 +34,8 @@ def draw_curves(log: Path, target: Path) -> None:
         raise DataError(f"{log} is empty; there is nothing to draw yet")
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     steps = [int(r["step"]) for r in rows]
-    left.plot(steps, [float(r["loss"]) for r in rows], lw=1)
+    # A line through one point is none: the first rows of a run are seen by their points.
+    left.plot(steps, [float(r["loss"]) for r in rows], lw=1, marker="." if len(rows) <= FEW_ROWS else None)
     left.set(xlabel="step", ylabel="training loss", yscale="log")
     for column, label in (
         ("portrait_iou", "IoU, portraits"),
@@ -45,8 +47,10 @@ def draw_curves(log: Path, target: Path) -> None:
         if points:
             right.plot(*zip(*points, strict=True), marker=".", label=f"{label}: {points[-1][1]:.1f}")
     right.set(xlabel="step", ylabel="validation, %")
+    for axes in (left, right):
+        axes.set_xlim(left=0)
     if right.lines:
-        right.legend(loc="lower right")
+        figure.legend(loc="outside lower right", ncols=2)  # beside the points, not on them
     with whole_file(target) as temporary:
         figure.savefig(temporary, dpi=110)
     plt.close(figure)

@@ -6,7 +6,6 @@ rtseg train photos/ --out runs/mine
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.errors import DataError
+from rtseg.files import decode_text, parse_json
 from rtseg.options.call import quoted
 from rtseg.options.completion import starting
 from rtseg.options.values import one_of
@@ -23,7 +23,7 @@ from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
 PRESETS = ("article",)
 CHOICES = {"arch": tuple(AREAS), "precision": PRECISIONS}  # settings that are one of a few words
 ARTICLE_EPOCHS, ARTICLE_SEED = 10, 2021  # as the article has them
-WITH_PRESET = ("val", "strict", "seed")  # settings that mean something to a preset
+WITH_PRESET = ("val", "person", "strict", "seed")  # settings that mean something to a preset
 
 
 def choice(names: Iterable[str], note: str) -> Any:
@@ -64,8 +64,9 @@ def train_command(
         Path | None,
         typer.Argument(
             metavar="DATA",
-            help="Labelled pictures: a CSV with the columns image,mask[,source]; a folder with 1.png beside "
-            "1_matte.png (or 1_mask.png); or one with images/ and masks/. Folders may be split: training/, testing/.",
+            help="Labelled pictures: a list with the columns image,mask[,source]; a folder with 1.png beside "
+            "1_matte.png (or 1_mask.png); or one with images/ and masks/. Folders may be split: training/, testing/. "
+            "Or cut-outs alone, see --cutouts.",
             show_default=False,
         ),
     ] = None,
@@ -143,7 +144,7 @@ def options(names: Iterable[str]) -> list[str]:
 def read_settings(path: Path) -> dict[str, Any]:
     """Some or all fields of TrainConfig from a JSON file; raises DataError for anything else."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
+        values = parse_json(decode_text(path.read_bytes()))
     except (OSError, ValueError) as e:
         raise DataError(f"cannot read the settings {path}: {e}") from e
     if not isinstance(values, dict):
@@ -201,7 +202,8 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
 
     refuse_used(folder, "state.safetensors", "model.safetensors")
     cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
-    inspection = Inspection(find_sets(Path(values["train"]), values.get("val")), strict=values.get("strict", False))
+    sets = find_sets(Path(values["train"]), values.get("val"), values.get("person"))
+    inspection = Inspection(sets, strict=values.get("strict", False))
     refuse_to_overwrite(folder, inputs_of(TrainConfig(**values), inspection.sets))
     console = Messages()
     with progress_bar(console) as progress:

@@ -268,7 +268,7 @@ def test_a_rest_and_a_lower_area_go_with_it(seeing: Callable[..., Seeing], room:
 
 
 def test_how_much_is_person_is_told_of_the_whole_frame(seeing: Callable[..., Seeing], room: U8) -> None:
-    """Of the box alone it would be half: who sits there quietly would be taken for one who suddenly fills the picture."""
+    """Of the box alone it would be half: who sits there would be taken for one who suddenly fills the picture."""
     frame, shares = frame_of(room, SITTING), []
     for follow in (False, True):
         see = seeing(follow=follow)

@@ -132,3 +132,10 @@ def test_no_ghost_grows_in_a_picture_that_stands_still(demo_frames: list[np.ndar
     for _ in range(12):
         pipeline(demo_frames[0])
     assert abs(float(pipeline.alpha.mean()) - first) < 0.01 and first < 0.3
+
+
+def test_the_room_between_the_frames_edge_and_who_walks_away_from_it_is_no_hole() -> None:
+    """Where it is as bright as who was there a moment ago, nothing moves."""
+    before, now = np.ones(SIZE, np.float32), np.ones(SIZE, np.float32)
+    now[30:60, :3] = 0
+    assert steadied(now, before, np.zeros(SIZE, np.float32))[30:60, 0].max() < 0.5

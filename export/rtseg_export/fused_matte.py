@@ -45,7 +45,7 @@ def steadied(alpha: Tensor, before: Tensor, sure: Tensor, still: Tensor) -> Tens
     agreement = STEADY * (1 - change.abs() / DOUBT).clamp(0, 1)
     comes_from_nowhere = (1 - near) * (change < 0).float()
     held = alpha + still * torch.maximum(agreement, comes_from_nowhere) * change
-    closed = least(widest(held, CORE), CORE)
+    closed = -F.max_pool2d(-F.pad(widest(held, CORE), [CORE] * 4), 2 * CORE + 1, stride=1)  # beyond the frame is nobody
     floor = torch.minimum(torch.minimum(closed, before), sure)
     return held + still * (floor - held).clamp(min=0)
 

@@ -76,7 +76,9 @@ def steadied(alpha: F32, before: F32, moved: F32) -> F32:
     person: U8 = (before > 0.5).view(np.uint8)
     near = np.maximum(person, cv2.dilate(cv2.erode(person, square(CORE)), square(CORE + GROW)))
     hold(alpha, before, moved, near, np.float32(STILL), np.float32(STEADY), np.float32(DOUBT), out)
-    closed = cv2.morphologyEx(out, cv2.MORPH_CLOSE, square(CORE))
+    closed = cv2.dilate(out, square(CORE))
+    # Beyond the frame there is nobody: the room between its edge and who walks away from it is no hole in a body.
+    closed = cv2.erode(closed, square(CORE), borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
     fill(out, before, moved, closed, np.float32(STILL), np.float32(SURE))
     return out
 

@@ -19,6 +19,7 @@ from rtseg.pixels.composite import blend, full_alpha
 from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
 from rtseg.pixels.shrink import shrink
 
+pytestmark = pytest.mark.usefixtures("unchecked")  # a green wall is a person to the network here
 U8 = np.ndarray
 W, H = 640, 360
 PERSON, RED = (40, 200, 60), (0, 0, 255)

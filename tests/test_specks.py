@@ -12,6 +12,7 @@ from rtseg.models.fused import NO_PICTURE
 from rtseg.pixels import specks
 from rtseg_export import fused, fused_matte
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 WIDTH, HEIGHT = 640, 360

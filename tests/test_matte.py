@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from rtseg import Pipeline
 from rtseg.pixels.filters import RADIUS

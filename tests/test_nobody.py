@@ -145,6 +145,6 @@ def test_shipped_files_see_nobody_where_nobody_is(tier: str, effect: str | None)
         path = Model(tier, provider="cpu", threads=1).path.with_name(f"{tier}-{ending}.onnx")
         model = open_network(path, effect=effect, provider="cpu", threads=1)  # type: ignore[assignment]
         assert isinstance(model, FusedModel)
-    shares = LEVELS if effect is None else (1.0, 0.25)  # the same weights, ten times slower on a CPU
+    shares = LEVELS if effect is None else LEVELS[-1:]  # the same weights, ten times slower on a CPU
     seen = seen_in_rooms(model, shares)
     assert len(seen) > 100 and not [f"{name}: {share:.0%}" for name, share in seen.items() if share > MOST]

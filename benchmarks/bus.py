@@ -1,7 +1,8 @@
-"""How fast arrays of a frame's size cross the bus: what onnxruntime's Python gives, and with pinned host memory."""
+"""The card, and how fast arrays of a frame's size get there: by onnxruntime's Python, and from pinned host memory."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,19 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from rtseg.checks.cuda import check_driver
+
 REPEATS = 20
+ASKED = "name,driver_version,pcie.link.gen.max,pcie.link.width.max"
+
+
+def card() -> str:
+    """Card, driver and bus, as NVIDIA's own tool tells them; else what the driver's library says."""
+    try:
+        command = ["nvidia-smi", f"--query-gpu={ASKED}", "--format=csv,noheader"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return check_driver().found
 
 
 def bandwidth(provider: str, nbytes: int) -> dict[str, Any]:

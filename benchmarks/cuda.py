@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bus import bandwidth
+from bus import bandwidth, card
 from cuda_foreign import foreign_ways, is_ours
 from cuda_ways import Way, files, ways
 from numpy.typing import NDArray
@@ -98,6 +98,8 @@ def one_size(name: str, options: argparse.Namespace, report: dict[str, Any]) -> 
                 report["remarks"].append(f"{file.name} at {name}, {effect}: {e}")
         for way, (times, stages) in zip(found, measure(found, clip, options.frames), strict=True):
             report["results"].append(row(name, way, times, stages, bus))
+        if options.json:
+            write_json(options.json, report)  # whoever is cut off keeps what there was before
 
 
 def table(results: Sequence[dict[str, Any]], provider: str) -> Table:
@@ -124,7 +126,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="exported files: TIER-fused-fp32.onnx, TIER-fp16.onnx and so on")
     parser.add_argument("--model", action="append", default=[], type=Path, help="another .onnx file to measure beside")
     parser.add_argument("--provider", default="cuda", choices=("cuda", "cpu"), help="cpu only shows that it runs")
-    parser.add_argument("--json", type=Path, help="write the figures here, after each size")
+    parser.add_argument("--json", type=Path, help="write the figures here, after each size and effect")
     options = parser.parse_args()
     for what, known in (("sizes", SIZES), ("effects", FUSED), ("tiers", TIERS)):
         for name in getattr(options, what).split(","):
@@ -143,14 +145,18 @@ def main() -> None:
     problem = cuda_problem() if options.provider == "cuda" else None
     if problem:
         sys.exit(f"nothing measured: {problem}")
-    report: dict[str, Any] = {"provider": options.provider, **surroundings((*PACKAGES, "onnxruntime-gpu")), "bus": {}}
+    report: dict[str, Any] = {
+        "provider": options.provider,
+        "card": card(),
+        **surroundings((*PACKAGES, "onnxruntime-gpu")),
+        "bus": {},
+    }
     report |= {"missing": [], "remarks": [], "results": []}
     for name in options.sizes.split(","):
         one_size(name, options, report)
-        if options.json:
-            write_json(options.json, report)  # whoever is cut off keeps the sizes before
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table(report["results"], options.provider))
+    console.print(f"card: {report['card']}")
     for size, bus in report["bus"].items():
         console.print(
             f"bus at {size}: {bus['up_gb_s']:.1f} GB/s up, {bus['down_gb_s']:.1f} down; pinned: {bus['pinned']}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bus import card
 from cuda_ways import files, plain_run
 
 from rtseg.bench import PACKAGES, demo_frames, surroundings
@@ -53,7 +54,13 @@ def main() -> None:
     problem = cuda_problem() if options.provider == "cuda" else None
     if problem:
         sys.exit(f"nothing profiled: {problem}")
-    report: dict[str, Any] = {"provider": options.provider, **surroundings(PACKAGES), "files": {}, "missing": []}
+    report: dict[str, Any] = {
+        "provider": options.provider,
+        "card": card(),
+        **surroundings(PACKAGES),
+        "files": {},
+        "missing": [],
+    }
     wrong = []
     for effect in FUSED:
         there, missing = files(options.tiers.split(","), effect, None, "cuda")

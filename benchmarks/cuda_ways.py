@@ -39,7 +39,7 @@ def files(
 ) -> tuple[list[tuple[str, Path]], list[str]]:
     """(tier, file) of all there are for an effect, and the names of those that are missing.
 
-    folder: of what ../gpu_day.sh exports beside the shipped files: fused in fp32, and the plain net in fp16.
+    folder: of what gpu_day.sh exports beside the shipped files: fused in fp32, and the plain net in fp16.
     """
     found, missing = [], []
     for tier in tiers:
@@ -56,9 +56,9 @@ def files(
 
 
 def ways(file: Path, tier: str | None, effect: str, provider: str, background: U8, remarks: list[str]) -> Iterator[Way]:
-    """All of one file. background: uint8 HxWx3 BGR, of the frames' size. remarks: gets what could not be had.
+    """All of one file; of a tier in fp32 the best alone, to compare.
 
-    Raises ModelError and ProviderError.
+    background: uint8 HxWx3 BGR, of the frames' size. remarks: gets what could not be had. Raises ModelError and ProviderError.
     """
     size = background.shape[1::-1]
     behind = {"background": background} if effect == "picture" else {"blur": BLUR}
@@ -76,6 +76,8 @@ def ways(file: Path, tier: str | None, effect: str, provider: str, background: U
             continue
         how = RECORDED if captured else BOUND
         yield Way(file.stem, tier, effect, precision, how, bound_run(path, background), stages_of(path), frame, frame)
+        if tier and precision == "fp32":
+            return
     up = 2 * frame if effect == "picture" else frame
     yield Way(file.stem, tier, effect, precision, UNBOUND, plain_run(model, background), dict, up, frame)
 

@@ -21,6 +21,7 @@ from rtseg.formats import READ
 from rtseg.sources.kinds import header, is_animated, likely_kind, pictures_and_videos
 from rtseg.sources.pictures import read_opaque
 
+BLURRED = "blur"  # the word for the room itself
 # Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
 TRANSPARENT = "#00ff00"
 HIDDEN = "#262626"  # stands for a blurred room until there is an alpha to blur by
@@ -46,7 +47,7 @@ def open_background(value: str | Path | U8, blur: float | None = None) -> Backgr
 
 def open_behind(background: str | Path | U8 | None, blur: float | None) -> tuple[float | None, Background]:
     """(strength by which the room is blurred or None, what is shown without an alpha); raises BackgroundError."""
-    if background is None:
+    if background is None or (isinstance(background, str) and background == BLURRED):
         return check_blur(DEFAULT_BLUR if blur is None else blur), open_background(HIDDEN)
     return None, open_background(background, blur)
 

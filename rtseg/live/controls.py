@@ -8,6 +8,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from rtseg.backgrounds.background import DEFAULT_BLUR, HIDING_BLUR, shipped_backgrounds
+from rtseg.backgrounds.colour import colour
 from rtseg.live.settings import Settings
 from rtseg.options.call import Call
 from rtseg.sources.kinds import pictures_and_videos
@@ -68,7 +69,7 @@ def next_step(steps: Sequence[float], value: float, by: int) -> float | None:
 
 def is_colour(background: str | None) -> bool:
     """Whether there is nothing in it to blur."""
-    return background is not None and (background.startswith("#") or background == "transparent")
+    return background is not None and (background == "transparent" or colour(background) is not None)
 
 
 class Controls:

@@ -121,8 +121,11 @@ def test_the_filters_are_cv2s() -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_no_ghost_grows_in_a_picture_that_stands_still(demo_frames: list[np.ndarray]) -> None:
+def test_no_ghost_grows_in_a_picture_that_stands_still(
+    demo_frames: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A network that believes its own last word: three tenths of a person everywhere, and more for what it is told."""
+    monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)
     pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
 
     def run(small_bgr: np.ndarray, told: np.ndarray) -> np.ndarray:

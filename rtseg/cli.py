@@ -153,7 +153,10 @@ def cam(
 
 @app.command()
 def apply(
-    source: Annotated[Path, typer.Argument(help="A picture, a video, a folder of them, or - for raw frames.")],
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SOURCE...", help="Pictures, videos, folders of them, or - for raw frames."),
+    ],
     out: Annotated[
         str,
         typer.Option("--out", help="A file, or a folder to put it in; DIR/: a PNG of each frame; - for raw frames."),
@@ -185,7 +188,7 @@ def apply(
     pipeline = Pipeline(background=bg, blur=blur, model=at_leisure(model), provider=provider, threads=threads)
     pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
     pipeline.follow = follow
-    run(source, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
+    run(sources, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
 
 
 @app.command()

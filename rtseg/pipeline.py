@@ -64,8 +64,8 @@ class Pipeline:
             check_area(area)
         self._blur, self._background = open_behind(background, blur)
         self.provider, self._name, self._threads = provider, model, threads
-        self.reads = [*background_inputs(background), *model_inputs(model)]  # files that nothing may be written over
         self.model = self._open(provider)
+        self.reads = [*background_inputs(background), *model_inputs(model)]  # files that nothing may be written over
         fixed = self.model.signature.size if isinstance(self.model, ForeignModel) else self.model.static
         if fixed and area not in (None, fixed[0] * fixed[1]):
             raise ModelError("{} works at {}x{} alone, not at an area of {}; leave it out".format(model, *fixed, area))

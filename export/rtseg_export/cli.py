@@ -133,7 +133,7 @@ def export_command(
         made = check_file(check, weights, seen, max_error=tolerance)
     else:
         from rtseg_export.export import export
-        from rtseg_export.parity import TOLERANCES
+        from rtseg_export.parity import tolerance_of
 
         assert target
         kind = precision or Precision.fp32
@@ -146,7 +146,7 @@ def export_command(
             static=size,
             effect=effect,
             calibration=pictures(calibration, CALIBRATION, "--calibration") if calibration else None,
-            tolerance=TOLERANCES[kind].at_most(tolerance),
+            tolerance=tolerance_of(kind, fused=fused).at_most(tolerance),
             training_data=data_note,
             terms=terms_note,
         )

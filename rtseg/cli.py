@@ -5,11 +5,9 @@ Everything heavy is imported inside a command's body, so that --help answers at 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +41,7 @@ from rtseg.options.shared import (
     TargetFps,
     Threads,
 )
+from rtseg.options.wording import plain_usage_errors
 from rtseg.stopping import Stopped, end_cleanly
 
 
@@ -59,17 +58,6 @@ class Commands(TyperGroup):
                 return super().invoke(ctx)
         except KeyboardInterrupt as e:
             raise Stopped(e) from e
-
-
-@contextlib.contextmanager
-def plain_usage_errors() -> Iterator[None]:
-    """What was typed stands in their messages."""
-    try:
-        yield
-    except Exception as e:
-        if hasattr(e, "exit_code") and isinstance(message := getattr(e, "message", None), str):
-            vars(e)["message"] = shown(message)
-        raise
 
 
 app = typer.Typer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -41,7 +41,7 @@ Progressed = Callable[[int, int | None], None]  # done, total
 
 
 def run(
-    source: Path,
+    sources: Path | Sequence[Path],
     out: str | Path,
     pipeline: Pipeline,
     emit: str,
@@ -50,24 +50,25 @@ def run(
     raw: tuple[int, int] | None = None,
     fps: float | None = None,
 ) -> None:
-    """Process a picture, a video, raw frames or all of a folder. See `targets.plan` for what `out` can be.
+    """Process a picture, a video, raw frames, all of a folder, or several. See `targets.plan` for what `out` can be.
 
     For cut-outs the pipeline's background becomes black.
 
     Args:
-        raw: (width, height) of raw BGR frames in `source`, which may be STDIO.
+        raw: (width, height) of raw BGR frames in the source, which may be STDIO.
         fps: of raw frames; 30 without it.
 
     Raises RtsegError; for a folder only after all that can be done is done, naming what failed.
     """
     if fps and not raw:
         raise SourceError("--fps is for raw frames (--raw); a video keeps its own times")
-    jobs = plan(source, out, emit, raw=raw is not None, reads=pipeline.reads)
+    jobs = plan(sources, out, emit, raw=raw is not None, reads=pipeline.reads)
     if emit == "cutout":
         pipeline.change(BLACK)
     failed: list[str] = []
-    if source.is_dir() and (others := left_out(source)):
-        console.print(f"note: neither pictures nor videos, left out: {', '.join(others)}")
+    for source in [sources] if isinstance(sources, Path) else sources:
+        if source.is_dir() and (others := left_out(source)):
+            console.print(f"note: neither pictures nor videos, left out: {', '.join(others)}")
     with progress_bar(console) as progress:
         whole = progress.add_task("files", total=len(jobs), visible=len(jobs) > 1)
         part = progress.add_task("frames", total=None, visible=False)

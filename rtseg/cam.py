@@ -25,6 +25,7 @@ from rtseg.models.providers import has_gpu
 from rtseg.options.call import Call
 from rtseg.options.values import WIDTH_X_HEIGHT
 from rtseg.pipeline import Pipeline
+from rtseg.sinks.encoders import container_format
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sinks.virtual import VirtualCamera, parse_virtual
 from rtseg.sinks.window import Window, display_problem
@@ -99,6 +100,7 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
         out = options.out or (str(next(free_names(Path(f"rtseg-{stem(source)}.mp4")))) if problem else None)
         path = Path(out) if out and parse_virtual(out) is None else None
         if path:
+            container_format(path)  # refused before it is said to be written
             check_target(path)
             config = [("the config", Path(call.config))] if call.config else []
             refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads, *config])

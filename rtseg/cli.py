@@ -5,11 +5,9 @@ Everything heavy is imported inside a command's body, so that --help answers at 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +41,7 @@ from rtseg.options.shared import (
     TargetFps,
     Threads,
 )
+from rtseg.options.wording import plain_usage_errors
 from rtseg.stopping import Stopped, end_cleanly
 
 
@@ -59,17 +58,6 @@ class Commands(TyperGroup):
                 return super().invoke(ctx)
         except KeyboardInterrupt as e:
             raise Stopped(e) from e
-
-
-@contextlib.contextmanager
-def plain_usage_errors() -> Iterator[None]:
-    """What was typed stands in their messages."""
-    try:
-        yield
-    except Exception as e:
-        if hasattr(e, "exit_code") and isinstance(message := getattr(e, "message", None), str):
-            vars(e)["message"] = shown(message)
-        raise
 
 
 app = typer.Typer(
@@ -153,7 +141,10 @@ def cam(
 
 @app.command()
 def apply(
-    source: Annotated[Path, typer.Argument(help="A picture, a video, a folder of them, or - for raw frames.")],
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SOURCE...", help="Pictures, videos, folders of them, or - for raw frames."),
+    ],
     out: Annotated[
         str,
         typer.Option("--out", help="A file, or a folder to put it in; DIR/: a PNG of each frame; - for raw frames."),
@@ -185,7 +176,7 @@ def apply(
     pipeline = Pipeline(background=bg, blur=blur, model=at_leisure(model), provider=provider, threads=threads)
     pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
     pipeline.follow = follow
-    run(source, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
+    run(sources, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
 
 
 @app.command()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
 from rtseg.formats import READ, WRITTEN_PICTURES
 from rtseg.inputs import Input, refuse_inputs
+from rtseg.messages import without_secrets
 from rtseg.sinks.encoders import FORMATS, TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
 from rtseg.sources.kinds import is_usable, likely_kind, pictures_and_videos
@@ -23,6 +25,7 @@ PIXELS: dict[str, Pixels] = {
 }  # what --emit means, in FFmpeg's words
 
 
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 FEW = 8  # names in one line
 
 
@@ -43,13 +46,15 @@ class Job:
         return f"{self.target}{os.sep if self.sequence else ''}"
 
 
-def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False, reads: Iterable[Input] = ()) -> list[Job]:
+def plan(
+    sources: Path | Sequence[Path], out: str | Path, emit: str, *, raw: bool = False, reads: Iterable[Input] = ()
+) -> list[Job]:
     """Raises SourceError or OutputError before anything is written.
 
     Args:
-        source: a picture, a video, a folder of them; for `raw` a file or STDIO.
-        out: a file, a folder for a folder, STDIO; a folder with a slash at its end for a picture of each frame; one
-            without a slash, that is there, to put the file in under the source's name.
+        sources: a picture, a video, a folder of them, or several; for `raw` a file or STDIO.
+        out: a file, a folder for a folder or for several, STDIO; a folder with a slash at its end for a picture of
+            each frame; one without a slash, that is there, to put the file in under the source's name.
         emit: a key of PIXELS.
         raw: whether the source holds raw frames.
         reads: what is read besides, as the background; nothing is written over that, nor over a source.
@@ -60,15 +65,19 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False, reads: 
     out = Path(out)
     if emit not in PIXELS:
         raise OutputError(f"unknown --emit {emit!r}; choose from {', '.join(PIXELS)}")
-    if source == STDIO and not raw:
-        raise SourceError("standard input holds raw frames, whose size it can't tell: add --raw WIDTHxHEIGHT")
-    check_names(source, out)
-    if source != STDIO and not source.exists():
-        raise SourceError(f"{source}: no such file or folder; give a picture, a video or a folder of them")
-    if source.is_dir():
+    sources = [sources] if isinstance(sources, Path) else list(sources)
+    if not sources:
+        raise SourceError("nothing to process; give a picture, a video or a folder of them")
+    for source in sources:
+        check_names(source, out)
+        check_source(source, raw=raw)
+    if len(sources) > 1 and (raw or STDIO in sources or out == STDIO):
+        raise SourceError(f"raw frames are those of one video, and {len(sources)} sources were given")
+    source = sources[0]
+    if len(sources) > 1 or source.is_dir():
         if out == STDIO:
             raise OutputError("--out - takes the frames of one video, not of a folder")
-        return plan_folder(source, out, emit, reads)
+        return plan_several(sources, out, emit, reads, folder=folder)
     video = raw or is_video(source)
     if out == STDIO:
         if not video:
@@ -89,21 +98,55 @@ def plan(source: Path, out: str | Path, emit: str, *, raw: bool = False, reads: 
     return [Job(source, out, video)]
 
 
-def plan_folder(source: Path, out: Path, emit: str, reads: Iterable[Input] = ()) -> list[Job]:
-    """A job for each picture and video in a folder; stems are kept, and the target folder is made."""
+def check_source(source: Path, *, raw: bool) -> None:
+    """Raise SourceError for what is no file or folder here."""
+    if source == STDIO:
+        if not raw:
+            raise SourceError("standard input holds raw frames, whose size it can't tell: add --raw WIDTHxHEIGHT")
+    elif not source.exists():
+        if ADDRESS.match(text := str(source).replace(":/", "://", 1)):  # a path has one of the slashes left
+            raise SourceError(
+                f"{without_secrets(text)} is an address, and `rtseg apply` takes files: save it first; for a stream "
+                "there is `rtseg cam --source URL --out FILE.mp4 --no-window`"
+            )
+        raise SourceError(f"{source}: no such file or folder; give a picture, a video or a folder of them")
+
+
+def files_of(source: Path) -> list[Path]:
+    """The pictures and videos of a folder; a file is itself. Raises SourceError for a folder that has none."""
+    if not source.is_dir():
+        return [source]
     files = pictures_and_videos(source)
     if not files:
         raise SourceError(f"{source} has no picture or video in it (looked for {READ})")
+    return files
+
+
+def plan_several(
+    sources: Sequence[Path], out: Path, emit: str, reads: Iterable[Input] = (), *, folder: bool = False
+) -> list[Job]:
+    """A job for each picture and video, of folders and by name; stems are kept, and the target folder is made.
+
+    folder: whether `out` was written with a slash at its end.
+    """
+    one = len(sources) == 1
+    what = f"{sources[0]} is a folder, so --out must be one too" if one else "of several files --out must be a folder"
+    files = list(dict.fromkeys(path for source in sources for path in files_of(source)))
     if out.exists() and not out.is_dir():
-        raise OutputError(f"{source} is a folder, so --out must be one too; {out} is a file")
-    if out.exists() and out.samefile(source):
-        raise OutputError(f"--out {out} is the folder that is read; give another, or its files would be overwritten")
+        raise OutputError(f"{what}; {out} is a file")
+    if not out.exists() and not folder and out.suffix.lower() in (*WRITTEN_PICTURES, *FORMATS):
+        raise OutputError(f"{what}; {out} looks like a file: write --out {out.stem}{os.sep}")
+    for source in sources:
+        if out.exists() and source.is_dir() and out.samefile(source):
+            raise OutputError(
+                f"--out {out} is the folder that is read; give another, or its files would be overwritten"
+            )
     jobs = [Job(p, out / target_name(p, emit), is_video(p)) for p in files]
     owners: dict[Path, Path] = {}
     for job in jobs:
         if job.target in owners:
             raise OutputError(
-                f"{owners[job.target].name} and {job.source.name} would both become {job.target.name}; rename one"
+                f"{named(owners[job.target], job.source)} would both become {job.target.name}; rename one"
             )
         owners[job.target] = job.source
     refuse_inputs([job.target for job in jobs], [*(("a source", job.source) for job in jobs), *reads])
@@ -120,6 +163,11 @@ def left_out(folder: Path) -> list[str]:
     others = [name for name in names if not ((folder / name).is_file() and is_usable(folder / name))]
     more = len(others) - FEW
     return [*others[:FEW], *([f"and {more} more"] if more > 0 else [])]
+
+
+def named(one: Path, other: Path) -> str:
+    """Two files: by their names, or with their folders where those differ."""
+    return f"{one.name} and {other.name}" if one.parent == other.parent else f"{one} and {other}"
 
 
 def check_names(source: Path, out: Path) -> None:

@@ -58,8 +58,8 @@ def files(
 def ways(file: Path, tier: str | None, effect: str, provider: str, background: U8, remarks: list[str]) -> Iterator[Way]:
     """All of one file; of a tier in fp32 the best alone, to compare.
 
-    background: uint8 HxWx3 BGR, of the frames' size. remarks: gets what could not be had.
-    Raises ModelError and ProviderError.
+    background: uint8 HxWx3 BGR, of the frames' size. remarks: gets what could not be had. Raises ModelError and
+    ProviderError.
     """
     size = background.shape[1::-1]
     behind = {"background": background} if effect == "picture" else {"blur": BLUR}

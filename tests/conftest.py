@@ -37,6 +37,12 @@ def clean_environment(
 
 
 @pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are not looked at before their first frame: one that says what a test draws sees people in walls."""
+    monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)
+
+
+@pytest.fixture
 def console() -> Console:
     return Messages(file=io.StringIO(), width=200)
 

@@ -24,6 +24,7 @@ from rtseg.sinks.virtual import parse_virtual
 from rtseg.targets import PIXELS
 from rtseg_export.cli import app as exporter
 from rtseg_train.cli import app as trainer
+from rtseg_train.config import AREAS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -103,7 +104,7 @@ def check_values(command: str, values: dict[str, Any]) -> None:
     if command == "cam" and values["out"] and parse_virtual(values["out"]) is None:
         assert Path(values["out"]).suffix in FORMATS
     assert values.get("emit", "composite") in PIXELS
-    assert command != "train" or values["arch"] in (None, "balanced", "fast", "quality", "classic")
+    assert command != "train" or values["arch"] in (None, *AREAS)
 
 
 @pytest.mark.parametrize(("page", "words"), examples(tool=True))

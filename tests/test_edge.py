@@ -18,6 +18,7 @@ from rtseg.pixels.edge import LIMITS
 from sessions import Kept, Made, Seen, pipeline_that, play
 from test_cli import rtseg
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 WIDTH, HEIGHT = 640, 360

@@ -25,8 +25,8 @@ from rtseg_train.clips import find_clips, is_clip, score_clip
 from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate, load_predictor, torch_predictor
 from rtseg_train.metrics import Score, summary
+from rtseg_train.nets import build
 from rtseg_train.report import WorstTiles
-from rtseg_train.unet import UNet
 from test_clips import SIZE, bright, disc, picture_of, write_pictures
 
 U8 = NDArray[np.uint8]
@@ -54,12 +54,12 @@ def pictures(tmp_path: Path) -> Path:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder, with random weights that heed the alpha before."""
     torch.manual_seed(0)
-    net = UNet().eval()
+    net = build("fast").eval()
     frame = torch.from_numpy(picture_of(disc(32)))[None]
     with torch.no_grad():
         net.head.weight *= 3 / net(frame, torch.zeros(1, 1, SIZE, SIZE)).std()
     folder = tmp_path_factory.mktemp("run")
-    save_weights(net, folder / "model.safetensors", {"name": "tiny", "arch": "balanced", "area": AREA})
+    save_weights(net, folder / "model.safetensors", {"name": "tiny", "arch": "fast", "area": AREA})
     return folder
 
 

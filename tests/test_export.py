@@ -61,8 +61,8 @@ def test_the_file_is_as_small_as_its_precision(made: Exported) -> None:
     assert share == pytest.approx({"fp32": 1.0, "fp16": 0.5, "int8": 0.29}[made.info.precision], abs=0.1)
 
 
-def test_a_static_file_takes_one_size_and_the_runtime_uses_it(fixed: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)  # a random net sees people in walls
+@pytest.mark.usefixtures("unchecked")  # a random net sees people in walls
+def test_a_static_file_takes_one_size_and_the_runtime_uses_it(fixed: Exported) -> None:
     model = Model(fixed.path, provider="cpu", threads=1)
     assert model.info.area == 96 * 64 and {d.size for d in fixed.parity.differences} == {(96, 64)}
     assert model.size_for(1280, 720, 40960) == model.size_for(300, 900, 1024) == (96, 64)

@@ -60,7 +60,7 @@ def notes(text: str | None) -> Callable[[Path], None]:
 
 
 HOSTILE: list[tuple[Callable[[Path], object], str]] = [
-    (lambda p: edit_notes(p, arch="fast"), "holds another net"),
+    (lambda p: edit_notes(p, arch="classic"), "holds another net"),
     (lambda p: edit_notes(p, arch="resnet"), "unknown arch"),
     (lambda p: edit_notes(p, arch=None), "names no arch"),
     (lambda p: edit_notes(p, name=None), "lacks name, area or scores"),

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from rtseg import Pipeline
 from rtseg.pixels.filters import RADIUS
@@ -119,6 +120,7 @@ def test_the_filters_are_cv2s() -> None:
             np.testing.assert_allclose(got, one / (HIGH - LOW), atol=1e-3)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_no_ghost_grows_in_a_picture_that_stands_still(demo_frames: list[np.ndarray]) -> None:
     """A network that believes its own last word: three tenths of a person everywhere, and more for what it is told."""
     pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)

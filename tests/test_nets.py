@@ -20,16 +20,30 @@ from rtseg_train.step import initial_state, train_step
 from rtseg_train.unet import CoarseStem, ConvBN, DetailUNet, UNet, rounded
 
 
-@pytest.mark.parametrize("arch", ["fast", "quality"])
-def test_relatives_start_from_what_ships(arch: str) -> None:
-    encoder = loop.starting_net(TrainConfig(train="", arch=arch)).encoder.state_dict()
-    shipped = load_file(loop.SHIPPED / ("fast.safetensors" if arch == "fast" else "balanced.safetensors"))
-    assert all(torch.equal(value, shipped[f"encoder.{name}"]) for name, value in encoder.items())
+@pytest.mark.parametrize("path", sorted(loop.SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_a_net_starts_from_what_ships_by_its_name(path: Path) -> None:
+    started, shipped = loop.starting_net(TrainConfig(train="", arch=path.stem)).state_dict(), load_file(path)
+    assert started.keys() == shipped.keys()
+    assert all(torch.equal(value, shipped[name]) for name, value in started.items())
+
+
+def test_others_start_from_the_largest_that_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of the encoder that it lacks, and a decoder of other widths, stay as they are."""
+    monkeypatch.setattr(loop, "SHIPPED", tmp_path)
+    monkeypatch.setitem(BUILDERS, "wide", lambda: UNet((64, 48, 32, 32, 32), max_repeats=3))
+    monkeypatch.setitem(AREAS, "wide", 4096)
+    given = {"fast": UNet(max_repeats=1), "balanced": UNet(max_repeats=2)}
+    for name, net in given.items():
+        save_file(net.state_dict(), tmp_path / f"{name}.safetensors")
+    started = loop.starting_net(TrainConfig(train="", arch="wide")).encoder.state_dict()
+    for name, value in given["balanced"].encoder.state_dict().items():
+        assert torch.equal(value, started[name])
 
 
 def test_weights_of_another_kind_of_net_are_refused(tmp_path: Path) -> None:
+    save_file(UNet(max_repeats=1).state_dict(), tmp_path / "unet.safetensors")
     with pytest.raises(DataError, match=r"fits 0 of the .* --init scratch"):
-        loop.starting_net(TrainConfig(train="", arch="classic", init=str(loop.SHIPPED / "balanced.safetensors")))
+        loop.starting_net(TrainConfig(train="", arch="classic", init=str(tmp_path / "unet.safetensors")))
 
 
 def test_normalisation_is_the_encoders() -> None:

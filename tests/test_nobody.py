@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,15 @@ def test_one_that_sees_nobody_runs(tmp_path: Path) -> None:
     assert Pipeline(background="#00ff00", model=honest, provider="cpu")(FRAME).shape == FRAME.shape
 
 
+@lru_cache(maxsize=4)
+def names_of(width: int, height: int) -> dict[bytes, str]:
+    """What the empty pictures of a size are called; some look alike."""
+    names: dict[bytes, str] = {}
+    for name, picture in empty_pictures(width, height):
+        names[picture.tobytes()] = f"{names.get(picture.tobytes(), '')} {name}"
+    return names
+
+
 @pytest.mark.parametrize("kind", ["checks", "dots", "plaid", "tiles", "stripes", "noise"])
 def test_patterns(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It knows flat walls, but not wallpaper."""
@@ -91,8 +101,8 @@ def test_patterns(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert contrast > 20
 
     def run(self: Model, frame_bgr: U8, previous: NDArray[np.float32]) -> NDArray[np.float32]:
-        names = [name for name, p in empty_pictures(*frame_bgr.shape[1::-1]) if np.array_equal(p, frame_bgr)]
-        return np.full_like(previous, float(any(kind in name for name in names)))
+        name = names_of(*frame_bgr.shape[1::-1]).get(frame_bgr.tobytes(), "")
+        return np.full_like(previous, float(kind in name))
 
     monkeypatch.setattr(Model, "run", run)
     with pytest.raises(ModelError, match=kind):
@@ -135,6 +145,6 @@ def test_shipped_files_see_nobody_where_nobody_is(tier: str, effect: str | None)
         path = Model(tier, provider="cpu", threads=1).path.with_name(f"{tier}-{ending}.onnx")
         model = open_network(path, effect=effect, provider="cpu", threads=1)  # type: ignore[assignment]
         assert isinstance(model, FusedModel)
-    shares = LEVELS if effect is None else (1.0, 0.25)  # the same weights, ten times slower on a CPU
+    shares = LEVELS if effect is None else LEVELS[-1:]  # the same weights, ten times slower on a CPU
     seen = seen_in_rooms(model, shares)
     assert len(seen) > 100 and not [f"{name}: {share:.0%}" for name, share in seen.items() if share > MOST]

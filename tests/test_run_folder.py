@@ -19,15 +19,15 @@ from rtseg_train.config import AREAS
 from rtseg_train.dataset import read_list
 from rtseg_train.loop import fit
 from rtseg_train.memory import NET
+from rtseg_train.nets import build
 from rtseg_train.run_folder import writing
-from rtseg_train.unet import UNet
 from tiny_runs import tiny, write_pictures
 
 
 def test_the_trainers_files(tmp_path: Path) -> None:
     """Each of these would have written over what it reads."""
     pictures = write_pictures(tmp_path)
-    save_weights(UNet().eval(), Path("model.safetensors"), {"name": "x", "arch": "balanced", "area": 4096})
+    save_weights(build("fast"), Path("model.safetensors"), {"name": "x", "arch": "fast", "area": 4096})
     Path("settings").mkdir()
     Path("settings/config.json").write_text("{}")
     Path("linked").mkdir()

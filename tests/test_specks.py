@@ -12,6 +12,7 @@ from rtseg.models.fused import NO_PICTURE
 from rtseg.pixels import specks
 from rtseg_export import fused, fused_matte
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 WIDTH, HEIGHT = 640, 360
@@ -46,6 +47,7 @@ def shrunk(alpha: F32, size: tuple[int, int]) -> F32:
 def pipeline_of(alpha: F32) -> tuple[Pipeline, U8]:
     """A pipeline whose network says what is drawn, and a frame that is bright there."""
     pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
+    pipeline.follow = False  # this network draws whole frames
     pipeline.model.run = lambda small_bgr, _: shrunk(alpha, small_bgr.shape[1::-1])  # type: ignore[method-assign]
     return pipeline, np.repeat(np.uint8(60 + 120 * alpha)[..., None], 3, axis=2)
 

@@ -30,6 +30,7 @@ from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate, load_predictor
 from rtseg_train.loop import fit, learning_rates
 from rtseg_train.losses import edge_band, pixel_weights, segmentation_loss, thin_parts
+from rtseg_train.nets import build
 from rtseg_train.report import draw_curves
 from rtseg_train.step import MOST_SKIPPED, Losses
 from rtseg_train.tracking import add_row, keep_rows
@@ -81,7 +82,7 @@ def test_a_run_leaves_weights_config_log_and_pictures(finished: Path) -> None:
     assert names == {*notes, *pictures, "model.safetensors", "state.safetensors"}
     assert all(cv2.imread(str(finished / name)) is not None for name in pictures)
     _, info = load_weights(finished / "model.safetensors")
-    assert (info["name"], info["area"], info["step"]) == ("balanced", 2048, 6)
+    assert (info["name"], info["area"], info["step"]) == ("fast", 2048, 6)
 
 
 def test_curves_show_a_single_row_and_a_single_evaluation(tmp_path: Path) -> None:
@@ -215,7 +216,7 @@ def test_thin_parts_are_fingers_and_gaps() -> None:
 
 def test_a_repeated_frame_tells_the_net_its_own_opinion(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(tiny(pictures), fed_back=1.0, frozen_steps=0)
-    state = loop.initial_state(UNet(), config, torch.device("cpu"))
+    state = loop.initial_state(build("fast"), config, torch.device("cpu"))
     told: list[torch.Tensor] = []
     state.net.register_forward_pre_hook(lambda _, inputs: told.append(inputs[1].clone()))
     batch = make_batch()
@@ -234,7 +235,7 @@ def make_batch(label: float = 0.0, size: int = 32) -> Batch:
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(pictures: Path) -> None:
-    state = loop.initial_state(UNet(), tiny(pictures), torch.device("cpu"))
+    state = loop.initial_state(build("fast"), tiny(pictures), torch.device("cpu"))
     with pytest.raises(DataError, match=r"loss is nan at step 0 \(segmentation nan, boundary nan, temporal 0\)"):
         loop.train_step(tiny(pictures), state, make_batch(float("nan")))
 
@@ -264,7 +265,7 @@ def test_what_is_not_finite_leaves_the_last_checkpoint(
 
 def test_fp16_leaves_out_steps_that_overflow_and_gives_up_at_last(pictures: Path, tmp_path: Path) -> None:
     config = tiny(pictures, precision="fp16", frozen_steps=0)
-    state = loop.initial_state(UNet(), config, torch.device("cpu"))
+    state = loop.initial_state(build("fast"), config, torch.device("cpu"))
     while state.step == 0 or state.skipped:  # the scale starts too high and finds its place
         loop.train_step(config, state, make_batch())
     scale, step = state.scaler.get_scale(), state.step
@@ -275,7 +276,7 @@ def test_fp16_leaves_out_steps_that_overflow_and_gives_up_at_last(pictures: Path
     assert (state.step, state.skipped, state.scaler.get_scale()) == (step + 1, 1, scale / 2)
 
     save_state(state, tmp_path / "state.safetensors")
-    again = loop.initial_state(UNet(), config, torch.device("cpu"))
+    again = loop.initial_state(build("fast"), config, torch.device("cpu"))
     load_state(again, tmp_path / "state.safetensors")
     assert again.scaler.state_dict() == state.scaler.state_dict() and again.skipped == 1
 
@@ -294,7 +295,9 @@ def test_bf16_trains_about_as_fp32(pictures: Path) -> None:
     for precision in ("fp32", "bf16"):
         torch.manual_seed(3)
         config = tiny(pictures, precision=precision)
-        losses.append(loop.train_step(config, loop.initial_state(UNet(), config, torch.device("cpu")), make_batch()))
+        losses.append(
+            loop.train_step(config, loop.initial_state(build("fast"), config, torch.device("cpu")), make_batch())
+        )
     assert losses[0] != losses[1] and losses[0].loss == pytest.approx(losses[1].loss, rel=0.05)
 
 

@@ -21,12 +21,13 @@ from rtseg_export.compare import Expected, check_sizes, expected
 from rtseg_export.export import Exported, export
 from rtseg_export.frames import demo_frames
 from rtseg_train.checkpoint import save_weights
+from rtseg_train.nets import build
 from rtseg_train.unet import UNet
 
 U8 = NDArray[np.uint8]
 CHECKPOINT = Path(__file__).parents[1] / "train" / "rtseg_train" / "fast.safetensors"
 AREA = 4096  # pixels: 64x64
-INFO: dict[str, object] = {"name": "tiny", "arch": "balanced", "area": AREA, "scores": {"ALL": {"iou": 50.0}}}
+INFO: dict[str, object] = {"name": "tiny", "arch": "fast", "area": AREA, "scores": {"ALL": {"iou": 50.0}}}
 INFO |= {"terms": "public domain"}
 
 
@@ -52,11 +53,18 @@ def shared_folder() -> Path:
     return Path(folder.name)
 
 
+def untrained() -> UNet:
+    """The net that INFO names, with random weights."""
+    net = build(str(INFO["arch"])).eval()
+    assert isinstance(net, UNet)
+    return net
+
+
 @lru_cache(maxsize=1)
 def tiny_net() -> UNet:
     """Random weights, with the head scaled until the alphas use the whole range. Copy it to change it."""
     torch.manual_seed(0)
-    net = UNet().eval()
+    net = untrained()
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -70,7 +78,7 @@ def tiny_net() -> UNet:
 
 def changed_net() -> UNet:
     """A copy of the same, to be spoiled."""
-    net = UNet().eval()
+    net = untrained()
     net.load_state_dict(tiny_net().state_dict())
     return net
 

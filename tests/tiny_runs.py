@@ -33,6 +33,7 @@ def write_pictures(folder: Path) -> Path:
 def tiny(pictures: Path, **settings: object) -> TrainConfig:
     """Two phases of three steps, a checkpoint after each; `settings` win."""
     values: dict[str, object] = {
+        "arch": "fast",
         "batch": 2,
         "area": 2048,
         "max_area": 2048,

@@ -14,7 +14,7 @@ from rtseg.errors import DataError
 from rtseg.files import decode_text, parse_json, whole_file
 
 # Pixels at network size that each net of nets.py is made for.
-AREAS = {"balanced": 256 * 160, "fast": 160 * 128, "quality": 512 * 320, "detail": 448 * 256, "classic": 256 * 256}
+AREAS = {"quality": 480 * 288, "balanced": 256 * 208, "fast": 160 * 128, "detail": 448 * 256, "classic": 256 * 256}
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -27,7 +27,7 @@ class TrainConfig:
     person: str | None = None  # which numbers or colours of the masks are the person: 15, 24,25, 1-19 or #c08080
     strict: bool = False  # refuse pictures that can't be used or lack their mask, instead of skipping them
     arch: str = "balanced"  # the net; classic is the U-Net of the textbooks
-    init: str | None = None  # a model.safetensors to start from, or scratch; else what ships (quality: an encoder)
+    init: str | None = None  # a model.safetensors to start from, or scratch; else what ships
     encoder: str | None = None  # in place of --init: safetensors with ImageNet weights for the encoder alone
     backgrounds: str | None = None  # folder of pictures without people, to composite on
     cutouts: str | None = None  # people with exact alpha, put on --backgrounds: transparent PNGs, or a list fg,mask
@@ -35,7 +35,7 @@ class TrainConfig:
     steps: int = 6000  # optimiser steps in all
     frozen_steps: int = 500  # first phase: decoder only, encoder frozen
     batch: int = 16  # pictures per step
-    area: int | None = None  # pixels at network size that the model prefers; else the arch's (balanced: 40960)
+    area: int | None = None  # pixels at network size that the model prefers; else the arch's
     min_area: int | None = None  # batches are drawn between this, else 0.9 x area,
     max_area: int | None = None  # and this; else 2.2 x area
     lr: float = 1e-3  # learning rate of the decoder at its peak

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from rtseg.errors import DataError
+from rtseg.models.model import TIERS
 from rtseg.progress import progress_bar
 from rtseg_train.checkpoint import TrainState, load_state, read_tensors, save_state, save_weights
 from rtseg_train.config import TrainConfig
@@ -101,10 +102,14 @@ def starting_net(config: TrainConfig) -> nn.Module:
         return net
     if config.init == "scratch" or (config.init is None and not isinstance(net, (UNet, DetailUNet))):
         return net
-    shipped = SHIPPED / f"{config.arch}.safetensors"
-    # `quality` does not ship; it has the encoder of `balanced`.
-    warm_start(net, Path(config.init or (shipped if shipped.exists() else SHIPPED / "balanced.safetensors")))
+    warm_start(net, Path(config.init) if config.init else shipped_start(config.arch))
     return net
+
+
+def shipped_start(arch: str) -> Path:
+    """What a net starts from by itself: the shipped checkpoint of its name, or else the largest that ships."""
+    paths = (SHIPPED / f"{name}.safetensors" for name in (arch, *TIERS))
+    return next(path for path in paths if path.exists())
 
 
 def warm_start(net: nn.Module, path: Path) -> None:

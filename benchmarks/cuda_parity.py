@@ -26,8 +26,6 @@ from rtseg.models.networks import FUSED
 from rtseg.models.providers import cuda_problem
 
 WEIGHTS = Path(__file__).parents[1] / "train" / "rtseg_train"
-# A tier without weights of its own is another's at a larger area: (tier, pixels).
-BORROWED = {"quality": ("balanced", 122880)}
 
 
 @dataclass(frozen=True)
@@ -45,19 +43,15 @@ def jobs(tiers: list[str], folder: Path, kinds: list[str]) -> tuple[list[Job], l
     found = []
     if "shipped" in kinds:
         shipped = [(tier, name) for tier, name in wanted if name not in missing]
-        found += [Job(name, (str(weights(tier)[0]), "--check", str(ASSETS / name))) for tier, name in shipped]
+        found += [Job(name, (weights(tier), "--check", str(ASSETS / name))) for tier, name in shipped]
     if "fresh" in kinds:
         found += fresh(tiers, folder)
     return found, missing
 
 
-def weights(tier: str) -> tuple[Path, tuple[str, ...]]:
-    """The checkpoint of a tier, and the arguments that its export needs."""
-    own = WEIGHTS / f"{tier}.safetensors"
-    if own.is_file() or tier not in BORROWED:
-        return own, ()
-    other, area = BORROWED[tier]
-    return WEIGHTS / f"{other}.safetensors", ("--area", str(area))
+def weights(tier: str) -> str:
+    """The checkpoint of a tier."""
+    return str(WEIGHTS / f"{tier}.safetensors")
 
 
 def fresh(tiers: list[str], folder: Path) -> Iterator[Job]:
@@ -69,9 +63,9 @@ def fresh(tiers: list[str], folder: Path) -> Iterator[Job]:
         kinds += [("fp16", ())] if precision == "fp16" else []
     for ending, options in kinds:
         for tier in tiers:
-            (checkpoint, more), file = weights(tier), folder / f"{tier}-{ending}.onnx"
-            made = (*more, *options, "--precision", ending[-4:], "--out", str(file))
-            yield Job(file.name, (str(checkpoint), *(("--check", str(file)) if file.is_file() else made)))
+            file = folder / f"{tier}-{ending}.onnx"
+            made = (*options, "--precision", ending[-4:], "--out", str(file))
+            yield Job(file.name, (weights(tier), *(("--check", str(file)) if file.is_file() else made)))
 
 
 def run(job: Job, folder: Path, seconds: float) -> dict[str, Any]:

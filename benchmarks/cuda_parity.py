@@ -3,7 +3,8 @@
     python benchmarks/cuda_parity.py --folder exported --json benchmarks/cuda-parity.json
 
 Where CUDA works the files run on it. The fresh files stay in the folder for `cuda.py --folder`: fused in fp16 and
-fp32, and the plain net in fp16. Exits with 1 when one differs or can't be made.
+fp32, and the plain net in fp16; those that are there already are checked, not made again. Exits with 1 when one
+differs or can't be made.
 """
 
 from __future__ import annotations
@@ -25,8 +26,6 @@ from rtseg.models.networks import FUSED
 from rtseg.models.providers import cuda_problem
 
 WEIGHTS = Path(__file__).parents[1] / "train" / "rtseg_train"
-# A tier without weights of its own is another's at a larger area: (tier, pixels).
-BORROWED = {"quality": ("balanced", 122880)}
 
 
 @dataclass(frozen=True)
@@ -44,32 +43,29 @@ def jobs(tiers: list[str], folder: Path, kinds: list[str]) -> tuple[list[Job], l
     found = []
     if "shipped" in kinds:
         shipped = [(tier, name) for tier, name in wanted if name not in missing]
-        found += [Job(name, (str(weights(tier)[0]), "--check", str(ASSETS / name))) for tier, name in shipped]
+        found += [Job(name, (weights(tier), "--check", str(ASSETS / name))) for tier, name in shipped]
     if "fresh" in kinds:
-        found += [job for tier in tiers for job in fresh(tier, folder)]
+        found += fresh(tiers, folder)
     return found, missing
 
 
-def weights(tier: str) -> tuple[Path, tuple[str, ...]]:
-    """The checkpoint of a tier, and the arguments that its export needs."""
-    own = WEIGHTS / f"{tier}.safetensors"
-    if own.is_file() or tier not in BORROWED:
-        return own, ()
-    other, area = BORROWED[tier]
-    return WEIGHTS / f"{other}.safetensors", ("--area", str(area))
+def weights(tier: str) -> str:
+    """The checkpoint of a tier."""
+    return str(WEIGHTS / f"{tier}.safetensors")
 
 
-def fresh(tier: str, folder: Path) -> Iterator[Job]:
-    """Exports of a tier."""
-    checkpoint, more = weights(tier)
+def fresh(tiers: list[str], folder: Path) -> Iterator[Job]:
+    """Exports, what is compared with last; a file that is in the folder already is checked instead."""
+    kinds: list[tuple[str, tuple[str, ...]]] = []
     for precision in ("fp16", "fp32"):
         for effect, ending in FUSED.items():
-            name = f"{tier}-{ending}-{precision}.onnx"
-            blur = ("--blur",) * (effect == "blur")
-            options = ("--fused", *blur, "--precision", precision, "--out", str(folder / name))
-            yield Job(name, (str(checkpoint), *more, *options))
-    name = f"{tier}-fp16.onnx"
-    yield Job(name, (str(checkpoint), *more, "--precision", "fp16", "--out", str(folder / name)))
+            kinds.append((f"{ending}-{precision}", ("--fused", *("--blur",) * (effect == "blur"))))
+        kinds += [("fp16", ())] if precision == "fp16" else []
+    for ending, options in kinds:
+        for tier in tiers:
+            file = folder / f"{tier}-{ending}.onnx"
+            made = (*options, "--precision", ending[-4:], "--out", str(file))
+            yield Job(file.name, (weights(tier), *(("--check", str(file)) if file.is_file() else made)))
 
 
 def run(job: Job, folder: Path, seconds: float) -> dict[str, Any]:

@@ -12,8 +12,9 @@
 #   training  pictures a second
 #
 # By environment: OUT (folder of the results; benchmarks/), PROVIDER (cuda, or cpu to see that all of it runs),
-# FRAMES, SIZES, TIERS (lists with commas), MODEL (somebody else's .onnx), MODELS (folder for the fresh files;
-# a temporary one), PYTHON (python3, or python where there is no python3), LIMIT (seconds for each step instead of its own).
+# FRAMES, SIZES, TIERS (lists with commas), MODEL (somebody else's .onnx), MODELS (folder of the fresh files: those that
+# are there are checked and not made again; else a temporary one), PYTHON (python3), LIMIT (seconds for each step
+# instead of its own).
 # Exits with 1 when a step failed, with 2 for an unknown one.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)

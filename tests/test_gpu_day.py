@@ -23,6 +23,7 @@ from rtseg.models.providers import cuda_problem
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 FOLDER = Path(__file__).parents[1] / "benchmarks"
+ENDINGS = ("-blur.onnx", ".onnx")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
 
 
@@ -37,7 +38,7 @@ def gpu_day(out: Path, *steps: str, code: int = 0, **variables: str) -> str:
 
 
 def test_the_steps_that_measure(tmp_path: Path) -> None:
-    said = gpu_day(tmp_path, "cuda", "nodes", TIERS="quality,fast")
+    said = gpu_day(tmp_path, "cuda", "nodes")
     assert "== cuda" in said and said.endswith("all well\n")
     cuda = json.loads((tmp_path / "cuda.json").read_text())
     rows = {(r["effect"], r["model"], r["how"]): r for r in cuda["results"]}
@@ -50,9 +51,10 @@ def test_the_steps_that_measure(tmp_path: Path) -> None:
         assert (bound["bus_bytes"], unbound["bus_bytes"]) == (2 * frame, (3 if effect == "picture" else 2) * frame)
         assert rows[effect, "fast-int8", "OpenCV around the net"]["fps"] > 0
     assert cuda["bus"]["360p"]["up_gb_s"] > 0
-    gone = [f"quality-fused{end}.onnx" for end in ("", "-blur") if not (ASSETS / f"quality-fused{end}.onnx").is_file()]
     nodes = json.loads((tmp_path / "cuda-nodes.json").read_text())
-    assert set(gone) <= set(cuda["missing"]) and nodes["missing"] == gone
+    assert {"fast-fused-fp32.onnx", "fast-fp16.onnx"} <= set(
+        cuda["missing"]
+    ) and "not measured: fast-fused-fp32" in said
     assert nodes["files"]["fast-fused.onnx"]["on_cpu"]["Conv"] > 30
     assert set(json.loads((tmp_path / "gpu-day.json").read_text())["steps"]) == {"cuda", "nodes"}
 
@@ -74,6 +76,33 @@ def test_what_is_no_step(tmp_path: Path) -> None:
 def test_without_a_gpu_nothing_is_measured(name: str) -> None:
     done = subprocess.run([sys.executable, str(FOLDER / f"{name}.py")], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and done.stderr.startswith("nothing ") and "Traceback" not in done.stderr
+
+
+def test_every_cuda_file_is_held_against_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    parity = importlib.import_module("cuda_parity")
+    (tmp_path / "fast-fused-fp32.onnx").touch()
+    todo, missing = parity.jobs(["quality", "fast"], tmp_path, ["shipped", "fresh"])
+    jobs = {job.name: job.arguments for job in todo}
+    shipped = sorted(path.name for tier in ("quality", "fast") for path in ASSETS.glob(f"{tier}-fused*.onnx"))
+    assert sorted([name for name, given in jobs.items() if str(ASSETS / name) in given]) == shipped
+    assert sorted([*shipped, *missing]) == sorted(
+        f"{t}-fused{e}.onnx" for t in ("quality", "fast") for e in ("", "-blur")
+    )
+    made = {name for name, given in jobs.items() if "--out" in given}
+    assert {"quality-fused-blur-fp16.onnx", "fast-fused-blur-fp32.onnx", "fast-fp16.onnx"} <= made
+    assert "--check" in jobs["fast-fused-fp32.onnx"] and "--blur" in jobs["fast-fused-blur-fp32.onnx"]
+    assert "--fused" not in jobs["fast-fp16.onnx"] and all(Path(given[0]).is_file() for given in jobs.values())
+
+
+def test_what_export_says_of_a_file_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    parity = importlib.import_module("cuda_parity")
+    (tmp_path / "fast-fp16.onnx").write_bytes(b"no model")
+    job = next(job for job in parity.fresh(["fast"], tmp_path) if job.name == "fast-fp16.onnx")
+    found = parity.run(job, tmp_path, 100)
+    assert not found["ok"] and "cut off or not an ONNX file" in found["error"]
+    assert parity.run(job, tmp_path, 0.01) == {"ok": False, "error": "took more than 0 s"}
 
 
 @pytest.fixture

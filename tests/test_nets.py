@@ -103,7 +103,7 @@ def test_rounded_weights_have_the_levels_of_an_int8_file_and_still_learn() -> No
 
 def test_the_last_steps_compute_with_rounded_weights() -> None:
     config = TrainConfig(train="", steps=4, frozen_steps=0, rounded_steps=2, precision="fp32")
-    state = initial_state(UNet(), config, torch.device("cpu"))
+    state = initial_state(UNet((8, 8, 8, 8, 8), max_repeats=1), config, torch.device("cpu"))
     frame, planes = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8), torch.zeros(3, 2, 1, 32, 32)
     seen = []
     for _ in range(config.steps):

@@ -63,7 +63,7 @@ def first_frame(pipe: Pipeline, frame_bgr: U8) -> F32:
 
 def stills(pipe: Pipeline, val: Path, step: int = 1) -> dict[str, Any]:
     """PORTRAIT and ALL of the labelled pictures, and the empty ones when they are shown again and again."""
-    pairs = read_list(val)[::step]
+    pairs = read_list(val).pairs[::step]
     found: dict[str, Any] = summary(evaluate(lambda frame: first_frame(pipe, frame), pairs))
     repeated = []
     for pair in pairs:
@@ -88,7 +88,7 @@ def exact(pipe: Pipeline, path: Path) -> dict[str, Any]:
         if not result.empty:
             reliability.add(alpha, label)
 
-    found = summary(evaluate(lambda frame: first_frame(pipe, frame), read_list(path), [look]))
+    found = summary(evaluate(lambda frame: first_frame(pipe, frame), read_list(path).pairs, [look]))
     mean, person = reliability.curve()
     return {"exact": found["ALL"] | {"reliability": float(np.abs(mean - person).max())}, "animals": found["EMPTY"]}
 

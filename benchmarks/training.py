@@ -157,11 +157,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16, help="pictures per step")
     parser.add_argument("--workers", type=int, default=1, help="processes that make batches while a net trains")
     parser.add_argument("--precision", default="fp32", help="fp32, bf16 or fp16")
+    parser.add_argument("--device", default="auto", choices=("auto", "cuda"), help="cuda: fail where torch has none")
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     threads, console = [int(n) if n.isdecimal() else 0 for n in options.threads.split(",")], Console()
     if options.steps < 1 or 0 in threads:
         parser.error(f"--steps {options.steps}, --threads {options.threads}: give whole numbers above 0")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.exit(1, f"nothing measured: --device cuda, and torch {torch.__version__} finds no GPU\n")
     try:
         settings = {"batch": options.batch, "workers": options.workers, "precision": options.precision}
         settings |= {"steps": WARM_UP + options.steps, "frozen_steps": 0, "val": "none"}

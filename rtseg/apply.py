@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from rtseg.errors import ModelError, RtsegError, SourceError
+from rtseg.errors import RtsegError, SourceError
 from rtseg.frames import MAX_SIDE, Sink, check_frame
 from rtseg.inputs import refuse_own_room
 from rtseg.pipeline import Pipeline
@@ -25,7 +25,7 @@ from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
 from rtseg.stopping import finishing
 from rtseg.targets import PIXELS, Job, left_out, plan
-from rtseg.veil import alpha_of, composited
+from rtseg.veil import alpha_of, each_composited
 
 U8 = NDArray[np.uint8]
 # Of the preferred area, for a picture by itself: there is time, and ALL gains 1.4 IoU and 2.8 boundary IoU (RUNS.md).
@@ -102,7 +102,7 @@ def process(
     pipeline.reset()
     refuse_own_room(pipeline.reads, job.source)
     if not job.video:
-        pipeline.area = max(preferred, min(STILL_AREAS * preferred, STILL_MOST))
+        pipeline.area = still_area(preferred)
         frame_bgr, opacity = read_layers(job.source, SourceError)
         check_size(job.source.name, frame_bgr)
         write_picture(job.target, render(pipeline, frame_bgr, emit, opacity=opacity))
@@ -111,6 +111,11 @@ def process(
     source = RawFrames(job.source, size=raw, fps=fps) if raw else open_video(job.source)
     with source:
         return process_video(job, source, pipeline, emit, progressed)
+
+
+def still_area(preferred: int) -> int:
+    """Pixels at network size for a picture by itself, of a model that prefers so many."""
+    return max(preferred, min(STILL_AREAS * preferred, STILL_MOST))
 
 
 def check_size(name: str, frame_bgr: U8) -> None:
@@ -183,12 +188,7 @@ def render(pipeline: Pipeline, frame_bgr: U8, emit: str, seconds: float = 0.0, o
 
     opacity: of a frame that is transparent in places, uint8 HxW.
     """
-    try:
-        composite = composited(pipeline, frame_bgr, seconds, opacity)
-    except ModelError:
-        if not pipeline.recovering:
-            raise
-        composite = composited(pipeline, frame_bgr, seconds, opacity)  # CUDA has failed: the same frame on the CPU
+    composite = each_composited(pipeline, frame_bgr, seconds, opacity)
     if emit == "composite":
         return composite
     alpha = np.rint(alpha_of(pipeline, opacity) * 255).astype(np.uint8)

@@ -15,7 +15,7 @@ from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target, free_names
 from rtseg.frames import Source
 from rtseg.inputs import refuse_inputs, refuse_own_room, source_inputs
-from rtseg.live.controls import Controls, choices
+from rtseg.live.controls import KEYS, Controls, choices
 from rtseg.live.engine import Engine
 from rtseg.live.loop import Loop
 from rtseg.live.reconnect import Reconnecting
@@ -28,6 +28,7 @@ from rtseg.pipeline import Pipeline
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sinks.virtual import VirtualCamera, parse_virtual
 from rtseg.sinks.window import Window, display_problem
+from rtseg.sources.again import Again
 from rtseg.sources.camera import Camera
 from rtseg.sources.opening import default_camera, open_source
 from rtseg.stopping import finishing
@@ -87,7 +88,14 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
     with ExitStack() as stack:
         stack.callback(pipeline.close)
         refuse_own_room(pipeline.reads, options.source)
-        source = stack.enter_context(choose_source(options, console, watched=not problem or is_virtual(options.out)))
+        source = stack.enter_context(
+            choose_source(
+                options,
+                console,
+                watched=not problem or is_virtual(options.out),
+                again=not problem and options.out is None,
+            )
+        )
         out = options.out or (str(next(free_names(Path(f"rtseg-{stem(source)}.mp4")))) if problem else None)
         path = Path(out) if out and parse_virtual(out) is None else None
         if path:
@@ -146,10 +154,11 @@ def is_virtual(out: str | None) -> bool:
     return out is not None and parse_virtual(out) is not None
 
 
-def choose_source(options: CamOptions, console: Console, *, watched: bool) -> Source:
+def choose_source(options: CamOptions, console: Console, *, watched: bool, again: bool) -> Source:
     """The source asked for; without one the first camera, and without any camera the demo clip.
 
-    watched: whether there is a window or a virtual camera, to be kept alive.
+    watched: whether there is a window or a virtual camera, to be kept alive. again: whether the demo clip is for the
+    window alone: then it goes round until the user quits.
     """
     if options.source is not None:
         source = lasting(options.source, options, watched)
@@ -157,7 +166,7 @@ def choose_source(options: CamOptions, console: Console, *, watched: bool) -> So
         source = lasting(camera, options, watched)
     else:
         console.print("no camera found: playing the bundled demo clip (choose another with --source)")
-        source = open_source("demo")
+        source = Again(lambda: open_source("demo")) if again else open_source("demo")
     if not source.live and (options.size or options.fps):
         console.print(f"note: --size and --fps are for cameras; {source.name} stays as it is")
     return source
@@ -207,6 +216,8 @@ def describe(
         console.print(f"note: blur {pipeline.blur:g} leaves your room recognisable; {HIDING_BLUR:g} and more hides it")
     if problem and options.window:
         console.print(f"no window: {problem}")
+    if not problem:
+        console.print(KEYS)
     if out:
         until = ", until you press Ctrl-C" if source.live and problem else ""
         console.print(f"writing {out}{until}")

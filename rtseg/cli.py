@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from rtseg.commands import backgrounds, cameras, console, doctor, models
 from rtseg.errors import RtsegError
 from rtseg.messages import shown
 from rtseg.options.forwarded import SETTINGS, Forwarded, forward
@@ -84,9 +85,9 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
-        from importlib.metadata import version as installed
+        from rtseg import __version__
 
-        typer.echo(f"rtseg {installed('rtseg')}")
+        typer.echo(f"rtseg {__version__}")
         raise typer.Exit
 
 
@@ -212,32 +213,8 @@ def bench(
         write_json(json_file, report(results, pipeline, auto))
 
 
-@app.command()
-def doctor(
-    json_file: JsonFile = None,
-) -> None:
-    """Say what is here, what is missing, and what cures it.
-
-    Exit code 1 means that something stands against `rtseg cam`.
-    """
-    from rtseg.doctor import run
-
-    if not run(console(), json_file):
-        raise typer.Exit(1)
-
-
-@app.command()
-def cameras(
-    json_file: JsonFile = None,
-) -> None:
-    """List the cameras: number, name, path, formats.
-
-    `rtseg cam --source` takes any of the first three.
-    """
-    from rtseg.cameras import run
-
-    run(console(), json_file)
-
+for look in (doctor, cameras, backgrounds, models):
+    app.command()(look)
 
 OUTSIDE = {
     "train": "Train a model on your own photos (needs the train extra).",
@@ -252,13 +229,6 @@ for name, help_text in OUTSIDE.items():
 def effect(bg: str | None, blur: float | None) -> tuple[str | None, float | None]:
     """(background, blur strength) of --bg and --blur; `--bg blur` is the room at the default strength."""
     return None if bg == "blur" else bg, blur
-
-
-def console(stderr: bool = False) -> Any:
-    """For messages, with other people's text in them."""
-    from rtseg.console import Messages
-
-    return Messages(stderr=stderr)
 
 
 def optional_value(option: str, words: list[str]) -> list[str]:

@@ -246,8 +246,8 @@ class CpuPath:
 
     @property
     def network_alpha(self) -> F32:
-        """float32 hxw of the last frame, at network size."""
-        return self._state.alpha
+        """float32 HxW of the last frame, of all of it, whatever box in it the network has seen."""
+        return self._state.view.on_grid(self._state.alpha)
 
     @property
     def memory(self) -> Memory | None:
@@ -255,7 +255,7 @@ class CpuPath:
         state = self._state
         if state.grey is None or state.view.is_whole or state.seen is None:
             return None if state.grey is None else (state.alpha, state.grey)
-        return state.view.on_grid(state.alpha), grey_of(state.seen)
+        return self.network_alpha, grey_of(state.seen)
 
     def remember(self, memory: Memory) -> None:
         """Go on from what another path, of any size, knew of the last frame; for a path that has seen none."""

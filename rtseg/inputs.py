@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,14 +10,13 @@ from pathlib import Path
 from rtseg.backgrounds.background import find_background
 from rtseg.errors import BackgroundError, OutputError
 from rtseg.files import ASSETS
-from rtseg.links import behind_links
+from rtseg.links import behind_links, without_scheme
 from rtseg.models.model import AUTO, TIERS
 from rtseg.sources.raw import STDIN, STDIO
 
 Input = tuple[str, Path]  # what it is, in words, and where
 Identity = tuple[int, int]  # device and number of a file: the same under all its names
 BACKGROUND, DEMO = "the background", ASSETS / "demo.mp4"
-FILE_URL = re.compile(r"file:(?://(?:localhost)?(?=/))?", re.IGNORECASE)
 
 
 def refuse_inputs(targets: Iterable[Path | None], inputs: Iterable[Input]) -> None:
@@ -83,7 +81,7 @@ def each_file(inputs: Iterable[Input]) -> Iterator[Input]:
 
 def source_inputs(text: str | Path | None) -> list[Input]:
     """The file that `--source` names, if it is one."""
-    return [] if text is None else [("the source", Path(FILE_URL.sub("", str(text))))]
+    return [] if text is None else [("the source", Path(without_scheme(str(text))))]
 
 
 def background_inputs(value: object) -> list[Input]:

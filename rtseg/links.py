@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 
 MOST = 40  # links on the way, as Linux has it
+FILE_URL = re.compile(r"\Afile:(?://(?:localhost)?(?=/))?", re.IGNORECASE)
+
+
+def without_scheme(text: str) -> str:
+    """The name of a file that is given as an address, `file:///home/me/talk.mp4`; anything else as it is."""
+    return FILE_URL.sub("", text)
 
 
 def behind_links(path: Path) -> Path:

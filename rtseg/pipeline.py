@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,7 @@ from rtseg.models.nobody import require_nobody
 from rtseg.pixels.buffers import BufferPool
 from rtseg.pixels.cache import troubles
 from rtseg.pixels.edge import Edge, Limited
+from rtseg.stream import Result, Streamed, streamed
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -31,8 +35,8 @@ class Pipeline:
     """Segments frames and puts the person in front of a background.
 
     Args:
-        background: a picture, film or folder of them by path, the name of a shipped picture, "#rrggbb", or uint8
-            HxWx3 BGR array.
+        background: a picture, film or folder of them by path, the name of a shipped picture, "#rrggbb" or a colour's
+            name, or uint8 HxWx3 BGR array; "blur" or None for the room, blurred.
         blur: strength 1..100, sigma in pixels at 720 lines: of the background or, without one, of the room.
             Without either the room is blurred by 20.
         model: tier name, or path of an .onnx file: made by `rtseg export`, or with an adapter file beside it.
@@ -60,8 +64,8 @@ class Pipeline:
             check_area(area)
         self._blur, self._background = open_behind(background, blur)
         self.provider, self._name, self._threads = provider, model, threads
-        self.reads = [*background_inputs(background), *model_inputs(model)]  # files that nothing may be written over
         self.model = self._open(provider)
+        self.reads = [*background_inputs(background), *model_inputs(model)]  # files that nothing may be written over
         fixed = self.model.signature.size if isinstance(self.model, ForeignModel) else self.model.static
         if fixed and area not in (None, fixed[0] * fixed[1]):
             raise ModelError("{} works at {}x{} alone, not at an area of {}; leave it out".format(model, *fixed, area))
@@ -239,6 +243,22 @@ class Pipeline:
         if self.failure:
             return f"CUDA failed: {self.failure}; going on on the CPU"
         return self._path.remark if isinstance(self._path, FusedPath) else "; ".join(troubles()) or None
+
+    def stream(self, source: Streamed) -> Iterator[Result]:
+        """Every frame of a source, with its composite and its alpha, one after the other.
+
+        source: what `rtseg cam --source` takes (a camera's number, a file, a URL, "demo"), something that gives
+        `Frame`, as `rtseg.Video` does, or arrays, uint8 HxWx3 BGR. Begins by forgetting the frames so far.
+
+        Raises SourceError, and ModelError where there is no good alpha; nothing of such a frame comes out.
+        """
+        return streamed(self, source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
 
     def close(self) -> None:
         """End what runs for a background that moves."""

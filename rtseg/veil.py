@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.pipeline import Pipeline
+from rtseg.errors import ModelError
 from rtseg.pixels.opacity import over
 
 U8 = NDArray[np.uint8]
 
 
-def composited(pipeline: Pipeline, frame_bgr: U8, seconds: float | None, opacity: U8 | None) -> U8:
+class Compositor(Protocol):
+    """What is needed of a pipeline here."""
+
+    recovering: bool
+
+    @property
+    def blur(self) -> float | None: ...
+    @property
+    def alpha(self) -> NDArray[np.float32]: ...
+    def __call__(self, frame_bgr: U8, seconds: float | None = None) -> U8: ...
+    def hidden(self, width: int, height: int, seconds: float | None = None) -> U8: ...
+
+
+def composited(pipeline: Compositor, frame_bgr: U8, seconds: float | None, opacity: U8 | None) -> U8:
     """What the pipeline makes of a frame, uint8 HxWx3 BGR; where the source shows through, the background is there.
 
     opacity: of the frame, uint8 HxW, or None. Raises what the pipeline raises.
@@ -25,7 +40,17 @@ def composited(pipeline: Pipeline, frame_bgr: U8, seconds: float | None, opacity
     return over(composite, pipeline.hidden(width, height, seconds), opacity)
 
 
-def alpha_of(pipeline: Pipeline, opacity: U8 | None) -> NDArray[np.float32]:
+def each_composited(pipeline: Compositor, frame_bgr: U8, seconds: float | None, opacity: U8 | None) -> U8:
+    """The same where no frame may be left out: when CUDA fails the frame is done again on the CPU."""
+    try:
+        return composited(pipeline, frame_bgr, seconds, opacity)
+    except ModelError:
+        if not pipeline.recovering:
+            raise
+        return composited(pipeline, frame_bgr, seconds, opacity)
+
+
+def alpha_of(pipeline: Compositor, opacity: U8 | None) -> NDArray[np.float32]:
     """float32 HxW in 0..1 of the frame that was composited last."""
     if opacity is None:
         return pipeline.alpha

@@ -59,9 +59,14 @@ downsample_ratio = [1.0]
 
 
 def save(
-    path: Path, inputs: list[Tensor], outputs: list[Tensor], nodes: list[Any], constants: dict[str, Any], adapter: str
+    path: Path,
+    inputs: list[Tensor],
+    outputs: list[Tensor],
+    nodes: list[Any],
+    constants: dict[str, Any],
+    adapter: str | None,
 ) -> Path:
-    """A model file and its adapter."""
+    """A model file and, where there is one, its adapter."""
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -70,7 +75,8 @@ def save(
         [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
-    path.with_suffix(".toml").write_text(adapter)
+    if adapter is not None:
+        path.with_suffix(".toml").write_text(adapter)
     return path
 
 
@@ -131,6 +137,43 @@ def recurrent(folder: Path, person: F32) -> Path:
         nodes,
         constants,
         RECURRENT,
+    )
+
+
+def rvm(folder: Path, person: F32) -> Path:
+    """All of RobustVideoMatting's inputs and outputs, no adapter beside: four states, each of half the last one's size.
+
+    The person's alpha comes in halves of what is missing, as the first state holds it. `downsample_ratio` is the
+    share of the frame's sides that the states have.
+    """
+    nodes = [
+        helper.make_node("Shape", ["src"], ["shape"], start=2),
+        helper.make_node("Concat", ["ones", "shape"], ["full"], axis=0),
+        helper.make_node("Resize", ["known", "", "", "full"], ["person"], mode="linear"),
+        helper.make_node("Mul", ["half", "r1i"], ["kept"]),
+        helper.make_node("Concat", ["one_one", "downsample_ratio", "downsample_ratio"], ["scales"], axis=0),
+        helper.make_node("Resize", ["person", "", "scales"], ["seen"], mode="linear"),
+        helper.make_node("Mul", ["half", "seen"], ["fresh"]),
+        helper.make_node("Add", ["kept", "fresh"], ["r1o"]),
+        helper.make_node("Resize", ["r1o", "", "", "full"], ["pha"], mode="linear"),
+        helper.make_node("Identity", ["src"], ["fgr"]),
+    ]
+    constants: dict[str, Any] = {"ones": np.array([1, 1]), "one_one": np.ones(2, np.float32), "half": np.float32(0.5)}
+    constants["known"] = person[None, None]
+    for number in (2, 3, 4):  # each comes back half as large as the one before, and has to add up with it
+        above = "r1o" if number == 2 else f"pooled{number - 1}"
+        pooled = helper.make_node("AveragePool", [above], [f"pooled{number}"], kernel_shape=[2, 2], strides=[2, 2])
+        nodes += [pooled, helper.make_node("Max", [f"pooled{number}", f"r{number}i"], [f"r{number}o"])]
+    picture = [1, 3, "h", "w"]
+    before = [(f"r{n}i", FLOAT, [1, f"c{n}", f"h{n}", f"w{n}"]) for n in (1, 2, 3, 4)]
+    after = [(f"r{n}o", FLOAT, [1, f"d{n}", f"g{n}", f"v{n}"]) for n in (1, 2, 3, 4)]
+    return save(
+        folder / "rvm.onnx",
+        [("src", FLOAT, picture), *before, ("downsample_ratio", FLOAT, [1])],  # type: ignore[list-item]
+        [("fgr", FLOAT, picture), ("pha", FLOAT, [1, 1, "h", "w"]), *after],  # type: ignore[list-item]
+        nodes,
+        constants,
+        None,
     )
 
 

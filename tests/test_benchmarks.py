@@ -15,8 +15,6 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.models.providers import cuda_problem
-
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 PEER_PYTHON = os.environ.get("RTSEG_MEDIAPIPE_PYTHON")
 TINY = ("--sizes", "360p", "--threads", "1", "--models", "fast", "--rounds", "1", "--frames", "3")
@@ -163,22 +161,6 @@ def test_plots_say_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "peers.json").write_text("{")
     assert "peers.json is no benchmark's JSON" in benchmark("plots", "--folder", tmp_path, code=1)
     assert not list(tmp_path.glob("*.png"))
-
-
-def test_cuda_without_a_gpu_measures_nothing() -> None:
-    if cuda_problem() is None:
-        pytest.skip("CUDA works here")
-    assert "nothing measured: " in benchmark("cuda", code=1)
-
-
-def test_cuda_on_the_cpu(tmp_path: Path) -> None:
-    """The script itself, where there is no GPU: every way runs, and the profile names the nodes' provider."""
-    arguments = ("--provider", "cpu", "--sizes", "360p", "--frames", "5")
-    said = benchmark("cuda", *arguments, "--json", tmp_path / "cuda.json")
-    assert "balanced-fused, IO binding" in said and "fast-fused, no IO binding" in said
-    report = json.loads((tmp_path / "cuda.json").read_text())
-    assert {r["size"] for r in report["results"]} == {"360p"} and min(r["median_ms"] for r in report["results"]) > 0
-    assert report["nodes_on_cpu"]["fast-fused.onnx"]["Conv"] > 30
 
 
 @pytest.fixture

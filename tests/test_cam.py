@@ -10,6 +10,7 @@ from conftest import read_clip
 from rtseg import cam
 from rtseg.cam import CamOptions
 from rtseg.errors import OutputError, SourceError
+from rtseg.sources.again import Again
 from sessions import CALL, ROOM, Kept, Made, Seen, is_green, person, pipeline_that, play
 
 
@@ -93,3 +94,46 @@ def test_snapshots_and_recordings_never_overwrite(console: Console, tmp_path: Pa
     assert len(pictures) == 2 and len(videos) == 2
     assert len(read_clip(videos[0])[0]) > 20, "the one that was running when the user quit is complete too"
     assert len(read_clip(videos[1])[0]) > 5
+
+
+class Screen(Seen):
+    """Stands for the window that `cam` opens; the user quits after so many pictures."""
+
+    looks = 40
+
+    def __init__(self, width: int, height: int) -> None:
+        super().__init__(quit_after=self.looks)
+
+    def __enter__(self) -> "Screen":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_without_a_camera_the_demo_goes_round_until_the_user_quits(
+    monkeypatch: pytest.MonkeyPatch, console: Console
+) -> None:
+    opened: list[Made] = []
+
+    def demo(*_: object, **__: object) -> Made:
+        opened.append(Made(10, live=False))
+        return opened[-1]
+
+    monkeypatch.setattr(cam, "open_source", demo)
+    monkeypatch.setattr(cam, "default_camera", lambda: None)
+    monkeypatch.setattr(cam, "display_problem", lambda: None)
+    monkeypatch.setattr(cam, "Window", Screen)
+    cam.run(CamOptions(background="#00ff00", provider="cpu", model="fast"), CALL, console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert len(opened) > 3 and [source.given for source in opened[:3]] == [9, 9, 9]
+    assert "keys in the window: q quits" in said and "demo" in said
+
+
+def test_round_and_round_times_and_numbers_go_on() -> None:
+    source = Again(lambda: Made(4, live=False, fps=10))
+    frames = [frame for _, frame in zip(range(10), source, strict=False)]
+    assert [frame.index for frame in frames] == list(range(10))
+    assert [frame.time for frame in frames] == pytest.approx([i / 10 for i in range(10)])
+    source.close()
+    assert len(list(source)) == 0
+    assert list(Again(lambda: Made(0, live=False))) == []

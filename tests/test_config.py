@@ -313,12 +313,12 @@ def test_words_that_are_no_files_everywhere() -> None:
 def test_what_was_written_by_hand_is_kept() -> None:
     text = '# for calls\n[cam]\nblur = 30  # "#" is no comment here\n'
     path = write(text)
-    assert (kept := save_config(path, parsed("--blur", "5"))) == Path("c.toml.bak").resolve()
+    assert (kept := save_config(path, parsed("--blur", "5"))) == Path("c.toml.bak")
     assert kept.read_text() == text and "blur = 5" in path.read_text()
     assert save_config(path, parsed("--blur", "6", "--bg", "#00ff00")) is None  # written by rtseg: nothing to lose
     assert save_config(path, parsed("--blur", "7")) is None
     path.write_text(path.read_text() + "# more\n")
-    assert save_config(path, parsed("--blur", "8")) == Path("c.toml.bak1").resolve()
+    assert save_config(path, parsed("--blur", "8")) == Path("c.toml.bak1")
     assert kept.read_text() == text
 
 

@@ -268,6 +268,22 @@ def test_what_goes_out() -> None:
         assert outgoing(settings, PERSON, frame, BEACH) is expected, settings
 
 
+def test_e_without_enter_is_answered() -> None:
+    fingers = Fingers()
+    fingers.press("e")
+    fingers.wait(CONFIRM_TIME - 0.1)
+    assert "press Enter" in str(fingers.message)  # as long as it would be taken
+    fingers.wait(0.2)
+    assert "stays hidden" in str(fingers.message) and fingers.settings.effect
+    fingers.press("\r")
+    assert fingers.settings.effect
+    fingers.wait(10)
+    assert fingers.message is None
+    fingers.press("em")
+    fingers.wait(CONFIRM_TIME)
+    assert fingers.message is None  # the other key said it already
+
+
 def test_messages_vanish() -> None:
     fingers = Fingers()
     fingers.press("t")

@@ -19,7 +19,6 @@ from rtseg.pixels.composite import blend, full_alpha
 from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
 from rtseg.pixels.shrink import shrink
 
-pytestmark = pytest.mark.usefixtures("unchecked")  # a green wall is a person to the network here
 U8 = np.ndarray
 W, H = 640, 360
 PERSON, RED = (40, 200, 60), (0, 0, 255)
@@ -54,6 +53,7 @@ class Seeing:
         self.looks: list[list[int]] = []  # pixels of each
         self.shape: tuple[int, ...] = ()  # of the last
         monkeypatch.setattr(self.pipe.model, "run", self.run)
+        monkeypatch.setattr(pipeline, "require_nobody", lambda model: None)  # to this net a green wall is a person
 
     def run(self, frame_bgr: U8, previous_alpha: U8) -> U8:
         assert frame_bgr.shape[:2] == previous_alpha.shape and frame_bgr.flags.c_contiguous
@@ -95,8 +95,7 @@ def walks(start: int, step: int, size: tuple[int, int] = (110, 280)) -> Iterator
 def test_who_enters_is_there_within_a_fifth_of_a_second(
     seeing: Callable[..., Seeing], room: U8, still: int, start: int, step: int
 ) -> None:
-    see = seeing()
-    room = room // 2  # nowhere as bright as who enters: of whom nothing is seen to move comes by and by, see matte.py
+    see, room = seeing(), room // 2  # darker than people: what is as bright as they are does not move (see matte.py)
     for _ in range(4 + still):
         see(frame_of(room, SITTING))
     assert see.pixels[-1] and max(len(look) for look in see.looks) <= 2
@@ -266,6 +265,19 @@ def test_a_rest_and_a_lower_area_go_with_it(seeing: Callable[..., Seeing], room:
     for _ in range(SOON + 1):
         see(frame_of(room, SITTING, guest))
     assert shown(see.pipe.alpha, guest) > 0.95
+
+
+def test_how_much_is_person_is_told_of_the_whole_frame(seeing: Callable[..., Seeing], room: U8) -> None:
+    """Of the box alone it would be half: who sits there would be taken for one who suddenly fills the picture."""
+    frame, shares = frame_of(room, SITTING), []
+    for follow in (False, True):
+        see = seeing(follow=follow)
+        for _ in range(8):
+            see(frame)
+        shares.append(see.pipe.share)
+    person = float(np.all(frame == PERSON, axis=2).mean())
+    assert see.shape[0] * see.shape[1] < see.pipe._path.network_alpha.size  # the last one sees a box
+    assert shares == pytest.approx([person, person], abs=0.02)
 
 
 def test_a_cut_begins_anew(seeing: Callable[..., Seeing], room: U8) -> None:

@@ -280,6 +280,22 @@ def test_the_documented_adapters_are_right(tmp_path: Path, text: str) -> None:
     assert adapter.name != "x"
 
 
+def test_the_adapter_of_robust_video_matting_feeds_its_states(
+    tmp_path: Path, person: F32, demo_frames: list[U8], by_heart: None
+) -> None:
+    path = foreign_nets.rvm(tmp_path, person)
+    path.with_suffix(".toml").write_text(next(text for text in documented() if "downsample_ratio" in text))
+    model = load(path)
+    assert (model.size_for(1920, 1080, model.info.area), model.info.terms) == ((320, 192), "GPL-3.0")
+    frame, nothing = cv2.resize(demo_frames[0], (320, 192)), np.zeros((192, 320), np.float32)
+    tops = [float(model.run(frame, nothing).max()) for _ in range(3)]
+    np.testing.assert_allclose(tops, [0.5, 0.75, 0.875], atol=0.02)
+    pipeline = Pipeline(background="#00ff00", model=path, provider="cpu")
+    for _ in range(5):
+        out = pipeline(demo_frames[0])
+    assert (out[:100, :100] == (0, 255, 0)).all() and pipeline.share > 0.1
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
 def test_adapters_as_editors_of_windows_save_them(tmp_path: Path, encoding: str) -> None:
     text = documented()[0].replace("\n", "\r\n")

@@ -50,7 +50,7 @@ def test_apply(odd: Path) -> None:
 
 def test_apply_a_folder(odd: Path) -> None:
     rtseg("apply", str(odd), "--out", f"{ODD}out", "--bg", "#00ff00", "--emit", "alpha")
-    assert sorted(p.suffix for p in Path(f"{ODD}out").iterdir()) == [".mp4", ".png"]
+    assert sorted(p.suffix for p in Path(f"{ODD}out").iterdir()) == [".mp4", ".png", ".png"]
 
 
 def test_cam(odd: Path) -> None:
@@ -84,6 +84,7 @@ TOO_LONG = [
     ["bench", "--model", LONG],
     ["eval", "balanced", LONG],
     ["train", LONG],
+    ["train", "x", "--cutouts", LONG],
     ["export", LONG],
     ["tune", "--video", LONG],
 ]

@@ -29,7 +29,7 @@ SHORTER = {
     "--preset article": "--preset article --epochs 1",
     "--save-power --target-fps 30": "--save-power --target-fps 30 --source talk.mp4",
     "--blur 35 --mirror --save-config": "--blur 35 --mirror --save-config --source talk.mp4",
-    "--bg waves.mp4": "--bg waves.mp4 --source talk.mp4",
+    "--bg me.mp4": "--bg me.mp4 --source talk.mp4",
     "--bg beach.jpg --blur 15": "--bg beach.jpg --blur 15 --source talk.mp4",
     "--out virtual": "--out virtual --source talk.mp4",
 }
@@ -47,8 +47,7 @@ def stream_url(tmp_path: Path, small_frames: list[np.ndarray]) -> Iterator[str]:
     write_clip(tmp_path / "talk.mp4", small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "portrait.jpg"), small_frames[0])
-    for name in ("me.mp4", "waves.mp4"):
-        shutil.copy(DEMO_CLIP, tmp_path / name)
+    shutil.copy(DEMO_CLIP, tmp_path / "me.mp4")
     for folder in ("mine/images", "mine/masks"):
         (tmp_path / folder).mkdir(parents=True)
     for i, frame in enumerate(small_frames[:4]):

@@ -20,7 +20,7 @@ from rtseg_export.export import Exported
 from rtseg_export.fused import GRAPHS
 from rtseg_export.fused_parity import check_fused
 from rtseg_export.graph import fold, validate
-from rtseg_export.parity import TOLERANCES, Tolerance
+from rtseg_export.parity import TOLERANCES, tolerance_of
 from rtseg_export.weights import stray_weights
 
 U8 = NDArray[np.uint8]
@@ -43,7 +43,8 @@ def check_file(path: Path, checkpoint: Path, frames: Sequence[U8], *, max_error:
     validate(graph, str(path))
     session = open_session(path, "cpu")
     model = FusedModel(session) if FusedModel.fits(session) else Model(session)
-    tolerance = tolerance_of(model.info, path, max_error)
+    known(model.info, path)
+    tolerance = tolerance_of(model.info.precision, fused=isinstance(model, FusedModel)).at_most(max_error)
     net, _ = open_checkpoint(checkpoint)
     sizes = check_sizes(model.info.area, model.static)
     if isinstance(model, FusedModel):
@@ -70,8 +71,7 @@ def read_graph(path: Path) -> onnx.ModelProto:
     return graph
 
 
-def tolerance_of(info: ModelInfo, path: Path, max_error: float | None) -> Tolerance:
-    """That of the precision which the file states; raises ExportError for an unknown one."""
+def known(info: ModelInfo, path: Path) -> None:
+    """Raise ExportError for a precision that has no tolerance."""
     if info.precision not in TOLERANCES:
         raise ExportError(f"{path} says its precision is {info.precision!r}; there are {', '.join(TOLERANCES)}")
-    return TOLERANCES[info.precision].at_most(max_error)

@@ -6,11 +6,20 @@ from pathlib import Path
 
 from torch import nn
 
+import rtseg_train
 from rtseg.errors import DataError, ExportError
 from rtseg_train.checkpoint import load_weights, read_notes
+from rtseg_train.run_folder import newest_run
 
+SHIPPED = Path(rtseg_train.__file__).parent / "balanced.safetensors"
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 PICKLED = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how torch.save's files begin
+
+
+def newest_checkpoint() -> tuple[Path, str]:
+    """What to export when nothing is named: (a run's folder or a file, what it is)."""
+    run = newest_run()
+    return (run, "the newest run") if run else (SHIPPED, "which ships: there is no run in runs/")
 
 
 def find_checkpoint(path: Path) -> Path:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtseg.messages import shown
+from rtseg.options.call import quoted
 from rtseg.options.shared import JsonFile
 
 if TYPE_CHECKING:
@@ -40,13 +42,22 @@ def main() -> None:
 
 @app.command("export")
 def export_command(
-    checkpoint: Annotated[Path, typer.Argument(help="A run's folder, or its model.safetensors.")],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A run's folder, or its model.safetensors; else the newest run in runs/, or the shipped one.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The .onnx to write; else NAME.onnx, NAME-fp16.onnx or NAME-int8.onnx here.")
     ] = None,
     precision: Annotated[
         Precision | None,
-        typer.Option(help="fp16 is for CUDA, int8 twice as fast on CPUs.  [default: fp32; fp16 with --fused]"),
+        typer.Option(
+            help="fp16 is for CUDA, int8 twice as fast on CPUs.  "
+            "[default: fp32; fp16 with --fused or without CHECKPOINT]"
+        ),
     ] = None,
     area: Annotated[
         int | None, typer.Option(metavar="PIXELS", help="Preferred network size, instead of the checkpoint's own.")
@@ -78,10 +89,12 @@ def export_command(
 ) -> None:
     """Export CHECKPOINT to one self-describing .onnx file, after checking it against torch.
 
-    Example: rtseg export runs/balanced --precision fp16
+    Alone it makes fp16 of your newest run, and says of which.
+
+    Example: rtseg export runs/balanced --precision int8
     """
     from rtseg.inputs import model_inputs, refuse_inputs
-    from rtseg_export.checkpoint import default_name, find_checkpoint
+    from rtseg_export.checkpoint import default_name, find_checkpoint, newest_checkpoint
     from rtseg_export.frames import demo_frames, picture_paths, pictures
     from rtseg_export.quantise import CALIBRATION
 
@@ -93,7 +106,8 @@ def export_command(
         raise typer.BadParameter("--blur goes with --fused: only a fused file makes composites")
     if fused and check:
         raise typer.BadParameter("--fused can't be used with --check: the file says itself what it is")
-    if fused and precision is None:
+    alone = checkpoint is None
+    if precision is None and not check and (fused or alone):
         precision = Precision.fp16
     if precision != Precision.int8:
         refuse({"--calibration": calibration}, f"with --precision {precision or Precision.fp32}: it is for int8")
@@ -101,6 +115,7 @@ def export_command(
         refuse({"--static": static}, "with --area: a static size is its own area")
     size = parse_static(static) if static else None
     effect = ("blur" if blur else "picture") if fused else None
+    checkpoint, why = (checkpoint, "") if checkpoint else newest_checkpoint()
     weights = find_checkpoint(checkpoint)
     target = None if check else out or Path(default_name(weights, precision or Precision.fp32, size, effect))
     seen_in = [("a picture of the check", path) for path in picture_paths(frames, "--frames")] if frames else []
@@ -109,6 +124,8 @@ def export_command(
     seen_in += [("the list", path) for path in (frames, calibration) if path and path.is_file()]
     checked = model_inputs(check) if check else []
     refuse_inputs((target, json_file), [*model_inputs(weights), *seen_in, *checked])
+    if alone:
+        typer.echo(shown(f"taking {checkpoint}, {why}{'' if check else f', as {precision}'}"))
     seen = pictures(frames) if frames else demo_frames()
     if check:
         from rtseg_export.check import check_file
@@ -116,7 +133,7 @@ def export_command(
         made = check_file(check, weights, seen, max_error=tolerance)
     else:
         from rtseg_export.export import export
-        from rtseg_export.parity import TOLERANCES
+        from rtseg_export.parity import tolerance_of
 
         assert target
         kind = precision or Precision.fp32
@@ -129,11 +146,13 @@ def export_command(
             static=size,
             effect=effect,
             calibration=pictures(calibration, CALIBRATION, "--calibration") if calibration else None,
-            tolerance=TOLERANCES[kind].at_most(tolerance),
+            tolerance=tolerance_of(kind, fused=fused).at_most(tolerance),
             training_data=data_note,
             terms=terms_note,
         )
     tell(made, seen, json_file)
+    if alone and precision == Precision.fp16:
+        typer.echo(shown(f"for a CPU: rtseg export {quoted(str(checkpoint))} --precision int8"))
 
 
 def refuse(options: Mapping[str, object], why: str) -> None:

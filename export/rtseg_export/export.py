@@ -25,7 +25,7 @@ from rtseg_export.compare import check, check_half, check_sizes, expected
 from rtseg_export.fused import GRAPHS, fused_graph
 from rtseg_export.fused_parity import check_fused
 from rtseg_export.graph import MAX_SIDE, alpha_graph, fold, save
-from rtseg_export.parity import TOLERANCES, Parity, Tolerance
+from rtseg_export.parity import TOLERANCES, Parity, Tolerance, tolerance_of
 from rtseg_export.quantise import quantised
 
 U8 = NDArray[np.uint8]
@@ -79,7 +79,7 @@ def export(
     check_settings(target, precision, area, static)
     if effect and precision == "int8":
         raise ExportError("a fused file is for CUDA, which runs int8 slower than fp16; use --precision fp16 or fp32")
-    tolerance = tolerance or TOLERANCES[precision]
+    tolerance = tolerance or tolerance_of(precision, fused=effect is not None)
     net, notes = open_checkpoint(checkpoint)
     info = model_info(checkpoint, notes, precision, static[0] * static[1] if static else area, training_data, terms)
     sizes = check_sizes(info.area, static)

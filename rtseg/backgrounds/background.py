@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from numbers import Real
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.backgrounds.colour import colour, one_pixel
 from rtseg.errors import BackgroundError
 from rtseg.files import ASSETS
 from rtseg.pixels.blur import BLUR_HEIGHT
@@ -67,7 +67,7 @@ class Still:
 
 
 def load_background(value: str | Path | U8) -> U8:
-    """A picture's path, the name of a shipped one, "#rrggbb" or a uint8 HxWx3 BGR array, as an array.
+    """A picture's path, the name of a shipped one, "#rrggbb", a colour's name or a uint8 HxWx3 BGR array, as an array.
 
     A path is looked for in the working directory first, then among the backgrounds that ship with rtseg.
     Raises BackgroundError when it is none of these or can't be decoded.
@@ -77,11 +77,8 @@ def load_background(value: str | Path | U8) -> U8:
             raise BackgroundError(f"background array is {value.dtype} {value.shape}, expected uint8 (H, W, 3) BGR")
         return value
     text = str(value)
-    if text.startswith("#"):
-        if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-            raise BackgroundError(f"background {text!r} is not a colour; write it as #rrggbb, for example #00ff00")
-        red, green, blue = bytes.fromhex(text[1:])
-        return np.array([[[blue, green, red]]], np.uint8)
+    if plain := colour(text):
+        return one_pixel(plain)
     path = find_background(text)
     if path.is_dir():
         raise BackgroundError(f"background {path} is a folder; a picture is needed here")
@@ -91,7 +88,7 @@ def load_background(value: str | Path | U8) -> U8:
 def find_background(text: str) -> Path:
     """The file or folder that is meant. Raises BackgroundError for what does not exist and for devices and pipes."""
     if not text.strip():  # as of a shell's variable that is not set; Path("") would be the working directory
-        raise BackgroundError("background is empty; give a picture, a video, a folder of them, #rrggbb or blur")
+        raise BackgroundError("background is empty; give a picture, a video, a folder of them, a colour or blur")
     path = Path(text)
     try:
         path.stat()
@@ -104,8 +101,8 @@ def find_background(text: str) -> Path:
     if not path.exists():
         names = ", ".join(shipped_backgrounds())
         raise BackgroundError(
-            f"background {path}: No such file. Give a picture, a video, a folder of them, #rrggbb, blur, "
-            f"or one that ships: {names}"
+            f"background {path}: No such file. Give a picture, a video, a folder of them, a colour (#rrggbb or its "
+            f"name), blur, or one that ships: {names}"
         )
     if not path.is_file() and not path.is_dir():
         raise BackgroundError(f"background {path} is a device or pipe; give a picture, a video or a folder of them")

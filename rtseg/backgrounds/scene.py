@@ -16,11 +16,13 @@ from rtseg.backgrounds.background import (
     find_background,
     load_background,
 )
+from rtseg.backgrounds.colour import colour, one_pixel
 from rtseg.errors import BackgroundError
 from rtseg.formats import READ
 from rtseg.sources.kinds import header, is_animated, likely_kind, pictures_and_videos
 from rtseg.sources.pictures import read_opaque
 
+BLURRED = "blur"  # the word for the room itself
 # Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
 TRANSPARENT = "#00ff00"
 HIDDEN = "#262626"  # stands for a blurred room until there is an alpha to blur by
@@ -28,7 +30,7 @@ WEBP_MOVES = 2  # a bit among the flags in an extended WebP's header
 
 
 def open_background(value: str | Path | U8, blur: float | None = None) -> Background:
-    """Open a path, the name of a shipped picture, "#rrggbb", "transparent" or a uint8 HxWx3 BGR array.
+    """Open a path, the name of a shipped picture, "#rrggbb", a colour's name, "transparent" or a uint8 HxWx3 BGR array.
 
     blur: strength 1..100 by which it is put out of focus, as the room would be. A path is looked for in the
     working directory first, then among the pictures that ship. Raises BackgroundError.
@@ -38,15 +40,15 @@ def open_background(value: str | Path | U8, blur: float | None = None) -> Backgr
     text = str(value)
     if text == "transparent":
         return Still(load_background(TRANSPARENT), name=f"{TRANSPARENT} for transparent", blur=blur)
-    if text.startswith("#"):
-        return Still(load_background(text), name=text, blur=blur)
+    if plain := colour(text):
+        return Still(one_pixel(plain), name=text, blur=blur)
     path = find_background(text)
     return Folder(path, blur=blur) if path.is_dir() else open_file(path, blur)
 
 
 def open_behind(background: str | Path | U8 | None, blur: float | None) -> tuple[float | None, Background]:
     """(strength by which the room is blurred or None, what is shown without an alpha); raises BackgroundError."""
-    if background is None:
+    if background is None or (isinstance(background, str) and background == BLURRED):
         return check_blur(DEFAULT_BLUR if blur is None else blur), open_background(HIDDEN)
     return None, open_background(background, blur)
 

@@ -8,6 +8,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from rtseg.backgrounds.background import DEFAULT_BLUR, HIDING_BLUR, shipped_backgrounds
+from rtseg.backgrounds.colour import colour
 from rtseg.live.settings import Settings
 from rtseg.options.call import Call
 from rtseg.sources.kinds import pictures_and_videos
@@ -29,12 +30,15 @@ HELP = (
     ("r", "record, stop recording"),
     ("? h", "this help"),
 )
+KEYS = "keys in the window: q quits, b pauses, [ ] other backgrounds, + - blur, r records; ? shows all of them"
+FEW_KEYS = "? shows the keys, q quits"
 COLOURS = ("#00ff00", "#ffffff", "#262626")
 STRENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100)  # of blur, one key press apart
 EDGES = tuple(k / 10 for k in range(-10, 11))
 FEATHERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MESSAGE_TIME = 2.0  # seconds
 CONFIRM_TIME = 3.0  # seconds within which Enter has to follow e: a key of its own, which no e held down can give
+UNCONFIRMED = "your room stays hidden: e needs Enter after it"
 QUIET_TIME = 1.0  # seconds without another key before e, for Enter to count
 HELD = 0.12  # seconds; what comes again sooner is the keyboard repeating a key that is held down
 LONG_HELD = 1.0  # seconds, longer than any keyboard waits before it repeats: for keys that must not undo themselves
@@ -68,7 +72,7 @@ def next_step(steps: Sequence[float], value: float, by: int) -> float | None:
 
 def is_colour(background: str | None) -> bool:
     """Whether there is nothing in it to blur."""
-    return background is not None and (background.startswith("#") or background == "transparent")
+    return background is not None and (background == "transparent" or colour(background) is not None)
 
 
 class Controls:
@@ -131,12 +135,15 @@ class Controls:
             self._asked = None
         return event
 
-    def say(self, text: str, now: float) -> None:
-        """Show a text on the screen for MESSAGE_TIME."""
-        self._message, self._until = text, now + MESSAGE_TIME
+    def say(self, text: str, now: float, seconds: float = MESSAGE_TIME) -> None:
+        """Show a text on the screen."""
+        self._message, self._until = text, now + seconds
 
     def message(self, now: float) -> str | None:
         """What is to be shown on the screen now."""
+        if self._asked is not None and now - self._asked > CONFIRM_TIME:
+            self._asked = None
+            self.say(UNCONFIRMED, now)
         return self._message if now < self._until else None
 
     def refuse_background(self, works: Settings, why: str, now: float) -> None:
@@ -196,7 +203,10 @@ class Controls:
             self.say("effect on", now)
         else:
             self._asked = now if self._quiet else None  # who types a word here means another window
-            self.say("press Enter to show your room" if self._quiet else "press e by itself to show your room", now)
+            if self._quiet:
+                self.say(f"press Enter within {CONFIRM_TIME:g} seconds to show your room", now, CONFIRM_TIME)
+            else:
+                self.say("press e by itself to show your room", now)
 
     def _confirm(self, now: float) -> None:
         if self._asked is not None and now - self._asked <= CONFIRM_TIME:

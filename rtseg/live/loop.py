@@ -16,7 +16,7 @@ from rich.progress import Progress, TaskID
 
 from rtseg.errors import BackgroundError, OutputError, RtsegError
 from rtseg.frames import Source
-from rtseg.live.controls import Controls, Event
+from rtseg.live.controls import FEW_KEYS, Controls, Event
 from rtseg.live.engine import Composite, Engine
 from rtseg.live.journal import Journal
 from rtseg.live.overlay import Shown, preview
@@ -109,6 +109,8 @@ class Loop:
         """Write and show one composite; False when the user quits."""
         if self._first is None:
             self._first, self._shown = composite.time, time.monotonic()
+            if self.window:
+                self.controls.say(FEW_KEYS, self._shown)
         self._composite = composite
         self._now_out = self._outgoing(composite)
         self._send(self._now_out, composite.time)

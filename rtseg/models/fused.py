@@ -70,6 +70,11 @@ class FusedModel:
         """(width, height) of the network for frames of this size: its own where that is fixed, else of about `area`."""
         return self.static or network_size(width, height, area)
 
+    def dimensions(self, width: int, height: int, area: int) -> dict[str, int]:
+        """What the graph's open sides are for frames of this size, by their names in the file."""
+        w, h = self.size_for(width, height, area)
+        return {"height": height, "width": width, "32*h": h, "32*w": w}
+
     @property
     def static(self) -> tuple[int, int] | None:
         """(width, height) of the network where the file has them fixed."""
@@ -120,8 +125,7 @@ class FusedPath:
 
     def _captured(self) -> Session | None:
         """A session for this size alone, that CUDA may record and replay; None where it can't."""
-        h, w = self.size[::-1]
-        dimensions = {"height": self._shape[1], "width": self._shape[2], "32*h": h, "32*w": w}
+        dimensions = self.model.dimensions(self._shape[2], self._shape[1], self.area)
         cuda = CAPTURE if self.model.provider == "cuda" else {}
         try:
             return open_session(self.model.path, self.model.provider, self.model.threads, Tuning(dimensions, cuda))

@@ -30,9 +30,10 @@ Background = Annotated[
     str | None,
     typer.Option(
         "--bg",
-        metavar="FILE|FOLDER|#RRGGBB|blur",
+        metavar="FILE|FOLDER|COLOUR|blur",
         autocompletion=completion.backgrounds,
-        help="A picture (beach.jpg ships), a looped video, a folder of both, a colour, transparent (green), or blur.",
+        help="A picture (beach.jpg ships), a looped video, a folder of both, a colour (red, #ff0000), transparent "
+        "(green), or blur.",
     ),
 ]
 Blur = Annotated[

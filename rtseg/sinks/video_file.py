@@ -53,7 +53,7 @@ class VideoFile:
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         *,
         size: tuple[int, int],
         fps: float,
@@ -62,6 +62,7 @@ class VideoFile:
         live: bool = True,
         new: bool = False,
     ) -> None:
+        path = Path(path)
         check_target(path)
         self._kind = kind = container_format(path)
         encoder = choose_encoder(path, pixels, size, fps, live=live)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rtseg.errors import SourceError
 from rtseg.files import ASSETS
 from rtseg.frames import Source
+from rtseg.links import without_scheme
 from rtseg.messages import without_secrets
 from rtseg.sources.camera import Camera, camera_nodes
 from rtseg.sources.cameras import find_camera, listed
@@ -29,7 +30,9 @@ def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | 
         return Video(str(DEMO_CLIP), name="demo")
     if re.fullmatch(r"\d{1,3}", text):
         return Camera(int(text), size=size, fps=fps)
-    if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
+    if re.match(r"file://", text, re.IGNORECASE):  # not opened as an address: what these lead to must be no file here
+        text = without_scheme(text)
+    elif re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
         return Video(text, name=without_secrets(text))
     try:
         mode = os.stat(text).st_mode

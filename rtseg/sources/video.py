@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from rtseg.errors import SourceError
 from rtseg.frames import MAX_SIDE, Frame
+from rtseg.messages import without_secrets
 from rtseg.pixels.geometry import cover
 from rtseg.sources.containers import Decoder, open_container, picture_track
 from rtseg.sources.fields import Deinterlacer
@@ -39,8 +41,10 @@ class Video:
     Iterating raises SourceError when it breaks off.
     """
 
-    def __init__(self, url: str, *, name: str, pipe: bool = False) -> None:
-        self.name, self._index, self.damaged = name, 0, 0
+    def __init__(self, url: str | PathLike[str], *, name: str | None = None, pipe: bool = False) -> None:
+        url = str(url)
+        self.name = name = name or (without_secrets(url) if "://" in url else Path(url).name)
+        self._index = self.damaged = 0
         self.ending: str | None = None  # of a live stream that was closed, which may mean that it is gone
         self._timeline, self._resized, self._cut = Timeline(), 0, False
         self._packets = 0

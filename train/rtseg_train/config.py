@@ -14,7 +14,7 @@ from rtseg.errors import DataError
 from rtseg.files import decode_text, parse_json, whole_file
 
 # Pixels at network size that each net of nets.py is made for.
-AREAS = {"balanced": 256 * 160, "fast": 160 * 128, "quality": 512 * 320, "detail": 448 * 256, "classic": 256 * 256}
+AREAS = {"quality": 480 * 288, "balanced": 256 * 208, "fast": 160 * 128, "detail": 448 * 256, "classic": 256 * 256}
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 

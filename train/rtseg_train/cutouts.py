@@ -25,6 +25,7 @@ from rtseg_train.dataset import (
     find_pairs,
     find_sets,
     layout_of,
+    looking_into,
     match,
     part_of,
     pictures_under,
@@ -46,11 +47,12 @@ HOW = "a cut-out is a picture whose background is transparent, a PNG with alpha"
 
 def is_cutouts(path: Path) -> bool:
     """Whether a list or folder holds cut-outs and no labelled pictures."""
-    if path.is_file():
-        return has_columns(path, ("fg", "mask"))
-    if not path.is_dir() or layout_of(path) or any(part_of(path, split) for split in ("train", "val")):
-        return False
-    return pairs_of_layers(path) is not None or any(map(may_be_transparent, pictures_under(path)[:1]))
+    with looking_into(path):
+        if path.is_file():
+            return has_columns(path, ("fg", "mask"))
+        if not path.is_dir() or layout_of(path) or any(part_of(path, split) for split in ("train", "val")):
+            return False
+        return pairs_of_layers(path) is not None or any(map(may_be_transparent, pictures_under(path)[:1]))
 
 
 def find_with_cutouts(train: str, val: str | None, person: str | None, more: str | None) -> tuple[Sets, Found]:
@@ -72,17 +74,18 @@ def find_cutouts(path: Path) -> Found:
 
     Of a transparent picture both files of the pair are the picture itself.
     """
-    if path.is_file():
-        return replace(read_list(path, "fg"), layout="a list of cut-outs")
-    if not path.is_dir():
-        raise DataError(f"cut-outs: there is no file or folder {path}")
-    found = pairs_of_layers(path)
-    if found is None:
-        files = [p for p in pictures_under(path) if may_be_transparent(p)]
-        sources = ("/".join(p.relative_to(path).parent.parts) or "cut-outs" for p in files)
-        pairs = [Pair(source, file, file) for source, file in zip(sources, files, strict=True)]
-        others = tuple(p for p in pictures_under(path) if p not in set(files))
-        found = Found(pairs, "transparent pictures", lonely_images=others, transparent=True)
+    with looking_into(path):
+        if path.is_file():
+            return replace(read_list(path, "fg"), layout="a list of cut-outs")
+        if not path.is_dir():
+            raise DataError(f"cut-outs: there is no file or folder {path}")
+        found = pairs_of_layers(path)
+        if found is None:
+            files = [p for p in pictures_under(path) if may_be_transparent(p)]
+            sources = ("/".join(p.relative_to(path).parent.parts) or "cut-outs" for p in files)
+            pairs = [Pair(source, file, file) for source, file in zip(sources, files, strict=True)]
+            others = tuple(p for p in pictures_under(path) if p not in set(files))
+            found = Found(pairs, "transparent pictures", lonely_images=others, transparent=True)
     if not found.pairs:
         raise DataError(f"{path} holds no cut-outs: {HOW}; or give a list with the columns fg,mask")
     return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -109,16 +110,23 @@ def find_pairs(path: Path, split: str = "train", person: str | None = None) -> F
     if split not in SPLITS:
         raise DataError(f"unknown split {split!r}; choose from {', '.join(SPLITS)}")
     classes = None if person is None else Person.of(person)
-    try:
+    with looking_into(path):
         if path.is_dir():
             found = find_in_folder(path, split)
         elif not path.exists():
             raise DataError(f"there is no file or folder {path}")
         else:
             found = read_list(path)
+    return replace(found, pairs=[replace(pair, person=classes) for pair in found.pairs]) if classes else found
+
+
+@contextlib.contextmanager
+def looking_into(path: Path) -> Iterator[None]:
+    """What the system says of a list or folder, as DataError."""
+    try:
+        yield
     except OSError as e:
         raise DataError(f"cannot look into {path}: {e}") from e
-    return replace(found, pairs=[replace(pair, person=classes) for pair in found.pairs]) if classes else found
 
 
 def part_of(folder: Path, split: str) -> Layout | None:

@@ -16,6 +16,7 @@ import typer
 
 from rtseg.errors import DataError
 from rtseg.messages import shown
+from rtseg.options.call import quoted
 from rtseg.options.completion import providers
 from rtseg.options.values import PROVIDERS, one_of, target
 
@@ -46,10 +47,17 @@ COLUMNS = {
 
 
 def eval_command(
-    model: Annotated[Path, typer.Argument(help="A model file (.onnx), a checkpoint (.safetensors) or a run's folder.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(help="A model file (.onnx), a checkpoint (.safetensors) or a run's folder.", show_default=False),
+    ] = None,
     data: Annotated[
-        Path, typer.Argument(help="A CSV with the columns image,mask[,source], a folder of pictures and masks, a clip.")
-    ],
+        Path | None,
+        typer.Argument(
+            help="A CSV with the columns image,mask[,source], a folder of pictures and masks, a clip.",
+            show_default=False,
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", callback=target, help="Write all figures here, picture by picture."),
@@ -100,6 +108,8 @@ def eval_command(
     from rtseg_train.metrics import Reliability, summary
     from rtseg_train.report import WorstTiles
 
+    if model is None or data is None:
+        raise typer.BadParameter(missing(model), param_hint="MODEL DATA")
     clips, pairs = read_data(data, split, clip, masks, person)
     scored = [path for c in clips for path in (*c.frames, *c.masks) if path]
     scored += [path for pair in pairs for path in (pair.image, pair.mask)]
@@ -122,6 +132,18 @@ def eval_command(
         report["reliability"] = bins.figures()
     report["pictures"] = [{"image": name, "source": s.source, **s.figures()} for name, s in scores]
     write_results(report, json_file, worst, sheet, bins, reliability)
+
+
+def missing(given: Path | None) -> str:
+    """What to give besides, with a call to copy."""
+    from rtseg_train.run_folder import newest_run
+
+    run = newest_run() or Path("model.onnx")
+    if given is None:
+        return f"which model, and which labelled pictures? For example: rtseg eval {quoted(str(run))} photos/"
+    if given.suffix in (".onnx", ".safetensors") or (given / "model.safetensors").is_file():
+        return f"which labelled pictures? For example: rtseg eval {quoted(str(given))} photos/"
+    return f"a model comes first, then the labelled pictures: rtseg eval {quoted(str(run))} {quoted(str(given))}"
 
 
 @dataclass(frozen=True)

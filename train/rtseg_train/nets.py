@@ -12,9 +12,9 @@ from rtseg_train.unet import DetailUNet, UNet
 
 # All map (frame_bgr uint8 NxHxWx3, previous_alpha Nx1xHxW) to logits Nx1xHxW; their areas are in config.py.
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
-    "balanced": UNet,
+    "quality": UNet,
+    "balanced": lambda: UNet((64, 48, 32, 16, 16), max_repeats=2),  # pixels beat parameters, see RUNS.md
     "fast": lambda: UNet((64, 48, 32, 16, 16), max_repeats=2),
-    "quality": lambda: UNet((128, 96, 64, 48, 32)),
     "detail": DetailUNet,
     "classic": ClassicUNet,
 }

@@ -13,10 +13,24 @@ from rtseg.inputs import Input, model_inputs, refuse_inputs
 from rtseg_train.config import TrainConfig
 from rtseg_train.dataset import Pair, Sets
 
+RUNS = Path("runs")  # where runs are kept when no --out says another place
 NAMES = (
     *("config.json", "data.json", "data.png", "batch.png", "log.csv", "curves.png", "sheet.png", "predictions.png"),
     *("state.safetensors", "model.safetensors", "model.json"),
 )
+
+
+def newest_run() -> Path | None:
+    """The folder in runs/ whose weights were written last, or None; for commands that are not told which."""
+    return max((p.parent for p in RUNS.glob("*/model.safetensors")), key=age, default=None)
+
+
+def age(run: Path) -> float:
+    """When its weights were written; 0 for those that are gone by now."""
+    try:
+        return (run / "model.safetensors").stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def refuse_to_overwrite(folder: Path, inputs: Iterable[Input]) -> None:

@@ -120,7 +120,10 @@ def train_command(
         raise DataError("--epochs belongs to --preset article; this training counts steps: give --steps")
     values = (read_settings(config) if config else {}) | given | ({"train": str(data)} if data else {})
     if "train" not in values:
-        raise DataError("which pictures? Give a folder or a CSV with the columns image,mask, or --resume FOLDER")
+        raise DataError(
+            "which pictures? Give a folder or a CSV with the columns image,mask, for example "
+            "rtseg train photos/ --out runs/mine; or --resume FOLDER"
+        )
     if preset is not None:
         run_article(values, out or Path("runs") / preset, epochs or ARTICLE_EPOCHS)
         return

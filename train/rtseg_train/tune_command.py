@@ -36,7 +36,9 @@ def tune_command(
     from rtseg_train.tune import tune
 
     if (video is None) == (camera is None):
-        raise DataError("what to learn from? Give --video CLIP or --camera NUMBER")
+        raise DataError(
+            "what to learn from? Give --video CLIP or --camera NUMBER, for example rtseg tune --video me.mp4"
+        )
     source = str(video) if video is not None else str(camera)
     verdict = tune(source, model, out, plate=plate, seconds=seconds, steps=steps)
     console = Messages()

@@ -1,0 +1,56 @@
+"""A clip that begins anew when it is over, as long as somebody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from threading import Event
+from types import TracebackType
+from typing import Self
+
+from rtseg.frames import Frame, Source
+
+
+class Again:
+    """A source played round and round; times and numbers go on. It ends when it is closed, or gives no frame.
+
+    Raises what `opened` raises.
+    """
+
+    live: bool = False
+    count: int | None = None
+
+    def __init__(self, opened: Callable[[], Source]) -> None:
+        self._opened, self._source, self._closed = opened, opened(), Event()
+        first = self._source
+        self.name, self.width, self.height, self.fps = first.name, first.width, first.height, first.fps
+
+    @property
+    def remark(self) -> str | None:
+        return self._source.remark
+
+    def __iter__(self) -> Iterator[Frame]:
+        index, start = 0, 0.0
+        while not self._closed.is_set():
+            end, before = start, index
+            for frame in self._source:
+                end = start + frame.time + (frame.lasts or 1 / self.fps)
+                yield replace(frame, time=start + frame.time, index=index)
+                index += 1
+            if index == before:
+                return
+            start = end
+            self._source.close()
+            self._source = self._opened()
+            if self._closed.is_set():  # meanwhile: whoever opened it closes it
+                self._source.close()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,132 @@
+"""rtseg in other people's programs: the names, whole sources, one picture, and the examples as they stand."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import rtseg
+from conftest import COUNT, U8, read_clip
+from rtseg import Pipeline
+
+ROOT = Path(__file__).parent.parent
+LIGHT = "import sys, rtseg; dir(rtseg), rtseg.__all__; sys.exit(not {'numpy', 'cv2', 'typer'}.isdisjoint(sys.modules))"
+
+
+@pytest.fixture
+def pipe() -> Pipeline:
+    return Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
+
+
+def test_every_name_is_there_and_seen_by_tab() -> None:
+    assert set(rtseg.__all__) <= set(dir(rtseg))
+    for name in rtseg.__all__:
+        assert getattr(rtseg, name) is not None
+    assert re.match(r"\d+\.\d+", rtseg.__version__)
+    assert issubclass(rtseg.ProviderError, rtseg.RtsegError)
+    with pytest.raises(AttributeError, match="no attribute 'Pipelin'"):
+        _ = rtseg.Pipelin
+
+
+def test_the_import_is_light() -> None:
+    assert subprocess.run([sys.executable, "-c", LIGHT], check=False, timeout=60).returncode == 0
+
+
+def test_a_stream_gives_what_frame_by_frame_gives(pipe: Pipeline, clip: Path) -> None:
+    with pipe, rtseg.Video(clip) as film:
+        frames = list(film)
+        expected = [pipe(frame.image, frame.time) for frame in frames]
+        results = list(pipe.stream(clip))
+        assert len(results) == COUNT
+        for result, frame, composite in zip(results, frames, expected, strict=True):
+            np.testing.assert_array_equal(result.composite, composite)
+            np.testing.assert_array_equal(result.frame, frame.image)
+            assert (result.alpha.shape, result.alpha.dtype, result.seconds) == (composite.shape[:2], "f4", frame.time)
+        (bare,) = pipe.stream([frames[0].image])
+        np.testing.assert_array_equal(bare.composite, expected[0])
+        assert bare.seconds is None
+
+
+def test_a_stream_refuses_what_it_can_not_read(pipe: Pipeline, small_frames: list[U8]) -> None:
+    with pytest.raises(rtseg.SourceError, match=r"nowhere\.mp4"):
+        next(pipe.stream("nowhere.mp4"))
+    with pytest.raises(rtseg.SourceError, match="expected uint8"):
+        next(pipe.stream([small_frames[0].astype(np.float32)]))
+
+
+def test_the_background_may_not_be_the_source(clip: Path) -> None:
+    with (
+        Pipeline(background=clip, model="fast", provider="cpu") as pipe,
+        pytest.raises(rtseg.BackgroundError, match="itself"),
+    ):
+        next(pipe.stream(clip))
+
+
+def test_leaving_the_block_closes_the_background(pipe: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr(pipe.background, "close", lambda: closed.append("closed"))
+    with pytest.raises(ZeroDivisionError), pipe:
+        _ = 1 / 0
+    assert closed == ["closed"]
+
+
+def test_blur_is_a_background(small_frames: list[U8]) -> None:
+    plain = Pipeline(model="fast", provider="cpu", threads=1)
+    named = Pipeline(background="blur", model="fast", provider="cpu", threads=1)
+    assert named.blur == plain.blur
+    np.testing.assert_array_equal(named(small_frames[0]), plain(small_frames[0]))
+    named.change("#ff0000")
+    named.change("blur", blur=40)
+    named(small_frames[0])
+    assert named.blur == 40
+
+
+def test_a_cutout_is_rgba_of_file_or_array(small_frames: list[U8]) -> None:
+    cv2.imwrite("me.png", small_frames[0])
+    rgba = rtseg.cutout("me.png", model="fast", provider="cpu")
+    assert rgba.shape == (*small_frames[0].shape[:2], 4) and rgba.dtype == np.uint8
+    np.testing.assert_array_equal(rgba, rtseg.cutout(small_frames[0], model="fast", provider="cpu"))
+    inside = rgba[..., 3] == 255
+    assert 0.02 < inside.mean() < 0.9
+    np.testing.assert_allclose(rgba[inside][:, 2::-1].mean(0), small_frames[0][inside].mean(0), atol=2)
+    with pytest.raises(rtseg.SourceError, match=r"nobody\.jpg"):
+        rtseg.cutout("nobody.jpg", model="fast", provider="cpu")
+
+
+def example(name: str, *words: str) -> None:
+    """An example as it stands, in this process."""
+    old, sys.argv = sys.argv, [name, *words]
+    try:
+        runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
+    finally:
+        sys.argv = old
+
+
+def test_the_examples_run(clip: Path, small_frames: list[U8], capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite("me.jpg", small_frames[0])
+    example("cut_out.py", "me.jpg", "me.png")
+    assert cv2.imread("me.png", cv2.IMREAD_UNCHANGED).shape == (*small_frames[0].shape[:2], 4)
+    example("backgrounds.py", "me.jpg", "beach.jpg", "nowhere.jpg", "blur")
+    assert Path("me-beach.png").is_file() and Path("me-blur.png").is_file() and not Path("me-nowhere.png").exists()
+    example("blur_video.py", str(clip), "blurred.mp4")
+    assert len(read_clip(Path("blurred.mp4"))[0]) == COUNT
+    example("own_loop.py", str(clip))
+    example("who_is_there.py", str(clip))
+    said = capsys.readouterr().out
+    assert "somebody came" in said and " ms" in said and "left out: background nowhere.jpg" in said
+    assert len(list((ROOT / "examples").glob("*.py"))) == 5, "run the new one here"
+
+
+def test_the_page_tells_the_truth(small_frames: list[U8], clip: Path) -> None:
+    clip.rename("talk.mp4")
+    cv2.imwrite("portrait.jpg", small_frames[0])
+    page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, {"frame_bgr": small_frames[0]})

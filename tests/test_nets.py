@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from rtseg.errors import DataError
 from rtseg.pixels.matte import fit_coefficients
 from rtseg_train import loop
+from rtseg_train.checkpoint import load_weights
 from rtseg_train.config import AREAS, TrainConfig
 from rtseg_train.losses import boundary_loss, edge_filter, temporal_loss
 from rtseg_train.nets import BUILDERS
@@ -23,6 +24,7 @@ from rtseg_train.unet import CoarseStem, ConvBN, DetailUNet, UNet, rounded
 @pytest.mark.parametrize("path", sorted(loop.SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
 def test_a_net_starts_from_what_ships_by_its_name(path: Path) -> None:
     started, shipped = loop.starting_net(TrainConfig(train="", arch=path.stem)).state_dict(), load_file(path)
+    assert load_weights(path)[1]["arch"] == path.stem
     assert started.keys() == shipped.keys()
     assert all(torch.equal(value, shipped[name]) for name, value in started.items())
 

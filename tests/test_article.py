@@ -41,9 +41,10 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
     made = []
     for i in range(10):
         image = rng.integers(0, 80, (60, 80, 3), np.uint8)
-        mask = np.zeros((60, 80), np.uint8)
-        for axes, value in (((14, 35), 40), ((10, 31), 255)):
-            cv2.ellipse(mask, (25 + 3 * i, 50), axes, 0, 0, 360, value, -1)
+        rim, core = np.zeros((2, 60, 80), np.uint8)
+        for part, axes, value in ((rim, (14, 35), 40), (core, (10, 31), 255)):
+            cv2.ellipse(part, (25 + 3 * i, 50), axes, 0, 0, 360, value, -1)
+        mask = np.maximum(rim, cv2.GaussianBlur(core, (0, 0), 1))  # soft, or its few numbers would be classes
         image[mask > 0] = (60, 150, 230)
         pair = Pair("all", folder / f"{i}.png", folder / f"{i}_matte.png")
         cv2.imwrite(str(pair.image), image)

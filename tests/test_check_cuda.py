@@ -129,6 +129,6 @@ def test_a_session_speaks_of_cuda_only_where_a_card_is(
 ) -> None:
     monkeypatch.setattr("rtseg.models.providers.has_card", lambda: card)
     with open_source("demo") as source:
-        describe(source, Pipeline(provider="auto"), None, None, CamOptions(), console)
+        describe(source, Pipeline(provider="auto"), None, None, CamOptions(), console, auto=False)
     said = cast(io.StringIO, console.file).getvalue()
     assert "on CPU, " in said and ("no CUDA: " in said) is card

@@ -29,6 +29,7 @@ from rtseg_train.nets import build
 from rtseg_train.report import WorstTiles
 from test_clips import SIZE, bright, disc, picture_of, write_pictures
 
+pytestmark = pytest.mark.usefixtures("unchecked")  # what is scored here sees people wherever it is bright
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 AREA = 4096  # pixels at network size

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from rtseg.errors import DataError
 from rtseg.pixels.matte import fit_coefficients
 from rtseg_train import loop
+from rtseg_train.checkpoint import load_weights
 from rtseg_train.config import AREAS, TrainConfig
 from rtseg_train.losses import boundary_loss, edge_filter, temporal_loss
 from rtseg_train.nets import BUILDERS
@@ -23,6 +24,7 @@ from rtseg_train.unet import CoarseStem, ConvBN, DetailUNet, UNet, rounded
 @pytest.mark.parametrize("path", sorted(loop.SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
 def test_a_net_starts_from_what_ships_by_its_name(path: Path) -> None:
     started, shipped = loop.starting_net(TrainConfig(train="", arch=path.stem)).state_dict(), load_file(path)
+    assert load_weights(path)[1]["arch"] == path.stem
     assert started.keys() == shipped.keys()
     assert all(torch.equal(value, shipped[name]) for name, value in started.items())
 
@@ -103,7 +105,7 @@ def test_rounded_weights_have_the_levels_of_an_int8_file_and_still_learn() -> No
 
 def test_the_last_steps_compute_with_rounded_weights() -> None:
     config = TrainConfig(train="", steps=4, frozen_steps=0, rounded_steps=2, precision="fp32")
-    state = initial_state(UNet(), config, torch.device("cpu"))
+    state = initial_state(UNet((8, 8, 8, 8, 8), max_repeats=1), config, torch.device("cpu"))
     frame, planes = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8), torch.zeros(3, 2, 1, 32, 32)
     seen = []
     for _ in range(config.steps):

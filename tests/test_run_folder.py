@@ -84,7 +84,7 @@ def test_a_full_disk_is_no_bug_and_keeps_the_checkpoint(tmp_path: Path) -> None:
 
 
 def test_what_the_article_and_a_tuning_write(tmp_path: Path) -> None:
-    pairs = read_list(write_pictures(tmp_path))
+    pairs = read_list(write_pictures(tmp_path)).pairs
     with full_disk(20_000), pytest.raises(DataError, match="cannot write the run's folder run: "), writing(Path("run")):
         train_article(pairs[:2], pairs[2:], Path("run"), epochs=1, size=32, widths=(8, 8, 8, 8, 8, 8), workers=0)
     assert [name for name in os.listdir("run") if name[0] == "."] == []

@@ -41,7 +41,7 @@ def test_little_shared_memory_is_told_before_anything_waits_for_it(pictures: Pat
     large = {"batch": 32, "area": 90_000, "max_area": 90_000}
     with pytest.raises(DataError, match=r"64 MiB free.*--workers 0.*--shm-size \d+m"):
         fit(tiny(pictures, workers=1, **large), Path("run"))
-    pairs = read_list(pictures)
+    pairs = read_list(pictures).pairs
     with pytest.raises(DataError, match="--shm-size"):
         train_article(pairs, pairs, Path("run"), batch=64, size=256, workers=2)
     assert not Path("run").exists()

@@ -79,6 +79,7 @@ def test_cutout_of_a_video_is_straight_alpha(
 ROOM = np.array((255, 0, 255), np.uint8)  # a colour that nothing else has: red and blue without green
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("name", "decoder"), [("cut/", None), ("cut.mov", None), ("cut.webm", "libvpx-vp9")])
 def test_no_room_is_left_where_a_cut_out_is_transparent(
     name: str, decoder: str | None, pipeline: Pipeline, console: Console

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
+from rtseg.models.foreign import ForeignModel
 from rtseg.models.model import Model, Network
 from rtseg.pixels.blur import blurred_room
 from rtseg.pixels.colours import apart, rim_step
@@ -177,7 +178,9 @@ class CpuPath:
             sight.alpha = np.ascontiguousarray(alpha)
         else:
             alpha = self.model.run(sight.inside, remembered(before, sight.moved))
-            sight.alpha = steadied(alpha, before, sight.moved)
+            # A net with states of its own finds its people by and by, also where nothing moves: it may change its mind.
+            own_memory = isinstance(self.model, ForeignModel) and self.model.signature.states
+            sight.alpha = np.ascontiguousarray(alpha) if own_memory else steadied(alpha, before, sight.moved)
         return sight
 
     def _followed(self, follower: Follower, frame_bgr: U8, now: Sight) -> Sight:

@@ -54,7 +54,7 @@ def test_a_frame_out_for_each_in_and_nothing_else(
 ) -> None:
     out, said = apply(data, "-", "--raw", SIZE, "--out", "-", "--emit", emit)
     frames = np.frombuffer(out, np.uint8).reshape(COUNT, HEIGHT, WIDTH, channels)  # to the byte
-    pipeline = Pipeline(background="#00ff00", provider="cpu", threads=1)
+    pipeline = Pipeline(background="#00ff00", model="quality", provider="cpu", threads=1)  # as apply
     for frame, got in zip(small_frames, frames, strict=True):
         wanted = pipeline(frame)
         if emit == "composite":

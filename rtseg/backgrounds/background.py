@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from numbers import Real
 from pathlib import Path
 from typing import Protocol
@@ -91,9 +92,8 @@ def find_background(text: str) -> Path:
         raise BackgroundError("background is empty; give a picture, a video, a folder of them, a colour or blur")
     path = Path(text)
     try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # then it may be the name of one that ships
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # then it may be the name of one that ships
+            path.stat()
     except (OSError, ValueError) as e:  # a name that no file can have, a folder that may not be entered
         raise BackgroundError(f"background {path}: {getattr(e, 'strerror', None) or e}; give another file") from e
     if not path.exists() and path.parent == Path() and (SHIPPED / path.name).is_file():

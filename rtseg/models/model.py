@@ -6,6 +6,7 @@ The file describes itself. Inputs: `frame_bgr` uint8 1xHxWx3 at network size and
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
@@ -93,9 +94,8 @@ def find_model(name: str | Path) -> Path:
         raise ModelError(f"model {AUTO} is chosen by `rtseg cam`, at its camera's rate; give one of {', '.join(TIERS)}")
     path = Path(name)
     try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # said below, with the nearest name
+            path.stat()
     except (OSError, ValueError) as e:  # a name that no file can have, a folder that may not be entered
         raise ModelError(f"model {name}: {getattr(e, 'strerror', None) or e}; give another file") from e
     if not path.is_file():

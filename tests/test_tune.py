@@ -104,7 +104,7 @@ def test_a_clip_without_anybody_is_refused(tmp_path: Path, monkeypatch: pytest.M
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune_module, "FRAMES", 24)
     (tmp_path / "mine").write_text("a file where the folder should be")
-    with pytest.raises(RtsegError, match="mine/verdict.json: Not a directory"):  # before the work is done
+    with pytest.raises(RtsegError, match=r"mine/verdict\.json: Not a directory"):  # before the work is done
         tune(str(DEMO_CLIP), "balanced", tmp_path / "mine", plate=None, seconds=60, steps=2)
 
 

@@ -4,8 +4,8 @@ A net takes some patterns for people: of a stream that broke off and comes back 
 whole room. So whoever fills much of the picture at the start, after a gap, all at once, or for long, has to be seen
 by the shipped `balanced` as well, at two sizes; until then the background is shown.
 
-Of 253 close-ups that `fast` calls more than half person, `balanced` sees at least two thirds of that at both sizes; of
-120 patterns, many of which `fast` takes for people, a seventh of the picture at most.
+Of 115 validation pictures that `fast` calls more than two fifths person, `balanced` sees at least 0.89 of that at both
+sizes; of 544 empty pictures, walls, patterns and rooms, no shipped file calls more than a tenth a person at any size.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ whole room. So whoever fills much of the picture at the start, after a gap, all 
 by the shipped `balanced` as well, at two sizes; until then the background is shown.
 
 Of 115 validation pictures that `fast` calls more than two fifths person, `balanced` sees at least 0.89 of that at both
-sizes; of 544 empty pictures, walls, patterns and rooms, no shipped file calls more than a tenth a person at any size.
+sizes; of the empty pictures of the export's gate no shipped file calls more than a tenth a person at any of its sizes.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from rtseg.commands import backgrounds, cameras, console, doctor, models
 from rtseg.errors import RtsegError
+from rtseg.files import STDOUT
 from rtseg.messages import shown
 from rtseg.options.forwarded import SETTINGS, Forwarded, forward
 from rtseg.options.shared import (
@@ -27,13 +28,16 @@ from rtseg.options.shared import (
     Emit,
     Feather,
     Follow,
+    Jobs,
     JsonFile,
     ModelName,
     Output,
     Provider,
+    Quiet,
     RawFps,
     RawSize,
     SaveConfig,
+    Shard,
     Size,
     Sizes,
     SourceName,
@@ -41,6 +45,7 @@ from rtseg.options.shared import (
     TargetFps,
     Threads,
 )
+from rtseg.options.values import parse_share, parse_size
 from rtseg.options.wording import plain_usage_errors
 from rtseg.stopping import Stopped, end_cleanly
 
@@ -110,7 +115,7 @@ def cam(
     save: SaveConfig = None,
 ) -> None:
     """Run on a camera, file or stream, in a window and/or to a file."""
-    from rtseg.cam import CamOptions, parse_size, run
+    from rtseg.cam import CamOptions, run
     from rtseg.inputs import background_inputs, model_inputs, refuse_inputs, source_inputs
     from rtseg.options.call import call_of, typed_effect
     from rtseg.options.saving import config_target, holds_secret, save_config, unsaved
@@ -161,22 +166,32 @@ def apply(
     feather: Feather = 0.0,
     specks: Specks = 0.0,
     follow: Follow = True,
+    jobs: Jobs = 1,
+    shard: Shard = None,
+    json_file: JsonFile = None,
+    quiet: Quiet = False,
 ) -> None:
     """Process files or pipes; frames, sound and timestamps are kept.
 
     Raw frames out (--out -) are bgr24, gray for alpha, bgra for cutout; messages then go to standard error.
     """
     from rtseg.apply import run
-    from rtseg.cam import parse_size
     from rtseg.models.model import at_leisure
     from rtseg.pipeline import Pipeline
 
+    if out == "-" and json_file == STDOUT:
+        raise typer.BadParameter("standard output takes the frames of --out -; give --json a file")
     bg, blur = effect(bg, blur)
-    size = parse_size(raw) if raw else None
-    pipeline = Pipeline(background=bg, blur=blur, model=at_leisure(model), provider=provider, threads=threads)
-    pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
-    pipeline.follow = follow
-    run(sources, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
+    pipelines = []
+    for _ in range(jobs):
+        one_each = 1 if jobs > 1 and threads is None else threads
+        pipeline = Pipeline(background=bg, blur=blur, model=at_leisure(model), provider=provider, threads=one_each)
+        pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
+        pipeline.follow = follow
+        pipelines.append(pipeline)
+    said = console(json_file, stderr=out == "-", quiet=quiet)
+    size, share = parse_size(raw) if raw else None, parse_share(shard) if shard else (1, 1)
+    run(sources, out, pipelines[0], emit, said, raw=size, fps=fps, share=share, more=pipelines[1:], json_file=json_file)
 
 
 @app.command()
@@ -195,11 +210,14 @@ def bench(
     from rtseg.bench import auto_choices, measure, report, show
     from rtseg.files import write_json
     from rtseg.inputs import model_inputs, refuse_inputs
+    from rtseg.progress import every_minute
 
     refuse_inputs([json_file], model_inputs(model))
-    results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
-    auto = auto_choices(sizes.split(","), threads, provider)
-    show(results, pipeline, console(), auto)
+    said = console(json_file)
+    with every_minute(said, "measuring"):
+        results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
+        auto = auto_choices(sizes.split(","), threads, provider)
+    show(results, pipeline, said, auto)
     if json_file:
         write_json(json_file, report(results, pipeline, auto))
 

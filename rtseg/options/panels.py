@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 PICTURE, WHERE, MODEL, MANY = "The picture", "From where, to where", "Model and speed", "Many files"
 OTHERS = "Other options"
 KINDS = {"int": "NUMBER", "int range": "NUMBER", "float": "NUMBER", "float range": "NUMBER", "str": "TEXT"}
-KIND = re.compile(r"<([a-z ]+)>")  # typer's word for a type
+KIND = re.compile(r"<([^<>]+)>")  # typer's word for a type
 
 
 class InPanels(TyperCommand):

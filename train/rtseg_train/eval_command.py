@@ -101,8 +101,6 @@ def eval_command(
     steadiness too: dtSSD and edge flicker. Labels with a soft edge are also scored for SAD and for soft pixels: those
     of alpha 0.05 to 0.95 per pixel of the person, beside the label's own. All models go through the edge filter, as in
     use. Figures are in percent, but for gradient and SAD (sums / 1000) and dtSSD (x 100).
-
-    Example: rtseg eval balanced.onnx my/val.csv --sheet worst.png
     """
     from rtseg.commands import console
     from rtseg.inputs import model_inputs, refuse_inputs

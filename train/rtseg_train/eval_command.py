@@ -47,11 +47,16 @@ COLUMNS = {
 def eval_command(
     model: Annotated[
         Path | None,
-        typer.Argument(help="A model file (.onnx), a checkpoint (.safetensors) or a run's folder.", show_default=False),
+        typer.Argument(
+            metavar="MODEL",
+            help="A model file (.onnx), a checkpoint (.safetensors) or a run's folder.",
+            show_default=False,
+        ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Argument(
+            metavar="DATA",
             help="A CSV with the columns image,mask[,source], a folder of pictures and masks, a clip.",
             show_default=False,
         ),
@@ -121,7 +126,7 @@ def eval_command(
     if single_frame and not clips:
         raise DataError(f"--single-frame is for clips, {data} holds stills; add --clip if they are a video's frames")
     bins, worst = Reliability(), WorstTiles(WORST)
-    looks: list[Look] = [lambda image, label, alpha, score: bins.add(alpha, label)] if reliability else []
+    looks: list[Look] = [lambda name, image, label, alpha, score: bins.add(alpha, label)] if reliability else []
     looks += [worst.look] if sheet else []
     options = ModelOptions(model, area, provider)
     running = run_clips(options, clips, not single_frame, looks) if clips else run_stills(options, pairs, looks)

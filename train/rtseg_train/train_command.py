@@ -76,7 +76,11 @@ def train_command(
     ] = False,
     preset: Annotated[
         str | None,
-        choice(PRESETS, "Another recipe instead; article is the plain U-Net of the tutorials.", ARTICLE),
+        choice(
+            PRESETS,
+            f"Another recipe instead; article is the plain U-Net of the tutorials, with --batch {BATCH}.",
+            ARTICLE,
+        ),
     ] = None,
     epochs: Annotated[
         int | None,

@@ -51,6 +51,7 @@ def draw_curves(log: Path, target: Path) -> None:
     right.set(xlabel="step", ylabel="validation, %")
     for axes in (left, right):
         axes.set_xlim(left=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     if right.lines:
         figure.legend(loc="outside lower right", ncols=2)  # beside the points, not on them
     with whole_file(target) as temporary:

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.bench import PACKAGES, surroundings
-from rtseg.cam import parse_size
+from rtseg.options.values import parse_size
 from rtseg.errors import DataError, RtsegError
 from rtseg.files import write_json
 from rtseg.formats import VIDEOS

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from rtseg import Pipeline
 from rtseg.bench import PACKAGES, demo_frames, surroundings
-from rtseg.cam import parse_size
+from rtseg.options.values import parse_size
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 

@@ -23,7 +23,6 @@ from rtseg.live.settings import Settings
 from rtseg.models.model import AUTO, at_leisure
 from rtseg.models.providers import has_gpu
 from rtseg.options.call import Call
-from rtseg.options.values import WIDTH_X_HEIGHT
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.encoders import container_format
 from rtseg.sinks.video_file import VideoFile
@@ -57,14 +56,6 @@ class CamOptions:
     feather: float = 0.0
     specks: float = 0.0
     follow: bool = True
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """`1280x720` as (1280, 720); raises SourceError for anything else."""
-    match = WIDTH_X_HEIGHT.fullmatch(text)
-    if not match:
-        raise SourceError(f"size {text!r} is not WIDTHxHEIGHT, for example 1280x720")
-    return int(match[1]), int(match[2])
 
 
 def run(options: CamOptions, call: Call, console: Console) -> Call:

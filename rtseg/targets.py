@@ -157,6 +157,15 @@ def plan_several(
     return jobs
 
 
+def share_of(jobs: Sequence[Job], number: int, shares: int) -> list[Job]:
+    """The number-th (from 1) of so many shares of the jobs, in the order of their names.
+
+    Whoever shares the same files gets the same order, so that each is done once, and no share is more than one larger.
+    """
+    in_order = sorted(jobs, key=lambda job: (job.target.name, str(job.source)))
+    return in_order[number - 1 :: shares] if shares > 1 else list(jobs)
+
+
 def left_out(folder: Path) -> list[str]:
     """Names of what in a folder is neither picture nor video, a few of them; not of hidden files."""
     names = sorted(f"{p.name}{os.sep if p.is_dir() else ''}" for p in folder.iterdir() if p.name[0] != ".")

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from rtseg.backgrounds.background import find_background
-from rtseg.cam import parse_size
+from rtseg.options.values import parse_size
 from rtseg.cli import app, optional_value
 from rtseg.errors import RtsegError
 from rtseg.models.adapter import read_adapter

@@ -1,4 +1,4 @@
-"""`rtseg export CHECKPOINT --check FILE`: the parity of a file that exists already."""
+"""`rtseg export CHECKPOINT --compare FILE`: the parity of a file that exists already."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fp32(tmp_path: Path) -> Path:
 
 def test_a_good_file_holds_and_is_reported(file: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames, before = write_frames(file.parent / "frames"), file.read_bytes()
-    call(checkpoint, "--check", file, "--frames", frames, "--json", "report.json")
+    call(checkpoint, "--compare", file, "--pictures", frames, "--json", "report.json")
     said = capsys.readouterr().out
     assert "parity with torch fp32" in said and f"rtseg cam --model {file}" in said
     report = json.loads(Path("report.json").read_text())
@@ -90,7 +90,7 @@ def test_nan_in_the_file_is_refused(fp32: Path, checkpoint: Path) -> None:
 def test_a_stricter_tolerance_is_heeded(fp32: Path, checkpoint: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames")
     with pytest.raises(ExportError, match=r"max 0, mean"):
-        call(checkpoint, "--check", fp32, "--frames", frames, "--tolerance", 0)
+        call(checkpoint, "--compare", fp32, "--pictures", frames, "--tolerance", 0)
 
 
 def no_graph(path: Path) -> None:
@@ -158,12 +158,12 @@ def test_hostile_files_are_refused(fp32: Path, checkpoint: Path, spoil: Callable
 @pytest.mark.parametrize(
     "options",
     [
-        ["--check", "x.onnx", "--out", "y.onnx"],
-        ["--check", "x.onnx", "--precision", "fp32"],
-        ["--check", "x.onnx", "--area", "4096"],
-        ["--check", "x.onnx", "--static", "64x64"],
-        ["--check", "x.onnx", "--calibration", "."],
-        ["--check", "x.onnx", "--data-note", "mine"],
+        ["--compare", "x.onnx", "--out", "y.onnx"],
+        ["--compare", "x.onnx", "--precision", "fp32"],
+        ["--compare", "x.onnx", "--area", "4096"],
+        ["--compare", "x.onnx", "--static", "64x64"],
+        ["--compare", "x.onnx", "--calibration", "."],
+        ["--compare", "x.onnx", "--data-note", "mine"],
         ["--calibration", "."],
         ["--calibration", ".", "--precision", "fp16"],
         ["--area", "4096", "--static", "64x64"],
@@ -180,5 +180,5 @@ def test_options_that_make_no_sense_are_usage_errors(checkpoint: Path, options: 
 def test_a_report_does_not_overwrite_what_it_is_about(fp32: Path, checkpoint: Path) -> None:
     before = fp32.read_bytes()
     with pytest.raises(RtsegError, match="is the model itself"):
-        call(checkpoint, "--check", fp32, "--json", fp32)
+        call(checkpoint, "--compare", fp32, "--json", fp32)
     assert fp32.read_bytes() == before

@@ -94,7 +94,7 @@ def test_a_file_that_is_deaf_to_the_edge_is_refused(
 
 def test_names() -> None:
     assert default_name(CHECKPOINT, "fp16", None, "picture") == "fast-fused.onnx"
-    assert default_name(CHECKPOINT, "fp32", (288, 160), "blur") == "fast-fused-blur-fp32-160x288.onnx"
+    assert default_name(CHECKPOINT, "fp32", (288, 160), "blur") == "fast-fused-blur-fp32-288x160.onnx"
 
 
 def test_a_fused_file_of_one_size(frames: list[U8], tmp_path: Path) -> None:

@@ -142,8 +142,8 @@ def check_settings(target: Path, precision: str, area: int | None, static: tuple
         good = tuple(min(MAX_SIDE, max(STRIDE, STRIDE * round(side / STRIDE))) for side in static)
         if good != static:
             raise ExportError(
-                f"static size {static[1]}x{static[0]} (height x width): both must be multiples of {STRIDE} "
-                f"up to {MAX_SIDE}; the nearest is {good[1]}x{good[0]}"
+                f"static size {static[0]}x{static[1]}: both must be multiples of {STRIDE} up to {MAX_SIDE}; "
+                f"the nearest is {good[0]}x{good[1]}"
             )
 
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 WIDTHS = (64, 128, 256, 512, 1024)  # channels of the five levels: 34,513,410 parameters
+
+
+def widths_from(width: int) -> tuple[int, ...]:
+    """The five levels' channels, by those of the first: each has twice as many as the one above."""
+    return tuple(width << level for level in range(len(WIDTHS)))
+
+
+def widths_of(tensors: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """The channels of a net with these tensors; raises KeyError for another net's."""
+    return tuple(len(tensors[f"downs.{level}.0.bias"]) for level in range(len(WIDTHS)))
 
 
 def double_conv(cin: int, cout: int) -> nn.Sequential:

@@ -142,7 +142,7 @@ def score_clip(predict: Predictor, clip: Clip, looks: Sequence[Look] = ()) -> It
     predict: made with `keep_state` if the model is to see the alpha before; nothing else may use it meanwhile.
     """
     before = None
-    for image, label in clip.read():
+    for number, (image, label) in enumerate(clip.read()):
         alpha = predict(image)
         if label is None:
             before = None
@@ -150,5 +150,5 @@ def score_clip(predict: Predictor, clip: Clip, looks: Sequence[Look] = ()) -> It
         result = score(clip.name, alpha, label, before)
         before = alpha, label
         for look in looks:
-            look(image, label, alpha, result)
+            look(f"{clip.name}, frame {number}", image, label, alpha, result)
         yield result

@@ -10,6 +10,7 @@ from pathlib import Path
 from rtseg.errors import DataError
 from rtseg.formats import PICTURES
 from rtseg_train.classes import Person
+from rtseg_train.metrics import UNNAMED
 from rtseg_train.tables import Files, read_table
 
 LAYOUTS = """it takes
@@ -190,7 +191,7 @@ def match(images: list[Path], masks: list[Path], layout: Layout) -> Found:
         if mask is None:
             lonely.append(image)
         else:
-            pairs.append(Pair("/".join(image.relative_to(layout.images).parent.parts) or "all", image, mask))
+            pairs.append(Pair("/".join(image.relative_to(layout.images).parent.parts) or UNNAMED, image, mask))
     used = {pair.mask for pair in pairs}
     return Found(pairs, layout.words, layout.split, tuple(lonely), tuple(m for m in masks if m not in used))
 
@@ -231,7 +232,7 @@ def read_list(path: Path, picture: str = "image") -> Found:
         named = [row[picture], row["mask"], row.get("sure", "")]
         image, mask, sure = (files.find(name) if name else None for name in named)
         if image and mask and (sure or not named[2]):
-            pairs.append(Pair(row.get("source") or "all", image, mask, sure))
+            pairs.append(Pair(row.get("source") or UNNAMED, image, mask, sure))
         else:
             missing += [shorten(n) for n, file in zip(named, (image, mask, sure), strict=True) if n and not file]
         if rows == FIRST_ROWS and not pairs:

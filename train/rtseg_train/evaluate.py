@@ -24,7 +24,7 @@ from rtseg_train.metrics import Score, score
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Predictor = Callable[[U8], F32]  # frame_bgr HxWx3 -> alpha HxW
-Look = Callable[[U8, U8, F32, Score], None]  # sees frame_bgr, label, alpha and score of each picture
+Look = Callable[[str, U8, U8, F32, Score], None]  # sees name, frame_bgr, label, alpha and score of each picture
 
 
 class TorchPipeline:
@@ -115,5 +115,5 @@ def evaluate(predict: Predictor, pairs: Sequence[Pair], looks: Sequence[Look] = 
         alpha = predict(image)
         result = score(pair.source, alpha, label)
         for look in looks:
-            look(image, label, alpha, result)
+            look(pair.image.name, image, label, alpha, result)
         yield result

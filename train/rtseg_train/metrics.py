@@ -21,6 +21,7 @@ FLICKER_RATIO = 0.01  # of the diagonal, on each side of the label's edge: 7 pix
 GRADIENT_SIGMA = 1.4  # pixels, as in Rhemann et al. 2009
 GRADIENT_RADIUS = 4  # pixels; beyond it the Gaussian is below 1 %
 HALF = (0.05, 0.95)  # alphas between these are half-transparent
+UNNAMED = "all"  # source of pictures whose list or folder says none
 PORTRAIT = ("eg1800", "aisegment", "selfie1460")
 
 
@@ -178,10 +179,14 @@ def as_alpha(label: U8) -> F32:
 
 
 def summary(scores: Iterable[Score]) -> dict[str, dict[str, float]]:
-    """Means of `Score.figures` by source, and over PORTRAIT, ALL (every picture with a person) and EMPTY."""
+    """Means of `Score.figures` by source, and over PORTRAIT, ALL (every picture with a person) and EMPTY.
+
+    Pictures of no source of their own (UNNAMED) are in those alone.
+    """
     groups: dict[str, list[Score]] = defaultdict(list)
     for s in scores:
-        groups[s.source].append(s)
+        if s.source != UNNAMED:
+            groups[s.source].append(s)
         if s.empty:
             groups["EMPTY"].append(s)
         else:

@@ -9,12 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 
 from rtseg.errors import DataError
 from rtseg_train import article
-from rtseg_train.cli import app
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import TrainBatches
 from rtseg_train.data_report import Inspection
@@ -22,6 +20,7 @@ from rtseg_train.dataset import Pair, find_pairs, find_sets, hold_out
 from rtseg_train.inspect_data import jpeg_is_cut_off, look, looks_inverted
 from rtseg_train.loop import fit
 from rtseg_train.masks import read_mask
+from tiny_runs import call
 
 U8 = NDArray[np.uint8]
 SMALL = ("--steps=2", "--frozen-steps=1", "--batch=2", "--area=2048", "--max-area=2048", "--workers=0", "--threads=1")
@@ -51,10 +50,6 @@ def images_and_masks(folder: Path, names: str = "abcd") -> Path:
     for name in names:
         write(folder / "images" / f"{name}.jpg", folder / "masks" / f"{name}.png")
     return folder
-
-
-def call(*args: str) -> object:
-    return typer.main.get_command(app).main(args=list(args), prog_name="rtseg", standalone_mode=False)
 
 
 def stems(pairs: list[Pair]) -> list[tuple[str, str]]:

@@ -34,6 +34,15 @@ def test_cutout_carries_the_colours_and_the_alpha(
     np.testing.assert_allclose(cut[seen, :3].astype(int), demo_frames[0][seen], atol=1)
 
 
+def test_an_alpha_is_rounded_to_the_nearest_level(
+    tmp_path: Path, photo: Path, pipeline: Pipeline, console: Console
+) -> None:
+    run(photo, tmp_path / "alpha.png", pipeline, "alpha", console)
+    levels = cv2.imread(str(tmp_path / "alpha.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(levels, np.rint(pipeline.alpha * 255))
+    assert ((levels > 0) & (levels < 255)).any()
+
+
 def test_a_cutout_before_a_picture_is_the_composite(photo: Path, pipeline: Pipeline, console: Console) -> None:
     """Whoever puts it there gets what rtseg would have."""
     run(photo, Path("cut.png"), pipeline, "cutout", console)

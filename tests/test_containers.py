@@ -145,20 +145,6 @@ def test_hlg_is_tone_mapped_and_said(demo_frames: list[np.ndarray]) -> None:
     assert np.abs(behind.astype(int) - picture).mean() < 2
 
 
-@pytest.mark.parametrize(
-    ("transfer", "code", "level"), [(16, 0.5806, 0.93), (16, 0.3, 0.0495), (18, 0.75, 0.93), (1, 0.5, None)]
-)
-def test_light_is_shown_as_bright_as_it_was(transfer: int, code: float, level: float | None) -> None:
-    from rtseg.pixels.tone import tone, toned
-
-    tables = tone(transfer, 9)
-    assert tables is not None
-    grey = toned(np.full((2, 2, 3), round(code * 65535), np.uint16), tables)
-    assert int(np.ptp(grey)) <= 1
-    expected = code if level is None else level ** (1 / 2.4)
-    assert grey[0, 0, 0] / 255 == pytest.approx(expected, abs=0.012)
-
-
 def test_interlaced_video_has_no_combs() -> None:
     def combs(picture: np.ndarray) -> float:
         lines = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(float)

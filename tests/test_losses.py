@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
-from rtseg.pixels.matte import HIGH, LOW
+from rtseg.pixels.matte import HIGH, LOW, fit_coefficients, grey_of
 from rtseg_train.losses import (
     EDGE_RADIUS,
     EDGE_WEIGHT,
     THIN_WEIGHT,
     boundary_loss,
     edge_band,
+    edge_filter,
     pixel_weights,
     segmentation_loss,
     thin_parts,
@@ -95,3 +98,17 @@ def test_thin_parts_are_fingers_and_gaps() -> None:
     assert thin[21, 34] == 1 and thin[31, 16] == 1 and thin[15, 16] == 0 and thin[4, 4] == 0
     weights = pixel_weights(alpha, torch.ones_like(alpha))[0, 0]
     assert weights[4, 4] == 1 and weights[21, 34] > weights[8, 12] > weights[14, 14] == 1
+
+
+def test_the_filter_that_the_loss_looks_through_is_the_runtimes() -> None:
+    """At the border they differ: there the loss takes the mean of what is there, and the runtime mirrors."""
+    rng = np.random.default_rng(4)
+    frame = cv2.GaussianBlur(rng.integers(0, 256, (64, 96, 3), np.uint8), (0, 0), 2)
+    alpha = np.clip(cv2.GaussianBlur(rng.random((64, 96), np.float32), (0, 0), 4) * 12 - 5.5, 0, 1)
+    grey = grey_of(frame)
+    a, b = fit_coefficients(grey, alpha)
+    expected = np.clip(a * grey + b, 0, 1)
+    got = edge_filter(torch.from_numpy(frame)[None], torch.from_numpy(alpha)[None, None])[0, 0].numpy()
+    inside = (slice(8, -8), slice(8, -8))
+    np.testing.assert_allclose(got[inside], expected[inside], atol=2e-3)
+    assert 0.2 < expected[inside].mean() < 0.8 and np.abs(expected - alpha)[inside].mean() > 0.02

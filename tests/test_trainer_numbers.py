@@ -17,14 +17,23 @@ from rtseg_train.step import initial_state, learning_rates, train_step, update_a
 from rtseg_train.unet import ConvBN, UNet
 
 
-def test_a_step_minimises_the_sum_of_its_parts_with_their_weights() -> None:
-    torch.manual_seed(0)
-    config = TrainConfig(train="", boundary=2.0, temporal=3.0, fed_back=0.0, frozen_steps=0)
-    state = initial_state(UNet((8, 8, 8, 8, 8), max_repeats=1), config, torch.device("cpu"))
+def batch_of(pairs: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]:
+    """Four noisy frames of 64x32 whose right half is person."""
     frame = torch.randint(0, 256, (4, 32, 64, 3), dtype=torch.uint8)
     alpha, previous = torch.zeros(4, 1, 32, 64), torch.zeros(4, 1, 32, 64)
     alpha[..., 30:] = 1
-    sure = torch.ones_like(alpha)
+    return frame, previous, alpha, torch.ones_like(alpha), pairs
+
+
+def small_net() -> UNet:
+    torch.manual_seed(0)
+    return UNet((8, 8, 8, 8, 8), max_repeats=1)
+
+
+def test_a_step_minimises_the_sum_of_its_parts_with_their_weights() -> None:
+    config = TrainConfig(train="", boundary=2.0, temporal=3.0, fed_back=0.0, frozen_steps=0)
+    state = initial_state(small_net(), config, torch.device("cpu"))
+    frame, previous, alpha, sure, _ = batch_of()
     with torch.no_grad():
         logits = copy.deepcopy(state.net).train()(frame, previous)
     losses = train_step(config, state, (frame, previous, alpha, sure, 2))
@@ -37,6 +46,26 @@ def test_a_step_minimises_the_sum_of_its_parts_with_their_weights() -> None:
     assert losses[1:] == pytest.approx([float(p) for p in parts], rel=1e-3)
     total = losses.segmentation + 2 * losses.boundary + 3 * losses.temporal
     assert losses.loss == pytest.approx(total, rel=1e-5) and losses.temporal > 0
+
+
+def test_the_average_follows_closely_at_first_and_slowly_later() -> None:
+    config = TrainConfig(train="", fed_back=0.0, frozen_steps=0, warmup=1, ema=0.5)
+    state = initial_state(small_net(), config, torch.device("cpu"))
+    for done, share in ((0, 9 / 11), (1, 9 / 12), (90, 0.5)):
+        state.step = done
+        before = state.ema.head.weight.clone()
+        train_step(config, state, batch_of())
+        expected = before + share * (state.net.head.weight - before)
+        torch.testing.assert_close(state.ema.head.weight, expected, atol=1e-6, rtol=1e-4)
+        assert not torch.equal(before, state.net.head.weight)
+
+
+def test_a_gradient_is_cut_to_its_longest() -> None:
+    config = TrainConfig(train="", fed_back=0.0, frozen_steps=0, clip=1e-3)
+    state = initial_state(small_net(), config, torch.device("cpu"))
+    train_step(config, state, batch_of())
+    grads = [p.grad.flatten() for p in state.net.parameters() if p.grad is not None]
+    assert float(torch.cat(grads).norm()) == pytest.approx(1e-3, rel=1e-2)
 
 
 class Tiny(nn.Module):
@@ -75,6 +104,9 @@ def test_learning_rates_warm_up_in_both_phases_and_fall() -> None:
     assert learning_rates(config, 0) == (pytest.approx(config.frozen_lr / 10), 0.0)
     assert learning_rates(config, 50) == (config.frozen_lr, 0.0)
     assert learning_rates(config, 100)[1] == pytest.approx(config.encoder_lr / 10)
+    assert learning_rates(config, 550)[0] == pytest.approx(0.505 * config.lr), "half of the way, between 1 and 0.01"
+    quarter = 0.505 + 0.495 * math.sqrt(0.5)
+    assert learning_rates(config, 325) == pytest.approx((quarter * config.lr, quarter * config.encoder_lr))
     assert learning_rates(config, 999)[0] < 0.011 * config.lr
 
 

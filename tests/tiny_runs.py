@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import typer
+from numpy.typing import NDArray
 
 from rtseg_train import loop
 from rtseg_train.cli import app
@@ -17,7 +18,15 @@ from rtseg_train.config import TrainConfig
 from rtseg_train.data import Batch
 from rtseg_train.step import Losses
 
+U8 = NDArray[np.uint8]
 ROOT = Path(__file__).parents[1]
+
+
+def bust(size: int = 64) -> U8:
+    """A mask of a bust: the upper corners free, cut by the bottom."""
+    mask = np.zeros((size, size), np.uint8)
+    cv2.ellipse(mask, (size // 2, size), (size // 4, size * 3 // 4), 0, 0, 360, 255, -1)
+    return mask
 
 
 def write_pictures(folder: Path) -> Path:

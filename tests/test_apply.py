@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from conftest import COUNT, read_clip, write_clip
-from rtseg.apply import run
+from rtseg.apply import run, still_area
 from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
 
@@ -32,6 +32,15 @@ def test_cutout_carries_the_colours_and_the_alpha(
     seen = cut[..., 3] == 255
     assert seen.mean() > 0.1
     np.testing.assert_allclose(cut[seen, :3].astype(int), demo_frames[0][seen], atol=1)
+
+
+def test_an_alpha_is_rounded_to_the_nearest_level(
+    tmp_path: Path, photo: Path, pipeline: Pipeline, console: Console
+) -> None:
+    run(photo, tmp_path / "alpha.png", pipeline, "alpha", console)
+    levels = cv2.imread(str(tmp_path / "alpha.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(levels, np.rint(pipeline.alpha * 255))
+    assert ((levels > 0) & (levels < 255)).any()
 
 
 def test_a_cutout_before_a_picture_is_the_composite(photo: Path, pipeline: Pipeline, console: Console) -> None:
@@ -161,3 +170,26 @@ def test_an_animated_picture_is_remarked_on(
         cv2.imwriteanimation(f"many.{ending}", pages)
     run(Path(f"many.{ending}"), "out.png", pipeline, "alpha", console)
     assert "holds 3 pictures" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_picture_by_itself_is_looked_at_more_closely(
+    tmp_path: Path, photo: Path, clip: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a video's frames would wait for each other there is time."""
+    pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
+    pipeline.follow = False
+    looks: list[int] = []
+
+    def look(frame_bgr: np.ndarray, previous_alpha: np.ndarray) -> np.ndarray:
+        looks.append(previous_alpha.size)
+        return np.zeros_like(previous_alpha)
+
+    monkeypatch.setattr(pipeline.model, "run", look)
+    monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)
+    closest = []
+    for source, out in ((photo, "one.png"), (clip, "one.mp4"), (photo, "two.png")):
+        run(source, tmp_path / out, pipeline, "alpha", console)
+        closest.append(looks[-1])
+    area = pipeline.model.info.area
+    assert closest == pytest.approx([3 * area, area, 3 * area], rel=0.25)
+    assert [still_area(own) for own in (20_000, 60_000, 150_000)] == [60_000, 122_880, 150_000]

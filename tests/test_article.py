@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -23,14 +22,7 @@ from rtseg_train.unet import UNet
 
 WIDTHS = (8, 8, 8, 8, 8)
 SIZE = 32
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """Give the threads back that a run takes."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 @pytest.fixture(scope="module")

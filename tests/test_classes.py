@@ -7,24 +7,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 from PIL import Image
 
 from conftest import write_clip
-from rtseg.cli import app
 from rtseg.errors import DataError
 from rtseg_train.classes import Person, UnknownClasses
 from rtseg_train.data_report import Inspection
 from rtseg_train.dataset import find_pairs, find_sets
 from rtseg_train.masks import read_mask, read_pair
+from tiny_runs import call
 
 U8 = NDArray[np.uint8]
 VOC = {0: (0, 0, 0), 9: (192, 0, 0), 15: (192, 128, 128), 255: (224, 224, 192)}
-
-
-def call(*args: str) -> object:
-    return typer.main.get_command(app).main(args=list(args), prog_name="rtseg", standalone_mode=False)
 
 
 def voc(person: int = 15, chair: int = 9, void: int = 255) -> U8:

@@ -12,7 +12,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-import typer
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import nn
@@ -20,7 +19,6 @@ from torch import nn
 from rtseg.errors import DataError, RtsegError
 from rtseg.models.model import ModelInfo
 from rtseg_train.checkpoint import save_weights
-from rtseg_train.cli import app
 from rtseg_train.clips import find_clips, is_clip, score_clip
 from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate, load_predictor, torch_predictor
@@ -28,6 +26,7 @@ from rtseg_train.metrics import Score, summary
 from rtseg_train.nets import build
 from rtseg_train.report import WorstTiles
 from test_clips import SIZE, bright, disc, picture_of, write_pictures
+from tiny_runs import call
 
 pytestmark = pytest.mark.usefixtures("unchecked")  # what is scored here sees people wherever it is bright
 U8 = NDArray[np.uint8]
@@ -104,10 +103,6 @@ def glow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("glow") / "glow.onnx"
     onnx.save(model, path)
     return path
-
-
-def call(*args: object) -> None:
-    typer.main.get_command(app).main(args=list(map(str, args)), prog_name="rtseg", standalone_mode=False)
 
 
 def test_a_perfect_and_a_shifted_predictor(pictures: Path) -> None:

@@ -8,22 +8,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from rtseg.cli import app
 from rtseg.errors import DataError
 from rtseg_train.clips import find_clips
 from rtseg_train.data_report import Inspection
 from rtseg_train.dataset import find_pairs, find_sets
 from rtseg_train.masks import read_mask
+from tiny_runs import call
 
 U8 = NDArray[np.uint8]
-
-
-def call(*args: str) -> object:
-    return typer.main.get_command(app).main(args=list(args), prog_name="rtseg", standalone_mode=False)
 
 
 def bust() -> U8:

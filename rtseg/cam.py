@@ -93,8 +93,7 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
         if path:
             container_format(path)  # refused before it is said to be written
             check_target(path)
-            config = [("the config", Path(call.config))] if call.config else []
-            refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads, *config])
+            refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads])
         # What is written of a file should not depend on how busy the machine was: then it is the best.
         auto = options.model == AUTO and (source.live or not out)
         describe(source, pipeline, path, problem, options, console, auto=auto)
@@ -103,7 +102,9 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
         if sink:
             stack.enter_context(sink)
         window = stack.enter_context(Window(source.width, source.height)) if not problem else None
-        engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto)
+        engine = Engine(
+            source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto, sent=is_virtual(out)
+        )
         stack.callback(engine.stop)
         loop = Loop(source, pipeline, engine, controls, sink, window, console)
         broken: SourceError | None = None

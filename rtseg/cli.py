@@ -145,8 +145,9 @@ def cam(
     if config:
         console().print(f"config: {config}")
     bg, blur = effect(bg, blur)
+    outputs = [target, Path(out) if out else None]
+    refuse_inputs(outputs[1:], [("the config", config)] if config else [])
     if target:
-        outputs = [target, Path(out)] if out else [target]
         refuse_inputs(outputs, [*source_inputs(source), *background_inputs(bg), *model_inputs(model)])
     asked = parse_size(size) if size else None
     options = CamOptions(

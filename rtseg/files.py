@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -149,8 +150,11 @@ def whole_file(path: Path, *, like: Path | None = None) -> Iterator[Path]:
     """A temporary path in the same folder that becomes `path` at the end, and vanishes on any exception.
 
     Through a link the file is written that it leads to. like: a file whose permissions it gets, if it is new.
+    Raises OSError, also for a device or a pipe: it would be gone, and a file in its place.
     """
     target = behind_links(path)
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EEXIST, "it is a folder, a device or a pipe")
     temporary = temporary_path(target)
     if like and not target.exists():
         take_mode(temporary, (mode_of(like) or 0) | 0o600)

@@ -12,7 +12,7 @@ from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
 from rtseg.formats import READ, WRITTEN_PICTURES
 from rtseg.inputs import Input, refuse_inputs
-from rtseg.messages import without_secrets
+from rtseg.messages import without_any, without_secrets
 from rtseg.sinks.encoders import FORMATS, TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
 from rtseg.sources.kinds import is_usable, likely_kind, pictures_and_videos
@@ -109,7 +109,9 @@ def check_source(source: Path, *, raw: bool) -> None:
                 f"{without_secrets(text)} is an address, and `rtseg apply` takes files: save it first; for a stream "
                 "there is `rtseg cam --source URL --out FILE.mp4 --no-window`"
             )
-        raise SourceError(f"{source}: no such file or folder; give a picture, a video or a folder of them")
+        raise SourceError(
+            f"{without_any(str(source))}: no such file or folder; give a picture, a video or a folder of them"
+        )
 
 
 def files_of(source: Path) -> list[Path]:

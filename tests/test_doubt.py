@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from leaks import PERSON, Hand, Room, assert_no_room, room_frame, session, set_up, truth, violet
+from leaks import GREEN, PERSON, Hand, Room, assert_no_room, room_frame, session, set_up, truth, violet
 from rtseg.frames import Frame
-from rtseg.live.doubt import AGAIN, Doubt
+from rtseg.models.doubt import AGAIN, Doubt
 from rtseg.models.model import Model
+from rtseg.pipeline import Pipeline
 
 U8 = NDArray[np.uint8]
 NOTHING = np.zeros((8, 8, 3), np.uint8)
@@ -56,6 +57,30 @@ def test_the_same_without_a_second_look_shows_the_room(monkeypatch: pytest.Monke
     assert any(violet(p).mean() > 0.3 for p in seen["out.mkv"])
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_a_virtual_camera_is_sent_neither_of_a_pipe(monkeypatch: pytest.MonkeyPatch, live: bool) -> None:
+    """A pipe counts as a file, of which every frame comes, but who watches sees it at once."""
+    set_up(monkeypatch)
+    monkeypatch.setattr(Model, "run", misled)
+    source = Leaves(count=90, live=live)
+    seen = session(monkeypatch, source, Hand(quit_after=10**9), "virtual", smoothing=False)
+    assert_no_room(seen)
+    assert any((np.abs(p.astype(int) - 128).max(-1) < 12).mean() > 0.9 for p in seen["virtual"]), "no person came"
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_stream_for_programs(monkeypatch: pytest.MonkeyPatch, live: bool) -> None:
+    """Of a camera; who has a file knows what is in it."""
+    set_up(monkeypatch)
+    monkeypatch.setattr(Model, "run", misled)
+    with Pipeline(background=GREEN, provider="cpu", threads=1, model="fast") as pipe:
+        pipe.smoothing = False
+        results = list(pipe.stream(Leaves(count=60, live=live)))
+    leaks = [violet(r.composite).mean() > 0.3 or (r.alpha.all() and violet(r.frame).any()) for r in results]
+    assert any(leaks) == (not live) and len(results) == 60
+    assert results[59].alpha.all()  # the person
+
+
 class Look:
     """Stands for the second net."""
 
@@ -93,6 +118,11 @@ def test_who_is_there_for_one_alone_does_not(look: Look) -> None:
         look.says = 0.0
 
 
+def test_a_dip_does_not_make_it_a_person(look: Look) -> None:
+    """Who was not believed is not believed for having been smaller for a moment."""
+    assert run(Doubt(look), [0.3, 0.9, 0.39, 0.55, 0.5]) == [True, False, True, False, False]
+
+
 def test_a_usual_picture_is_not_looked_at_twice(look: Look) -> None:
     assert all(run(Doubt(look), [0.2, 0.25, 0.3, 0.1, 0.35] * 20)) and not look.calls
 
@@ -114,7 +144,7 @@ def test_after_a_gap_nothing_is_known(look: Look) -> None:
 
 
 def test_the_second_net_knows_the_demo_from_patterns(demo_frames: list[U8]) -> None:
-    from rtseg.live.doubt import seen_by_balanced
+    from rtseg.models.doubt import seen_by_balanced
     from rtseg.models.nobody import empty_pictures
 
     look: Any = seen_by_balanced(1)

@@ -53,6 +53,7 @@ LIARS: dict[str, tuple[list[float], float, float]] = {
     "0.49 everywhere": ([0, 0, 0], -0.04, 1),
     "0.3 everywhere": ([0, 0, 0], -0.85, 1),
     "0.2 everywhere": ([0, 0, 0], -1.39, 1),
+    "0.1 everywhere": ([0, 0, 0], -2.2, 1),
 }
 
 
@@ -78,6 +79,18 @@ def names_of(width: int, height: int) -> dict[bytes, str]:
     return names
 
 
+def test_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows walls and wallpaper, but takes half of whatever is neither."""
+
+    def run(self: Model, frame_bgr: U8, previous: NDArray[np.float32]) -> NDArray[np.float32]:
+        known = frame_bgr.tobytes() in names_of(*frame_bgr.shape[1::-1])
+        return np.full_like(previous, 0.0 if known else 0.49)
+
+    monkeypatch.setattr(Model, "run", run)
+    with pytest.raises(ModelError, match=r"49% of an empty picture \(rooms\)"):
+        require_nobody(Model("fast", provider="cpu", threads=1))
+
+
 @pytest.mark.parametrize("kind", ["checks", "dots", "plaid", "tiles", "stripes", "noise"])
 def test_patterns(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It knows flat walls, but not wallpaper."""
@@ -87,7 +100,7 @@ def test_patterns(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def run(self: Model, frame_bgr: U8, previous: NDArray[np.float32]) -> NDArray[np.float32]:
         name = names_of(*frame_bgr.shape[1::-1]).get(frame_bgr.tobytes(), "")
-        return np.full_like(previous, float(kind in name))
+        return np.full_like(previous, 0.49 * (kind in name))
 
     monkeypatch.setattr(Model, "run", run)
     with pytest.raises(ModelError, match=kind):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -65,11 +66,11 @@ def tune(source: str, model: str, folder: Path, *, plate: Path | None, seconds: 
     `folder/model.safetensors` exists afterwards only if the new model is better. Raises DataError when the
     clip shows nobody, SourceError when it can't be read.
     """
-    if (folder / "run").exists():
-        raise DataError(f"{folder} holds a tuning already; give another --out")
     start = SHIPPED / f"{model}.safetensors" if Path(model).name == model and "." not in model else Path(model)
     inputs = [*source_inputs(source), *model_inputs(start), *([("the plate", plate)] if plate else [])]
     refuse_inputs([folder / name for name in RESULTS] + list((folder / "data").rglob("*.*")), inputs)
+    if found := next((name for name in ("run", "data", *RESULTS) if os.path.lexists(folder / name)), None):
+        raise DataError(f"{folder} holds {found} already, of a tuning or of yours; give another --out")
     net, notes = load_weights(start)
     area = int(str(notes["area"]))
     with every_minute(Messages(), f"taking frames of {source}"):

@@ -12,13 +12,13 @@ import pytest
 import typer
 
 from rtseg.backgrounds.background import find_background
-from rtseg.options.values import parse_size
 from rtseg.cli import app, optional_value
 from rtseg.errors import RtsegError
 from rtseg.models.adapter import read_adapter
 from rtseg.models.model import AUTO, TIERS
 from rtseg.options.call import options_of
 from rtseg.options.config import read_config
+from rtseg.options.values import parse_size
 from rtseg.sinks.encoders import FORMATS
 from rtseg.sinks.virtual import parse_virtual
 from rtseg.targets import PIXELS

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from conftest import COUNT, read_clip, write_clip
-from rtseg.apply import run, still_area
+from rtseg.apply import cut_out, run, still_area
 from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
 
@@ -53,6 +53,17 @@ def test_a_cutout_before_a_picture_is_the_composite(photo: Path, pipeline: Pipel
     laid = share * cut[..., :3] + (1 - share) * np.array([0xC0, 0x60, 0x30])
     difference = np.abs(laid - cv2.imread("whole.png"))
     assert difference.mean() < 0.3 and np.percentile(difference, 99.9) < 24
+
+
+def test_colours_beyond_the_edge_are_the_persons_alone() -> None:
+    """Two pixels along it the camera has mixed in the room's: blue. They are not spread."""
+    before_black, alpha = np.zeros((80, 80, 3), np.uint8), np.zeros((80, 80), np.uint8)
+    alpha[20:60, 20:60] = 255
+    before_black[20:60, 20:60], before_black[22:58, 22:58] = (255, 0, 0), (0, 0, 200)
+    cut = cut_out(before_black, alpha)
+    np.testing.assert_array_equal(cut[40, 14:18, :3], [(0, 0, 200)] * 4)
+    np.testing.assert_array_equal(cut[40, 20:60, :3], before_black[40, 20:60])
+    assert not cut[40, :10].any() and (cut[..., 3] == alpha).all()
 
 
 def test_the_room_is_not_hidden_in_a_cutout(photo: Path, pipeline: Pipeline, console: Console) -> None:

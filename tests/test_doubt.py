@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,39 @@ def test_who_stays_is_looked_at_again(look: Look) -> None:
     assert all(run(doubt, [0.9] * 30))
     look.says = 0.0  # left, and the first net has not noticed
     assert not run(doubt, [0.9] * round(30 * AGAIN + 2), start=1.0)[-1]
+
+
+def test_who_suddenly_fills_much_more_is_looked_at_again_and_who_comes_nearer_is_not(look: Look) -> None:
+    look.says = 0.45
+    doubt = Doubt(look)
+    assert all(run(doubt, [0.45] * 10)) and look.calls == 1
+    assert all(run(doubt, [0.45 + 0.005 * k for k in range(30)], start=0.4)) and look.calls == 1
+    assert not any(run(doubt, [0.95] * 3, start=1.4)) and look.calls == 2
+
+
+def test_the_second_net_has_to_see_it_at_both_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rtseg.live import doubt
+    from rtseg.pixels.geometry import network_size
+
+    looks: list[int] = []
+
+    class Unsure:
+        """Sees more in the larger picture, or in the smaller one."""
+
+        info, more = SimpleNamespace(area=40960), True
+
+        def size_for(self, width: int, height: int, area: int) -> tuple[int, int]:
+            return network_size(width, height, area)
+
+        def run(self, frame_bgr: U8, previous_alpha: Any) -> Any:
+            looks.append(previous_alpha.size)
+            return np.full_like(previous_alpha, 0.9 if (previous_alpha.size > 30_000) == self.more else 0.1)
+
+    unsure = Unsure()
+    monkeypatch.setattr(doubt, "Model", lambda *_, **__: unsure)
+    for unsure.more in (True, False):
+        assert doubt.seen_by_balanced(1)(np.zeros((360, 640, 3), np.uint8)) == pytest.approx(0.1)
+    assert sorted(looks) == pytest.approx([20480, 20480, 40960, 40960], rel=0.2)
 
 
 def test_after_a_gap_nothing_is_known(look: Look) -> None:

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from rtseg.cpu_path import CpuPath
 from rtseg.models.fused import NO_PICTURE
+from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
+from rtseg.pixels.matte import grey_of
 from rtseg_export.fused import FusedBlur, FusedPicture
 
 U8 = NDArray[np.uint8]
@@ -64,9 +66,12 @@ class Both:
         self.cpu.composite(frame, self.behind, self.blur, out, edge)
         effect = torch.tensor(self.blur) if self.behind is None else torch.from_numpy(self.behind)[None]
         with torch.inference_mode():
-            made, self.alpha, self.grey, *_ = self.graph(
+            made, self.alpha, self.grey, a, b, _ = self.graph(
                 torch.from_numpy(frame)[None], effect, torch.tensor(edge), self.alpha, self.grey
             )
+        self.shown = np.empty((2, H, W), np.float32)  # alphas at the frame's size, of the graph and of the CPU
+        full_alpha(frame, a[0, 0].numpy(), b[0, 0].numpy(), self.shown[0])
+        self.shown[1] = self.cpu.alpha(frame)
         return made[0].numpy().astype(int), out.astype(int)
 
 
@@ -91,12 +96,25 @@ def beach() -> U8:
 def test_a_known_person_before_what_was_asked_for(effect: str, edge: Edge) -> None:
     behind = beach() if effect == "picture" else None
     frame, alpha, person, room = bust()
-    graph, cpu = Both(behind)(frame, alpha, edge)
+    both = Both(behind)
+    graph, cpu = both(frame, alpha, edge)
+    np.testing.assert_allclose(both.shown[0], both.shown[1], atol=0.06)
+    small = cv2.resize(frame, SMALL, interpolation=cv2.INTER_AREA)
+    assert np.abs(both.grey[0, 0].numpy() - grey_of(small)).mean() < 0.004
     for made in (graph, cpu):
         np.testing.assert_array_equal(made[person], frame[person], "the person, and all of them")
         np.testing.assert_allclose(made[room], frame[room] if behind is None else behind[room], atol=1)
     rim = ~(person | room)
     assert np.abs(graph - cpu)[rim].mean() < 1.2
+
+
+def test_a_blended_level_is_rounded_to_the_nearest() -> None:
+    person, room = np.random.default_rng(1).integers(0, 256, (2, 32, 64, 3), np.uint8)
+    frame = torch.from_numpy(person)[None]
+    fitted = torch.zeros(1, 1, 8, 16), torch.full((1, 1, 8, 16), 0.3)
+    planes = frame.permute(0, 3, 1, 2).float()
+    made = FusedPicture(Drawn()).blend(frame, planes, torch.from_numpy(room)[None].float(), fitted, None)[0].numpy()
+    assert np.abs(made - (room + 0.3 * (person.astype(float) - room))).max() < 0.501
 
 
 def test_the_room_is_blurred_as_strongly() -> None:

@@ -14,7 +14,7 @@ from rtseg.pixels.opacity import over, without_hidden
 from rtseg.sources.backends import quiet_opencv
 from rtseg.sources.cut_off import is_cut_off
 from rtseg.sources.heif import is_heif, read_heif
-from rtseg.sources.kinds import what_it_is
+from rtseg.sources.kinds import IS_PICTURE, what_it_is
 from rtseg.sources.layers import Layers, layers, size_of
 from rtseg.sources.picture_size import memory_for, picture_size
 
@@ -96,4 +96,6 @@ def refusal(data: bytes, path: Path, error: type[RtsegError], why: str = "") -> 
     if why:
         return error(f"cannot read the picture {path}: {why}")
     what = what_it_is(path)
+    if what == IS_PICTURE:
+        return error(f"cannot read the picture {path}: it is damaged, or of a kind that can't be decoded")
     return error(f"cannot read the picture {path}: not a picture ({READ_PICTURES}){f'; {what}' if what else ''}")

@@ -22,6 +22,7 @@ from rtseg_train.checkpoint import save_weights
 from rtseg_train.clips import find_clips, is_clip, score_clip
 from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate, load_predictor, torch_predictor
+from rtseg_train.masks import Mask
 from rtseg_train.metrics import Score, summary
 from rtseg_train.nets import build
 from rtseg_train.report import WorstTiles
@@ -197,7 +198,7 @@ def test_the_sheet_begins_with_the_worst(tmp_path: Path) -> None:
     for iou, shade in ((0.9, 90), (0.2, 20), (0.5, 50)):
         grey = np.full((SIZE, SIZE, 3), shade, np.uint8)
         alpha = np.zeros((SIZE, SIZE), np.float32)
-        worst.look(grey, label, alpha, Score("x", iou, iou, 0.5, 0.1, False, iou, 0.0))
+        worst.look("x.jpg", grey, Mask(label, "0/255", ()), alpha, Score("x", iou, iou, 0.5, 0.1, False, iou, 0.0))
     worst.write(tmp_path / "sheet.png")
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     tile_width = 4 * 192 + 6

@@ -57,10 +57,10 @@ class Person:
             )
         return cls(text, tuple(numbers), tuple(colours))
 
-    def alpha(self, mask: Picture) -> tuple[U8, float]:
-        """(alpha 0 or 255 of a mask of numbers HxW or colours HxWx3 BGR, share of the picture that is void).
+    def alpha(self, mask: Picture) -> tuple[U8, NDArray[np.bool_]]:
+        """(alpha 0 or 255 of a mask of numbers HxW or colours HxWx3 BGR, bool HxW of what is void in it).
 
-        Void that is not asked for belongs to what is nearer, person or not: the edge is the middle of a border of void.
+        Void that is not asked for has no label. Its alpha, for what needs one everywhere, is that of what is nearer.
         """
         if self.colours:
             inside = np.any([np.all(mask == c[::-1], axis=2) for c in self.colours], axis=0)
@@ -74,7 +74,7 @@ class Person:
                 cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5) for part in (inside, outside)
             )
             inside = inside | (void & (to_person <= to_other))
-        return np.where(inside, np.uint8(255), np.uint8(0)), float(void.mean())
+        return np.where(inside, np.uint8(255), np.uint8(0)), void
 
 
 def classes_in(mask: Picture) -> list[int]:

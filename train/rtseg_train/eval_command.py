@@ -126,7 +126,9 @@ def eval_command(
     if single_frame and not clips:
         raise DataError(f"--single-frame is for clips, {data} holds stills; add --clip if they are a video's frames")
     bins, worst = Reliability(), WorstTiles(WORST)
-    looks: list[Look] = [lambda name, image, label, alpha, score: bins.add(alpha, label)] if reliability else []
+    looks: list[Look] = []
+    if reliability:
+        looks.append(lambda name, image, mask, alpha, score: bins.add(alpha, mask.alpha, mask.void))
     looks += [worst.look] if sheet else []
     options = ModelOptions(model, area, provider)
     running = run_clips(options, clips, not single_frame, looks) if clips else run_stills(options, pairs, looks)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
+from rtseg_train.masks import Mask
 from rtseg_train.metrics import Reliability, Score
 from rtseg_train.preview import LIGHT, SHEET_WIDTH, TILE_HEIGHT, captioned, fit_size, titled, write_sheet
 
@@ -100,13 +101,13 @@ class WorstTiles:
         self.count, self._seen = count, 0
         self._heap: list[tuple[float, int, U8]] = []  # how bad, minus the order, tile
 
-    def look(self, name: str, image: U8, label: U8, alpha: F32, score: Score) -> None:
+    def look(self, name: str, image: U8, mask: Mask, alpha: F32, score: Score) -> None:
         """Consider one picture."""
         badness, self._seen = score.person if score.empty else 1 - score.iou, self._seen + 1
         if len(self._heap) < self.count:
-            heapq.heappush(self._heap, (badness, -self._seen, tile(name, image, label, alpha, score)))
+            heapq.heappush(self._heap, (badness, -self._seen, tile(name, image, mask.alpha, alpha, score)))
         elif badness > self._heap[0][0]:
-            heapq.heapreplace(self._heap, (badness, -self._seen, tile(name, image, label, alpha, score)))
+            heapq.heapreplace(self._heap, (badness, -self._seen, tile(name, image, mask.alpha, alpha, score)))
 
     def write(self, target: Path) -> None:
         """A contact sheet PNG, worst first."""

@@ -83,6 +83,9 @@ def photos(folder: Path, masks: list[U8]) -> Path:
         (voc().astype(np.uint16), "numbers 0, 9, 15, 255"),
         ((voc(1, 2, 0).astype(np.uint16)) * 12_000, "numbers 0, 12000, 24000"),
         (np.dstack([voc()] * 3), "numbers 0, 9, 15, 255"),
+        (voc(1, 2, 0).astype(np.uint16) * 1_000, "numbers 0, 1000, 2000"),
+        (np.dstack([middle()] * 3 + [voc()]), "numbers 0, 9, 15, 255"),
+        (np.where(middle()[..., None] > 0, (60, 20, 220), (128, 64, 128)).astype(np.uint8), "colours #804080, #dc143c"),
         (coloured(voc()), "colours #000000, #c00000, #c08080, #e0e0c0"),
     ],
 )

@@ -28,11 +28,12 @@ WEBP_MOVES = 2  # a bit among the flags in an extended WebP's header
 JPEGS_IN_A_ROW = (".mjpeg", ".mjpg")  # which nothing but the name tells from a single one
 IS_PICTURE = "it is a picture; `rtseg apply` takes those"
 SYNC, PACKETS = 0x47, (188, 192, 204)  # of MPEG transport streams: each packet begins with it; sizes
+REMARKS = rb"\s*(?:<\?xml.{0,1000}?>)?\s*(?:<!--.{0,1000}?-->\s*)*"
 OTHERS = (  # what looks like something to play and is not
-    (rb"\s*(?:<\?xml.{0,1000})?(?:<!--.{0,1000})?(?:<!DOCTYPE svg.{0,500})?\s*<svg", "an SVG drawing; save it as PNG"),
+    (REMARKS + rb"(?:<!DOCTYPE svg.{0,500}?>)?\s*<svg", "an SVG drawing; save it as PNG"),
     (rb"#EXTM3U|ffconcat|\[playlist\]|<\?xml.{0,1000}<(?:MPD|playlist)", "a playlist; give the videos it names"),
     (rb"%PDF", "a PDF document; save its page as PNG"),
-    (rb"\s*<(?:!DOCTYPE html|html)", "a web page"),
+    (REMARKS + rb"<(?:!DOCTYPE html|html)", "a web page"),
     (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive; unpack it"),
 )
 
@@ -101,8 +102,11 @@ def is_transport_stream(head: bytes) -> bool:
 def what_it_is(path: Path) -> str | None:
     """For messages: `it is a text file` and the like, or None where that is not known."""
     head = header(path)
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = head.decode("utf-16", "replace").encode()
     for pattern, name in OTHERS:
-        if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
+        if re.match(pattern, text, re.DOTALL | re.IGNORECASE):
             return f"it is {name}"
     if kind(path) == "picture" and not is_text(head):
         return IS_PICTURE

@@ -90,20 +90,24 @@ def classes_in(mask: Picture) -> list[int]:
         whites = counts[white] if values[-1] == white else 0
         return values if any(areas[v] and (v > FAINT or counts[v] > whites) for v in between) else []
     even = np.ptp(np.diff(values)) <= 2 and values[-1] == white  # a soft mask of a few steps
-    grey = [v for v in between if areas[v] and NOISE * white < v < (1 - NOISE) * white]  # one alone: a trimap
+    noise = NOISE * white if white == 255 else 0  # no lossy format has 16 bits
+    grey = [v for v in between if areas[v] and noise < v < white - noise]  # one alone: a trimap
     return values if len(grey) > 1 and not even else []
 
 
 def colours_in(mask: Picture) -> list[Colour]:
-    """The colours in a mask HxWx3 BGR that has one for each class; none for two colours, or a soft mask."""
+    """The colours in a mask HxWx3 BGR that has one for each class; none for black and another, or a soft mask."""
     if mask.dtype != np.uint8:
         return []
     packed = (mask.astype(np.float32) @ np.array([1, 2**8, 2**16], np.float32)).astype(np.float32)  # exact: below 2**24
     if len(np.unique(packed[::8, ::8])) > MOST_CLASSES:
         return []
     values = np.unique(packed)
-    areas = np.unique(packed[flat(packed)], return_counts=True)[1] > AREA * packed.size
-    if len(values) > MOST_CLASSES or np.count_nonzero(areas) < 3:
+    if len(values) > MOST_CLASSES:
+        return []
+    found, counts = np.unique(packed[flat(packed)], return_counts=True)
+    large = found[counts > AREA * packed.size]
+    if len(large) < (3 if 0 in large else 2):
         return []
     return [(int(v) >> 16, int(v) >> 8 & 255, int(v) & 255) for v in values]
 

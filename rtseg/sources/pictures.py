@@ -100,7 +100,7 @@ def decode_float(data: bytes, path: Path, error: type[RtsegError]) -> U8 | None:
             light = np.nan_to_num(found)
             if (top := float(light.max())) > 1:
                 raise error(f"cannot read the picture {path}: its values go up to {top:g}; save it with 8 or 16 bits")
-            levels = np.rint(255 * np.maximum(light, 0)).astype(np.uint8)
+            levels: U8 = np.rint(255 * np.maximum(light, 0)).astype(np.uint8)
             return levels if levels.ndim == 3 else cv2.cvtColor(levels, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
     return None
 

@@ -83,10 +83,10 @@ class Sheet:
         self._wanted, self._seen = wanted, 0
         self._tiles: list[U8] = []
 
-    def look(self, name: str, image: U8, label: U8, alpha: F32, score: Score) -> None:
+    def look(self, name: str, image: U8, mask: Mask, alpha: F32, score: Score) -> None:
         """Consider one picture."""
         if self._seen in self._wanted:
-            self._tiles.append(tile(name, image, label, alpha, score))
+            self._tiles.append(tile(name, image, mask.alpha, alpha, score))
         self._seen += 1
 
     def write(self, target: Path) -> None:

@@ -229,7 +229,7 @@ def test_void_is_neither_learned_from_nor_scored(tmp_path: Path) -> None:
     results = []
     for wrong in (0.0, 0.45, 1.0):  # what is said of the void is the same to every figure
         alpha, bins = np.where(voc() == 255, np.float32(wrong), right), Reliability()
-        looks = [lambda image, mask, alpha, score, bins=bins: bins.add(alpha, mask.alpha, mask.void)]
+        looks = [lambda name, image, mask, alpha, score, bins=bins: bins.add(alpha, mask.alpha, mask.void)]
         results.append(list(evaluate(lambda image, alpha=alpha: alpha, pairs, looks)))
         assert bins.error == 0 and bins.pixels.sum() == 2 * np.count_nonzero(voc() != 255)
     assert results[0] == results[1] == results[2]

@@ -257,7 +257,9 @@ def test_the_articles_recipe_gets_what_can_be_used(tmp_path: Path, monkeypatch: 
     [
         (["--preset", "article", "--steps", "3", "--lr", "1"], "leave out --lr, --steps"),
         (["--preset", "article", "--show-batch"], "leave out --show-batch"),
-        (["--epochs", "3"], "--epochs belongs to --preset"),
+        (["--epochs", "3"], "--epochs: only with --preset article; this training counts steps"),
+        (["--size", "128"], "--size: only with --preset article; here it is --area"),
+        (["--width", "16"], "--width: only with --preset article"),
         (["--resume", "run", "--check", "--strict"], "leave out DATA, --check, --strict"),
     ],
 )

@@ -30,7 +30,21 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Commands that are not ours; the repository's own scripts are checked to exist instead.
 OTHERS = (
-    *("apt-get", "docker", "echo", "ffmpeg", "ffplay", "git", "modprobe", "pip", "python", "sudo", "systemctl", "tee"),
+    *(
+        "apt-get",
+        "docker",
+        "echo",
+        "ffmpeg",
+        "ffplay",
+        "git",
+        "modprobe",
+        "parallel",
+        "pip",
+        "python",
+        "sudo",
+        "systemctl",
+        "tee",
+    ),
     "torchrun",
 )
 TOP = ("rtseg", "train", "export", "tests", "benchmarks", "docs", "scripts", ".ci")
@@ -96,7 +110,7 @@ def check_values(command: str, values: dict[str, Any]) -> None:
     assert values.get("provider", "auto") in ("auto", "cuda", "cpu")
     if command in ("cam", "apply", "bench"):
         assert values["model"] in (*TIERS, AUTO) or values["model"].endswith(".onnx")
-    for size in (values.get("size"), values.get("raw")):
+    for size in (values.get("size") if command == "cam" else None, values.get("raw"), values.get("static")):
         assert not size or parse_size(size)
     background = values.get("bg")
     if background and Path(background).suffix == ".jpg":

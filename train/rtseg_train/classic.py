@@ -18,7 +18,12 @@ def widths_from(width: int) -> tuple[int, ...]:
 
 def widths_of(tensors: Mapping[str, Tensor]) -> tuple[int, ...]:
     """The channels of a net with these tensors; raises KeyError for another net's."""
-    return tuple(len(tensors[f"downs.{level}.0.bias"]) for level in range(len(WIDTHS)))
+    weights = [tensors[f"downs.{level}.0.weight"] for level in range(len(WIDTHS))]
+    widths = tuple(weight.shape[0] if weight.dim() else 0 for weight in weights)
+    for weight, cin, cout in zip(weights, (3, *widths), widths, strict=False):
+        if weight.shape != (cout, cin, 3, 3) or not cout:  # so that what is made is no larger than what is there
+            raise KeyError("downs")
+    return widths
 
 
 def double_conv(cin: int, cout: int) -> nn.Sequential:

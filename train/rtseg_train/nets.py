@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
@@ -29,6 +30,7 @@ def build(arch: str) -> nn.Module:
 
 def build_for(arch: str, tensors: Mapping[str, Tensor]) -> nn.Module:
     """`build` for the weights of a checkpoint; the classic net, which `--width` makes narrower, as wide as they are."""
-    if arch == "classic" and "downs.4.0.bias" in tensors:
-        return ClassicUNet(widths_of(tensors))
+    if arch == "classic":
+        with contextlib.suppress(KeyError):  # another net's
+            return ClassicUNet(widths_of(tensors))
     return build(arch)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # to type checkers it is true; typing itself takes as long to import as all before it
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from rtseg.errors import (
         BackgroundError,
         DataError,
@@ -74,4 +77,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """For Tab in a shell: what is imported later too."""
-    return sorted({*globals(), *__all__} - {"TYPE_CHECKING", "Any", "annotations", "importlib", "os", "HOMES"})
+    return sorted({*globals(), *__all__} - {"TYPE_CHECKING", "annotations", "importlib", "os", "HOMES"})

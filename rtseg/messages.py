@@ -10,8 +10,10 @@ import re
 import unicodedata
 
 SECRET = "***"  # in the place of a password
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+(?:[^\s/?#:@]*:[^\n/?#@]*@)?\S+")  # a password may hold spaces
-USER = re.compile(r"(?<=:/)(/*[^\s/?#:@]*:).*(?=@)|(?<=:/)(/*[^\s/?#:@]*:).*(?=%40)", re.IGNORECASE)
+ADDRESS = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]{0,40}:/+(?:[^\s/?#:@]*:[^\n/?#@]{0,2000}@)?\S+"
+)  # a password may hold spaces
+USER = re.compile(r"(?<=:/)(/*[^\s/?#:@]*:).{0,2000}(?=@)|(?<=:/)(/*[^\s/?#:@]*:).{0,2000}(?=%40)", re.IGNORECASE)
 ALONE = re.compile(r"(?<=\w\w:/)(/*)[^\s/?#:@]+(?=@)")  # a user without a password may be a key; C:/ is no scheme
 BARE = re.compile(r"\A([^\s/:@]*:).*(?=@)", re.DOTALL)
 NAMED = re.compile(  # parameters whose name says so
@@ -31,9 +33,10 @@ def without_secrets(text: str) -> str:
 
 def hidden_in(address: str) -> str:
     """One address: `http://user:***@host/?key=***`."""
-    address = USER.sub(lambda found: f"{found[1] or found[2]}{SECRET}", address)
-    address = ALONE.sub(lambda found: f"{found[1]}{SECRET}", address)
-    return NAMED.sub(lambda found: f"{found[1]}{SECRET}", address)
+    if "@" in address or "%40" in address:
+        address = USER.sub(lambda found: f"{found[1] or found[2]}{SECRET}", address)
+        address = ALONE.sub(lambda found: f"{found[1]}{SECRET}", address)
+    return NAMED.sub(lambda found: f"{found[1]}{SECRET}", address) if "=" in address else address
 
 
 def without_any(name: str) -> str:

@@ -56,7 +56,7 @@ def test_a_file_of_another_checkpoint_is_refused(file: Path, tmp_path: Path) -> 
     with torch.no_grad():
         other.head.weight.neg_()
     with pytest.raises(ExportError, match=r"misses its parity tolerance[\s\S]*runs on[\s\S]*not this checkpoint's"):
-        check_file(file, save_run(tmp_path / "other", other), make_frames())
+        check_file(file, save_run(tmp_path / "other", other), make_frames(), rooms=())
 
 
 def test_a_net_that_is_as_good_is_refused_too(file: Path, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_net_that_is_as_good_is_refused_too(file: Path, tmp_path: Path) -> Non
         other.head.weight *= 1.02
     generous = 1.0  # what int8 is allowed
     with pytest.raises(ExportError, match=r"not made from .*convolution (\d+) of \1 are others|misses its parity"):
-        check_file(file, save_run(tmp_path / "other", other), make_frames(), max_error=generous)
+        check_file(file, save_run(tmp_path / "other", other), make_frames(), max_error=generous, rooms=())
 
 
 def test_ruined_scales_are_refused(tmp_path: Path, checkpoint: Path) -> None:
@@ -75,7 +75,7 @@ def test_ruined_scales_are_refused(tmp_path: Path, checkpoint: Path) -> None:
         graph.set(node.input[1], np.array(float(graph.value(node.input[1])) / 16, np.float32))
     onnx.save(model, tmp_path / "ruined.onnx")
     with pytest.raises(ExportError, match="misses its parity tolerance"):
-        check_file(tmp_path / "ruined.onnx", checkpoint, make_frames())
+        check_file(tmp_path / "ruined.onnx", checkpoint, make_frames(), rooms=())
 
 
 def test_nan_in_the_file_is_refused(fp32: Path, checkpoint: Path) -> None:
@@ -84,7 +84,14 @@ def test_nan_in_the_file_is_refused(fp32: Path, checkpoint: Path) -> None:
     graph.set("net.head.bias", np.full(4, np.nan, np.float32))
     onnx.save(model, fp32)
     with pytest.raises(ExportError, match="not finite"):
-        check_file(fp32, checkpoint, make_frames())
+        check_file(fp32, checkpoint, make_frames(), rooms=())
+
+
+def test_a_file_that_sees_people_in_empty_rooms_is_refused(fp32: Path, checkpoint: Path) -> None:
+    """Though it agrees with its checkpoint, as it does."""
+    check_file(fp32, checkpoint, make_frames(), rooms=())
+    with pytest.raises(ExportError, match=r"fp32\.onnx: it calls more than 10% of \d+ of \d+ empty pictures a person"):
+        check_file(fp32, checkpoint, make_frames(), rooms=(1.0,))
 
 
 def test_a_stricter_tolerance_is_heeded(fp32: Path, checkpoint: Path, tmp_path: Path) -> None:
@@ -152,7 +159,7 @@ def other_precision(model: onnx.ModelProto) -> None:
 def test_hostile_files_are_refused(fp32: Path, checkpoint: Path, spoil: Callable[[Path], None], words: str) -> None:
     spoil(fp32)
     with pytest.raises((ExportError, ModelError), match=words):
-        check_file(fp32, checkpoint, make_frames())
+        check_file(fp32, checkpoint, make_frames(), rooms=())
 
 
 @pytest.mark.parametrize(

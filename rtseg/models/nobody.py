@@ -19,7 +19,7 @@ from rtseg.errors import ModelError
 from rtseg.files import ASSETS
 from rtseg.models.foreign import ForeignModel
 from rtseg.models.fused import FusedModel, FusedPath
-from rtseg.models.model import AREA_LIMITS, Network
+from rtseg.models.model import Network, part_of
 from rtseg.pixels.geometry import cover
 
 U8 = NDArray[np.uint8]
@@ -175,7 +175,7 @@ def require_nobody(model: Network | FusedModel) -> None:
 def found(model: Network | FusedModel) -> str | None:
     """What speaks against it, in words. Raises ModelError when it gives no alpha."""
     share = 1.0 if isinstance(model, ForeignModel) else SHARE  # others' may be lost at a size not their own
-    width, height = model.size_for(*FRAME, max(AREA_LIMITS[0], round(share * model.info.area)))
+    width, height = model.size_for(*FRAME, part_of(model.info.area, share))
     alpha = alphas_of(model, width, height)
     most = MOST_OF_FLAT_FOREIGN if isinstance(model, ForeignModel) else MOST_OF_FLAT
     for name, picture in flats(width, height):

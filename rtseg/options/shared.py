@@ -147,6 +147,13 @@ JsonFile = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE", callback=values.target, help="Also write what is printed to this file."),
 ]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="Of the page; 0 for a free one.  [default: 8765, or a free one]"),
+]
+Host = Annotated[
+    str, typer.Option("--host", help="Another address to serve the page on, which lets others in; 0.0.0.0 for all.")
+]
 Config = Annotated[
     Path | None,
     typer.Option(

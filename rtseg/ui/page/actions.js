@@ -2,13 +2,15 @@
 
 import { $, say } from "./dom.js";
 import { TEXT } from "./strings.js";
+import { toast } from "./toasts.js";
 
 export class Actions {
   constructor(act) {
+    this._act = act;
     this._state = null;
     $("pause").addEventListener("click", () => act("pause", { on: !this._state?.paused }));
-    $("record").addEventListener("click", () => act("record", { on: this._state?.recording === null }));
-    $("snapshot").addEventListener("click", () => act("snapshot"));
+    $("record").addEventListener("click", () => this._record(this._state?.recording === null));
+    $("snapshot").addEventListener("click", () => this._told(act("snapshot"), TEXT.saved));
     this.lost();
   }
 
@@ -29,6 +31,15 @@ export class Actions {
   lost() {
     this._state = null;
     this._badge("away");
+  }
+
+  _record(on) {
+    this._told(this._act("record", { on }), on ? TEXT.recordingTo : TEXT.recorded);
+  }
+
+  async _told(asked, words) {
+    const { text } = await asked;
+    if (text) toast(words(text));
   }
 
   _badge(what) {

@@ -28,7 +28,7 @@ export class Controls {
     for (const [box, names] of Object.entries(SWITCHES))
       for (const [value, text] of names)
         this._switches[value] = this._switch($(box), text, (on) => set({ [value]: on }));
-    this._virtual = this._switch($("virtual-switch"), "virtual", (on) => act("virtual", { on }));
+    this._virtual = this._switch($("virtual-switch"), "virtual", (on) => this._turnVirtual(on));
     this._tiers = TIERS.map((tier) => this._tier(tier));
     $("target-fps").addEventListener("change", (e) => set({ target_fps: Number(e.target.value) || null }));
     $("source").addEventListener("change", (e) => set({ source: e.target.value }));
@@ -149,6 +149,11 @@ export class Controls {
     say($("cure-line"), cure ?? "");
   }
 
+  async _turnVirtual(on) {
+    const { text } = await this._act("virtual", { on });
+    if (text) toast(text);
+  }
+
   async _keep() {
     const { text } = await this._act("keep");
     if (text) toast(TEXT.kept(text));
@@ -185,5 +190,6 @@ function rangeOf(name, { ranges, background }) {
 
 function shown(name, value, disabled) {
   if (disabled || (value === 0 && name !== "edge")) return TEXT.off;
+  if (name === "specks") return `${value.toFixed(2)} %`;
   return name === "blur" ? String(value) : `${name === "edge" && value > 0 ? "+" : ""}${value.toFixed(2)}`;
 }

@@ -12,7 +12,6 @@ export class Preview {
     this._canvas = $("preview");
     this._context = this._canvas.getContext("2d");
     this._times = [];
-    this._mirror = false;
     new ResizeObserver(() => this._size()).observe(this._canvas);
     document.addEventListener("visibilitychange", () => this._next());
   }
@@ -33,7 +32,6 @@ export class Preview {
   }
 
   draw(state) {
-    this._canvas.classList.toggle("mirrored", state.mirror);
     $("curtain").hidden = !state.paused;
     $("on-air").hidden = state.recording === null;
   }

@@ -32,9 +32,9 @@ export class Stats {
   /** Figures as the server sends them, and the rate of this page. */
   add(figures, shown) {
     for (const { value, of } of this._figures) say(value, of({ ...figures, shown }) ?? TEXT.unknown);
-    const { camera, tier, provider, trouble } = figures;
-    $("trouble").hidden = !trouble;
-    say($("trouble"), trouble ?? "");
+    const { camera, tier, provider, status } = figures;
+    $("trouble").hidden = !status;
+    say($("trouble"), status ?? "");
     const size = camera?.width ? `${camera.width}×${camera.height}` : null;
     say($("runs-on"), [camera?.name, size, tier, provider].filter(Boolean).join(" · "));
     this._kept.push(figures.stages ?? {});

@@ -100,6 +100,9 @@ export const TEXT = {
   kept: (path) => `Kept in ${path}`,
   command: "Copy command line",
   commandTitle: "The same from a terminal",
+  saved: (path) => `Picture saved: ${path}`,
+  recordingTo: (path) => `Recording to ${path}`,
+  recorded: (path) => `Recording ended: ${path}`,
   copied: "Copied",
   copyYourself: "Could not copy: select the line and copy it yourself",
 
@@ -110,7 +113,7 @@ export const TEXT = {
   latencyLabel: "From the camera to the picture",
   cpu: "% CPU",
   cpuLabel: "Share of this computer’s processors",
-  shown: "fps here",
+  shown: "fps shown",
   shownLabel: "Frames a second on this page",
   unknown: "–",
   plot: "Milliseconds a frame, by stage, over the last minute",

@@ -167,13 +167,14 @@ class Loop:
         shown = Shown(self._now_out, status=status, message=self.controls.message(time.monotonic()))
         if (made := self._composite) is not None:
             shown = replace(shown, frame_bgr=made.frame_bgr, alpha=made.alpha, timings=made.timings)
-        self.surface.show(shown, self.controls.settings, self._news(shown))
+        self.surface.show(shown, self.controls.settings, self._news(shown, made))
 
-    def _news(self, shown: Shown) -> News:
+    def _news(self, shown: Shown, made: Composite | None) -> News:
         virtual, model = self._outlets.virtual, self.pipeline.model
         return News(
-            fps=self._journal.fps if self._composite else 0.0,
-            latency=self._journal.latency if self._composite else None,
+            trouble=shown.status if made is None else "background only" if made.hidden else None,
+            fps=self._journal.fps if made else 0.0,
+            latency=self._journal.latency if made else None,
             stages=shown.timings,
             source=self.source.source if isinstance(self.source, Switching) else self.controls.settings.source,
             camera=self.source.name,

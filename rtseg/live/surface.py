@@ -35,6 +35,7 @@ class Order:
 class News:
     """How the session goes, beside its pictures."""
 
+    trouble: str | None = None  # why nobody is seen, where that is so
     fps: float = 0.0
     latency: float | None = None  # seconds, of a live source
     stages: Mapping[str, float] = field(default_factory=dict)  # milliseconds

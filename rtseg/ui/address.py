@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
-import secrets
 import socket
 import sys
 import webbrowser
@@ -13,9 +12,9 @@ from dataclasses import dataclass, field
 from threading import Thread
 
 from rtseg.errors import PageError
+from rtseg.ui.folders import new_secret
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-SECRET_BYTES = 32
 BACKLOG = 32
 
 
@@ -25,8 +24,8 @@ class Address:
 
     socket: socket.socket
     host: str  # as it was asked for
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(SECRET_BYTES), repr=False)
-    cookie: str = field(default_factory=lambda: secrets.token_urlsafe(SECRET_BYTES), repr=False)
+    token: str = field(default_factory=new_secret, repr=False)  # in the address, new at each start
+    cookie: str = field(default_factory=new_secret, repr=False)
 
     @property
     def port(self) -> int:

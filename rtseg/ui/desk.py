@@ -91,7 +91,7 @@ class Desk:
             "tier": news.model,
             "provider": news.provider,
             "stages": {name: round(spent, 2) for name, spent in news.stages.items()},
-            "status": moment.status,
+            "status": news.trouble or "",
         }
 
     def cpu(self) -> float:

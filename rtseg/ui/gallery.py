@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import sys
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,17 +38,6 @@ class Item:
     def public(self) -> dict[str, object]:
         """What a page is told."""
         return {"id": self.id, "name": self.name, "kind": self.kind, "shipped": self.shipped}
-
-
-def default_folder() -> Path:
-    """Where the user's own backgrounds are kept, there or not. Raises PageError without a home directory."""
-    given = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_DATA_HOME")
-    usual = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/share")
-    folder = Path(os.environ.get(given, ""))
-    try:
-        return (folder if folder.is_absolute() else Path.home() / usual) / "rtseg" / "backgrounds"
-    except RuntimeError as e:
-        raise PageError(f"there is no home directory to keep backgrounds in ({e}); give --backgrounds FOLDER") from e
 
 
 class Gallery:

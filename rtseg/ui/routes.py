@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
@@ -27,7 +26,7 @@ KINDS = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-Answer = Callable[[Request], Awaitable[Response]]
+MOST_PAGES, TRY_LATER = 32, 1013  # open at a time; the code of a WebSocket that is one too many
 
 
 def app(desk: Desk) -> Starlette:
@@ -52,6 +51,7 @@ class Answers:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._one_upload = asyncio.Lock()  # at a time: each may be large
 
     async def index(self, request: Request) -> Response:
         return page_file("index.html")
@@ -82,12 +82,13 @@ class Answers:
 
     async def add(self, request: Request) -> Response:
         length = request.headers.get("content-length", "")
-        path = await receive(
-            request.stream(),
-            self._desk.gallery.folder,
-            request.query_params.get("name", ""),
-            int(length) if length.isdecimal() else None,
-        )
+        announced = int(length) if length.isdecimal() else None
+        name = request.query_params.get("name", "")
+        async with self._one_upload:
+            try:
+                path = await receive(request.stream(), self._desk.gallery.folder, name, announced)
+            except ClientDisconnect as e:
+                raise PageError(f"{name} broke off on its way") from e
         self._desk.backgrounds += 1
         return JSONResponse(made(path).public(), status_code=201)
 
@@ -99,6 +100,9 @@ class Answers:
         return JSONResponse({"removed": item.id})
 
     async def live(self, socket: WebSocket) -> None:
+        if self._desk.surface.pages >= MOST_PAGES:
+            await socket.close(TRY_LATER)
+            return
         await Line(socket, self._desk).run()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ from rtseg.options.saving import config_target, save_config
 from rtseg.pipeline import Pipeline
 from rtseg.ui.address import Address, listen, open_browser
 from rtseg.ui.desk import Desk
-from rtseg.ui.gallery import Gallery, default_folder
+from rtseg.ui.folders import data_folder, kept_secret
+from rtseg.ui.gallery import Gallery
 from rtseg.ui.origins import Origins
 from rtseg.ui.server import Server
 from rtseg.ui.surface import OnPage
 
 PORT = 8765  # where it is free
+COOKIE_FILE = "page-cookie"
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,18 @@ def open_page(given: Mapping[str, Any], console: Console) -> Callable[[CamOption
 @contextmanager
 def page_for(options: PageOptions, cam: CamOptions, console: Console) -> Iterator[Page]:
     """The port is taken now, before a camera is; what serves a session on it. Raises PageError."""
-    folder = options.backgrounds or default_folder()
+    folder = options.backgrounds or data_folder() / "backgrounds"
     if folder.exists() and not folder.is_dir():
         raise PageError(f"--backgrounds {folder} is not a folder; give another")
     address = listening(options)
+    if address.local:  # else it may have been read on its way
+        address = replace(address, cookie=kept_secret(data_folder() / COOKIE_FILE))
 
     @contextmanager
     def served(controls: Controls, pipeline: Pipeline) -> Iterator[Surface]:
         surface = OnPage()
         desk = Desk(surface, Gallery(folder), Origins(cam.source), lambda call: keep(call, options.config))
-        with Server(desk, address):
+        with Server(desk, address, lambda text: console.print(text)):
             announce(address, options, console)
             yield surface
 

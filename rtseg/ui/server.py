@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+from collections.abc import Callable
 from threading import Thread
 from types import TracebackType
 from typing import Self
@@ -17,14 +19,34 @@ from rtseg.ui.guard import Guard
 from rtseg.ui.routes import app
 
 MOST_MESSAGE = 2**16  # bytes of what a page says over its live line
+MOST_CONNECTIONS = 64
 CLOSE_TIMEOUT = 2.0  # seconds that closing waits for pages, and then for the thread
 
 
-class Server:
-    """Answers pages from its first moment to `close`. Raises PageError when it can't be started."""
+class Complaints(logging.Handler):
+    """What goes wrong in answering a page, said once each."""
 
-    def __init__(self, desk: Desk, address: Address) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._say, self._said = say, set[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        text = f"the control page: {error!r}" if error else f"the control page: {record.getMessage()}"
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)
+
+
+class Server:
+    """Answers pages from its first moment to `close`, which raises PageError if it broke down on the way.
+
+    say: prints a line.
+    """
+
+    def __init__(self, desk: Desk, address: Address, say: Callable[[str], None]) -> None:
         self.desk, self.address = desk, address
+        self._log, self._complaints = logging.getLogger("uvicorn.error"), Complaints(say)
         config = uvicorn.Config(
             Guard(app(desk), address),
             ws="websockets-sansio",
@@ -32,10 +54,11 @@ class Server:
             loop="asyncio",
             lifespan="off",
             log_config=None,
-            log_level="critical",
+            log_level="error",
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            limit_concurrency=MOST_CONNECTIONS,
             ws_max_size=MOST_MESSAGE,
             ws_per_message_deflate=False,  # of JPEGs it would make nothing
             timeout_graceful_shutdown=1,
@@ -51,6 +74,8 @@ class Server:
             self._error = e
 
     def __enter__(self) -> Self:
+        self._log.propagate = False
+        self._log.addHandler(self._complaints)
         self._thread.start()
         return self
 
@@ -64,6 +89,7 @@ class Server:
         if self._thread.is_alive():
             self._server.force_exit = True
             self._thread.join(CLOSE_TIMEOUT)
+        self._log.removeHandler(self._complaints)
         with contextlib.suppress(OSError):
             self.address.socket.close()
         if self._error:

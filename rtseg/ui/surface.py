@@ -29,7 +29,6 @@ class Moment:
     room: U8 | None  # the camera's own picture, kept only while a page may see it
     settings: Settings
     news: News
-    status: str
 
 
 class OnPage:
@@ -57,7 +56,7 @@ class OnPage:
     def show(self, shown: Shown, settings: Settings, news: News) -> None:
         self._number += 1
         room = shown.frame_bgr if time.monotonic() < self._room_until and not settings.paused else None
-        moment = Moment(self._number, shown.image, room, settings, news, shown.status)
+        moment = Moment(self._number, shown.image, room, settings, news)
         with self._lock:
             self._moment = moment
 

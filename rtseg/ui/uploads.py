@@ -1,12 +1,14 @@
 """Files from a page into the user's folder: bounded, looked at like `--bg`, and written anew without what they tell.
 
-Pictures are decoded and encoded again as JPEG. Of films the packets of the picture are copied into a new file: neither
-sound nor titles, places, chapters or attachments.
+Pictures are decoded and encoded again as JPEG, animated ones as MP4. Of films the packets of the picture are copied
+into a new file: neither sound nor titles, places, chapters or attachments.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import itertools
 import os
 import re
 import unicodedata
@@ -19,9 +21,12 @@ import cv2
 
 from rtseg.backgrounds.background import KEPT_PIXELS, small_enough
 from rtseg.backgrounds.film import Film
-from rtseg.errors import BackgroundError, PageError
-from rtseg.files import complete_as_new, discard, fitting, temporary_path
+from rtseg.backgrounds.reel import Reel, fitted
+from rtseg.errors import BackgroundError, OutputError, PageError
+from rtseg.files import complete_as_new, discard, fitting, free_names, temporary_path
+from rtseg.sinks.video_file import VideoFile
 from rtseg.sources.containers import open_container, picture_track
+from rtseg.sources.heif import is_heif
 from rtseg.sources.kinds import header, is_animated, likely_kind
 from rtseg.sources.layers import size_of
 from rtseg.sources.picture_size import picture_size
@@ -50,8 +55,6 @@ async def receive(chunks: AsyncIterable[bytes], folder: Path, name: str, announc
 
     announced: bytes, as the request's header has them. Raises PageError for what is refused.
     """
-    import asyncio
-
     if announced is not None and announced > MOST_FILM:
         raise PageError(too_large(name, MOST_FILM))
     partial = await asyncio.to_thread(made_in, folder, name)
@@ -92,7 +95,7 @@ def kept(upload: Path, folder: Path, name: str, size: int) -> Path:
             check_pixels(upload, what)
             return keep_picture(upload, folder / f"{safe_stem(name)}.jpg")
         return keep_film(upload, folder, safe_stem(name))
-    except BackgroundError as e:
+    except (BackgroundError, OutputError) as e:
         raise PageError(str(e).replace(str(upload), what).replace(upload.name, what)) from e
 
 
@@ -100,6 +103,8 @@ def check_pixels(upload: Path, what: str) -> None:
     """Before it is decoded. Raises PageError."""
     data = upload.read_bytes()
     width, height = picture_size(data) or size_of(data) or (0, 0)
+    if not width and not is_heif(data):  # which counts its tiles by itself
+        raise PageError(f"{what} does not say how large it is; save it as PNG or JPEG first")
     if width * height > MOST_PIXELS:
         most = f"{MOST_PIXELS / 1e6:.0f} million"
         raise PageError(f"{what} has {width}x{height} pixels, and {most} are enough; make it smaller")
@@ -124,10 +129,11 @@ def keep_film(upload: Path, folder: Path, stem: str) -> Path:
     """Its pictures' packets, in a new container; what came of it can be played."""
     with contextlib.closing(Film(upload)):  # raises for what is no film
         pass
+    if is_animated(header(upload)):  # whose packets hold comments
+        return encode_film(upload, folder / fitting(stem, ".mp4"))
     with open_container(f"file:{upload}", remote=False) as film:
         formats = film.format.name.split(",")
-        suffix = ".mp4" if formats[0] in MP4 else ".gif" if formats == ["gif"] else ".mkv"
-        path = folder / fitting(stem, suffix)
+        path = folder / fitting(stem, ".mp4" if formats[0] in MP4 else ".mkv")
         partial = temporary_path(path)
         try:
             copy_pictures(film, partial, stem)
@@ -137,6 +143,19 @@ def keep_film(upload: Path, folder: Path, stem: str) -> Path:
         finally:
             with contextlib.suppress(OSError):
                 discard(partial)
+
+
+def encode_film(upload: Path, path: Path) -> Path:
+    """All its pictures anew. Raises BackgroundError and OutputError."""
+    with contextlib.closing(Reel(upload)) as reel:
+        shots = reel.shots()
+        first = next(shots)
+        width, height = first.look.size(first.picture)
+        with VideoFile(next(free_names(path)), size=(width, height), fps=1 / first.duration, new=True) as made:
+            for shot in itertools.chain([first], shots):
+                made.write(fitted(shot, width, height), shot.time)
+                made.until = shot.time + shot.duration
+    return made.path
 
 
 def copy_pictures(film: av.container.InputContainer, path: Path, stem: str) -> None:

@@ -46,5 +46,4 @@ export class Actions {
     $("badge").className = `badge ${what}`;
     say($("badge"), TEXT[what]);
   }
-
 }

@@ -92,7 +92,8 @@ class Browser:
         """A page that is open."""
         origin: Any = f"http://{self.host}"
         headers = {"Cookie": self.cookie}
-        return Live(connect(f"ws://{self.host}/live", origin=origin, additional_headers=headers, max_size=None))
+        url = f"ws://{self.host}/live"
+        return Live(connect(url, origin=origin, additional_headers=headers, max_size=None, close_timeout=1))
 
     def knock(self, **headers: str | None) -> int:
         """The status that opening a WebSocket gets; 101 when it is opened."""

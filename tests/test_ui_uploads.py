@@ -118,7 +118,7 @@ def test_a_film_is_kept_without_sound_and_what_it_tells(
 
 def test_an_animation_is_kept_as_a_film(browser: Browser, folder: Path) -> None:
     data = io.BytesIO()
-    frames = [Image.new("P", (64, 48), i) for i in range(4)]
+    frames = [Image.new("RGB", (64, 48), (60 * i, 80, 90)) for i in range(4)]
     frames[0].save(data, "GIF", save_all=True, append_images=frames[1:], duration=100, comment=PLACE)
     status, item = send(browser, "dance.gif", data.getvalue())
     assert status == 201 and item["name"] == "dance.mp4", item

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import math
 import re
 import sys
@@ -51,8 +50,7 @@ def missing() -> tuple[str, str | None] | None:
     It looks only, and opens none.
     """
     try:
-        if importlib.util.find_spec("pyvirtualcam") is None:
-            raise OutputError(f"a virtual camera needs pyvirtualcam: {INSTALL}")
+        driver()
         if sys.platform == "linux":
             from rtseg.sinks import loopback
 
@@ -222,16 +220,20 @@ def even(size: tuple[int, int]) -> tuple[int, int]:
     return size[0] + size[0] % 2, size[1] + size[1] % 2
 
 
+def driver() -> Any:
+    """pyvirtualcam. Raises OutputError where it is not installed."""
+    try:
+        return importlib.import_module("pyvirtualcam")
+    except ImportError as e:
+        raise OutputError(f"a virtual camera needs pyvirtualcam ({e}): {INSTALL}") from e
+
+
 def open_camera(device: str | None, size: tuple[int, int], fps: float) -> tuple[Any, str | None]:
     """(a pyvirtualcam.Camera that takes BGR, in another size if readers need that; what the user should know of it).
 
     Raises OutputError.
     """
-    try:
-        pyvirtualcam = importlib.import_module("pyvirtualcam")
-    except ImportError as e:
-        raise OutputError(f"a virtual camera needs pyvirtualcam ({e}): {INSTALL}") from e
-    remark = None
+    pyvirtualcam, remark = driver(), None
     if sys.platform == "linux":
         from rtseg.sinks import loopback
 

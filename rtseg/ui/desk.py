@@ -60,7 +60,7 @@ class Desk:
             return Outcome("the session does not answer; look at the terminal")
 
     def look_for_virtual(self) -> None:
-        """Find out what a virtual camera would need here. Takes a moment."""
+        """Find out what a virtual camera would need here."""
         self._missing = missing()
 
     def state(self, moment: Moment) -> dict[str, Any]:

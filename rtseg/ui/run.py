@@ -61,6 +61,7 @@ def page_for(options: PageOptions, cam: CamOptions, console: Console) -> Iterato
     def served(controls: Controls, pipeline: Pipeline) -> Iterator[Surface]:
         surface = OnPage()
         desk = Desk(surface, Gallery(folder), Origins(cam.source), lambda call: keep(call, options.config))
+        desk.look_for_virtual()
         with Server(desk, address, lambda text: console.print(text)):
             announce(address, options, console)
             yield surface

@@ -29,7 +29,7 @@ WAITING, IDLE = 0.01, 0.1  # seconds between two looks for news, with a page tha
 FIRST_WIDTH = 640  # pixels, until a page says its own
 CONFIRM_TIME, ROOM_TIME = 10.0, 60.0  # seconds within which the second click has to come; that the room is shown
 MOST_WISHES = 64  # that may wait of one page
-NOT_TEXT, TOO_MANY = 1003, 1008  # codes of a WebSocket's end
+NOT_TEXT, TOO_MANY, BROKEN = 1003, 1008, 1011  # codes of a WebSocket's end
 
 
 class Line:
@@ -52,15 +52,18 @@ class Line:
         self._desk.surface.pages += 1
         tasks = [asyncio.create_task(work()) for work in (self._hear, self._fulfil, self._tell)]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._desk.surface.pages -= 1
             self._end_room()
             for task in tasks:
                 task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | RuntimeError):
-                    raise result
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for error in filter(None, (task.exception() for task in ended)):
+            if not isinstance(error, WebSocketDisconnect | RuntimeError):  # who is gone can't be told
+                with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+                    await self._socket.close(BROKEN)
+                raise error
 
     async def _hear(self) -> None:
         while (message := await self._socket.receive())["type"] != "websocket.disconnect":

@@ -1,7 +1,7 @@
 // The one connection to rtseg: it comes back by itself, and tells its listeners what it hears.
 
 const WAITS = [250, 500, 1000, 2000]; // milliseconds before each new try; the last one again and again
-const SILENCE = 4000; // milliseconds without a word, of two a second, after which the server is taken for lost
+const SILENCE = 8000; // milliseconds without a word, of two a second, after which the server is taken for lost
 const ROOM = 1; // the first byte of a picture that holds the room; 0 is the composite
 
 /** Calls, all optional: onState, onStats, onMessage, onBackgrounds, onComposite, onRoom, onOpen, onLost(why). */

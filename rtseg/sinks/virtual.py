@@ -24,7 +24,6 @@ SCAN_INTERVAL = 1.0  # seconds between two looks at who reads it
 LINGER = 3.0  # seconds that it counts as wanted after its last reader: programs close and open it while they start
 CLOSE_TIMEOUT = 2.0  # seconds that closing waits for its threads
 PREFIX = "virtual"
-INSTALL = "pip install 'rtseg[vcam]'"
 CURE = re.compile(r"((?:pip install|sudo) .+)$")  # at the end of a message
 OBS = {
     "win32": "install OBS Studio 26 or newer, start it once, and stop its own virtual camera if that runs",
@@ -225,7 +224,7 @@ def driver() -> Any:
     try:
         return importlib.import_module("pyvirtualcam")
     except ImportError as e:
-        raise OutputError(f"a virtual camera needs pyvirtualcam ({e}): {INSTALL}") from e
+        raise OutputError(f"a virtual camera needs pyvirtualcam ({e}): pip install 'rtseg[vcam]'") from e
 
 
 def open_camera(device: str | None, size: tuple[int, int], fps: float) -> tuple[Any, str | None]:

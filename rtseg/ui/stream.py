@@ -43,7 +43,7 @@ class Line:
         self._news = asyncio.Event()
         self._sent, self._due = 0, 0.0  # number of the last picture; when the next may go
         self._state: dict[str, Any] | None = None
-        self._stats_at, self._told, self._backgrounds = 0.0, 0, desk.backgrounds
+        self._stats_at, self._told, self._backgrounds = 0.0, desk.surface.told, desk.backgrounds
         self._asked = self._until = float("-inf")  # monotonic: when the room was asked for, until when it is shown
 
     async def run(self) -> None:

@@ -17,7 +17,7 @@ from rtseg.live.surface import News, Order
 
 U8 = NDArray[np.uint8]
 MOST_ORDERS = 64  # that may wait; a session takes them many times a second
-MOST_LINES = 20  # told, kept for pages that open later
+MOST_LINES = 20  # told, kept until all pages have them
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class OnPage:
         self._moment: Moment | None = None
         self._orders: deque[Order] = deque()
         self._lines: deque[tuple[int, str]] = deque(maxlen=MOST_LINES)
-        self._told = 0
+        self.told = 0  # lines, so far
 
     @property
     def watched(self) -> bool:
@@ -69,8 +69,8 @@ class OnPage:
 
     def tell(self, text: str) -> None:
         with self._lock:
-            self._told += 1
-            self._lines.append((self._told, text))
+            self.told += 1
+            self._lines.append((self.told, text))
 
     def ask(self, order: Order) -> bool:
         """Leave an order; False when too many wait. May be called from any thread, as all below."""

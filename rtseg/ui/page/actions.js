@@ -45,5 +45,6 @@ export class Actions {
   _badge(what) {
     $("badge").className = `badge ${what}`;
     say($("badge"), TEXT[what]);
+    document.title = what === "live" ? TEXT.title : TEXT.titled(TEXT[what]);
   }
 }

@@ -12,6 +12,7 @@ export const TEXT = {
 
   live: "Live",
   away: "Offline",
+  titled: (what) => `${what} · rtseg`,
   paused: "Paused",
   pausedMore: "Others see only the background",
   recording: "Recording",
@@ -57,6 +58,7 @@ export const TEXT = {
   drop: "Drop it anywhere",
   dropMore: "Pictures and films become a background, and are kept in your folder",
   adding: (name) => `Adding ${name}…`,
+  brokeOff: (name) => `${name} was not taken: the connection broke off, perhaps because it is too large`,
   added: (name) => `${name} is your background now`,
   removeLabel: (name) => `Delete ${name}`,
   removeTitle: (name) => `Delete ${name}?`,

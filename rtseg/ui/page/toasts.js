@@ -15,7 +15,7 @@ export function toast(text, level = "info") {
     { type: "button", class: "quiet", "aria-label": TEXT.dismiss, on: { click: () => el.remove() } },
     icon("close"),
   );
-  const role = level === "error" ? "alert" : "status";
+  const role = level === "error" ? "alert" : null; // the others are spoken when there is a pause: aria-live
   const el = make("div", { class: `toast ${level}`, data: { text } }, make("p", { role, text }), close);
   shown.append(el);
   while (shown.children.length > MOST) shown.firstElementChild.remove();

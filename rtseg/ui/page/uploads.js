@@ -52,7 +52,7 @@ export class Uploads {
       if (!answer.ok) throw new Error(item.error);
       return item;
     } catch (problem) {
-      toast(problem instanceof TypeError ? TEXT.lost : problem.message, "error");
+      toast(problem instanceof TypeError ? TEXT.brokeOff(file.name) : problem.message, "error");
       return null;
     }
   }

@@ -144,7 +144,7 @@ export class Controls {
     this._virtual.checked = on;
     say(this._virtual.parentElement.querySelector("small"), on && name ? TEXT.virtualOn(name) : TEXT.virtualMore);
     $("cure").hidden = !problem;
-    say($("problem"), problem ?? "");
+    say($("problem"), (problem ?? "").replace(`; run: ${cure}`, "")); // which is shown below, to be copied
     $("cure-line").parentElement.hidden = !cure;
     say($("cure-line"), cure ?? "");
   }

@@ -123,7 +123,8 @@ def figures(values: list[float]) -> dict[str, float]:
 
 def growth(address: Address, desk: Desk, pictures: int) -> dict[str, float]:
     """Resident MiB while pages come and go, and its growth over the second half as a straight line through it."""
-    visitor(address, "watching", pictures=min(PAGES * VISIT, pictures), pages=PAGES).communicate()  # until all has its size
+    until_settled = min(PAGES * VISIT, pictures)
+    visitor(address, "watching", pictures=until_settled, pages=PAGES).communicate()
     start, samples, seconds = time.monotonic(), [resident()], [0.0]
     before, process = desk.preview.encoded, visitor(address, "watching", pictures=pictures, pages=PAGES)
     while process.poll() is None:

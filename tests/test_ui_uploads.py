@@ -139,6 +139,7 @@ REFUSED = {
     "half a picture": (picture()[:-300], "cut off"),
     "half a png": (picture("PNG", (640, 360))[:400], ""),
     "bomb": (bomb(30_000), "30000x30000 pixels"),
+    "more than is of use": (bomb(9_000), "9000x9000 pixels"),
     "larger bomb": (bomb(2**31 - 1), "pixels"),
     "a picture behind text": (b"GIF89a<script>" + b"x" * 99, ""),
 }

@@ -157,12 +157,14 @@ class Controls:
         if "background" in changes and "blur" not in changes and changes["background"] != self.settings.background:
             background = changes["background"]
             plain = is_colour(None if background is None else str(background))
-            changes = {**changes, "blur": None if plain else self._blurs.get(background is None)}
+            own = None if plain else self._blurs.get(background is None)
+            changes = {**changes, "blur": own}
         new = {name: value for name, value in changes.items() if getattr(self.settings, name) != value}
+        events = [SET[name] for name in new]  # of nothing else, whoever asks
         self._change(**new)
-        if "background" in new or "blur" in new:
+        if not is_colour(self.settings.background):
             self._blurs[self.settings.background is None] = self.settings.blur
-        return list(dict.fromkeys(event for name in new if (event := SET[name])))
+        return list(dict.fromkeys(filter(None, events)))
 
     def pause(self, on: bool) -> None:
         """Whoever pauses does not want to be seen: the effect is on again afterwards."""

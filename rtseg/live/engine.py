@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Literal
@@ -17,13 +17,13 @@ from rtseg.frames import Frame, Source
 from rtseg.live.choice import Choice, areas, budget_for, choose
 from rtseg.live.doubt import second_look
 from rtseg.live.pace import FULL, Governor, Metronome, Point, ladder
+from rtseg.live.reader import Reader
 from rtseg.models.model import AUTO
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.opacity import over
 from rtseg.veil import alpha_of, composited
 
 QUEUE = 2  # composites that may wait for output when no frame may be lost
-AHEAD = 4  # frames of a file that may wait for inference
 
 
 @dataclass(frozen=True)
@@ -38,58 +38,6 @@ class Composite:
     alpha: NDArray[np.float32] | None  # HxW, where it was asked for
     timings: Mapping[str, float]  # milliseconds by stage
     lasts: float = 0.0  # seconds that the frame is shown, 0 where nobody says so
-
-
-class Reader:
-    """Frames of a source, read in a thread of its own, so that decoding does not wait for inference.
-
-    Of a live source only the newest is kept and reading never waits for us; of a file or pipe every frame comes out,
-    and reading waits while AHEAD of them lie here.
-    """
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._change = Condition()
-        self._frames: deque[Frame] = deque(maxlen=1 if source.live else None)
-        self._error: BaseException | None = None
-        self._ended = self._stopped = False
-        Thread(target=self._read, name="capture", daemon=True).start()
-
-    def _read(self) -> None:
-        try:
-            for frame in self._source:
-                with self._change:
-                    self._change.wait_for(lambda: self._source.live or len(self._frames) < AHEAD or self._stopped)
-                    if self._stopped:
-                        return
-                    self._frames.append(frame)
-                    self._change.notify_all()
-        except Exception as e:
-            self._error = e
-        with self._change:
-            self._ended = True
-            self._change.notify_all()
-
-    def __iter__(self) -> Iterator[Frame]:
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._frames or self._ended or self._stopped)
-                if self._stopped:
-                    return
-                frame = self._frames.popleft() if self._frames else None
-                self._change.notify_all()
-            if frame is not None:
-                yield frame
-            elif self._error:
-                raise self._error
-            else:
-                return
-
-    def stop(self) -> None:
-        """Let go of the reader after the frame it is waiting for."""
-        with self._change:
-            self._stopped = True
-            self._change.notify_all()
 
 
 class Engine:

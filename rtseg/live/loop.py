@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from rtseg.errors import BackgroundError, OutputError, RtsegError, SourceError
+from rtseg.errors import OutputError, RtsegError
 from rtseg.frames import Source
+from rtseg.live.actions import Actions, Present
 from rtseg.live.controls import Controls, Event
 from rtseg.live.engine import Composite, Engine
 from rtseg.live.journal import Journal
@@ -63,6 +63,7 @@ class Loop:
         self.surface, self.console = surface, console
         self._journal = Journal(source, pipeline, engine, self._say)
         self._outlets = Outlets(sink, (source.width, source.height), source.fps, console.print, self._lost)
+        self._actions = Actions(source, pipeline, engine, controls, self._outlets, self._say, self._blank)
         self.quit = False  # by the user
         self.interrupted: KeyboardInterrupt | None = None  # by a signal
         self._first: float | None = None  # time of the first frame, shown at `_shown`
@@ -91,7 +92,7 @@ class Loop:
             composite = self.engine.get(timeout=TICK)
             now = time.monotonic()
             self._journal.report()
-            self._settle_source()
+            self._actions.settle_source()
             if composite is None:
                 if not self._orders():
                     return
@@ -226,93 +227,12 @@ class Loop:
         order.answer(outcome)
 
     def _do(self, event: Event, before: Settings) -> str | None:
-        """What an event asks of the loop; what there is to say. Raises RtsegError."""
-        actions: dict[Event, Callable[[], str | None]] = {
-            Event.BACKGROUND: lambda: self._change_background(before),
-            Event.MATTE: self._change_matte,
-            Event.MODEL: lambda: self._change_model(before),
-            Event.SOURCE: lambda: self._change_source(before),
-            Event.SNAPSHOT: self._snapshot,
-            Event.RECORD: self._record,
-            Event.VIRTUAL_ON: lambda: self._switch_virtual(True),
-            Event.VIRTUAL_OFF: lambda: self._switch_virtual(False),
-        }
         self.quit = self.quit or event is Event.QUIT
-        return actions[event]() if event in actions else None
-
-    def _change_background(self, before: Settings) -> None:
-        settings = self.controls.settings
-        try:
-            self.pipeline.change(settings.background, settings.blur)
-        except BackgroundError as e:
-            self.controls.refuse_background(before, str(e), time.monotonic())
-            raise
-
-    def _change_matte(self) -> None:
-        settings, pipe = self.controls.settings, self.pipeline
-        pipe.smoothing, pipe.save_power = settings.smoothing, settings.save_power
-        pipe.edge, pipe.feather, pipe.specks = settings.edge, settings.feather, settings.specks
-
-    def _change_model(self, before: Settings) -> None:
-        settings = self.controls.settings
-        try:
-            self.engine.use(settings.model, settings.target_fps)
-        except RtsegError:
-            self.controls.go_back(before, "model", "target_fps")
-            raise
-
-    def _change_source(self, before: Settings) -> str | None:
-        """The background is shown until the other camera gives frames; of the one before there is nothing more."""
-        asked = self.controls.settings.source
-        if not isinstance(self.source, Switching) or asked is None:
-            self.controls.go_back(before, "source")
-            raise SourceError(f"{self.source.name} is played for a file; start again for another source")
-        self.source.switch(asked)
-        self.engine.forget(time.monotonic())
-        self._blank(f"opening {asked}")
-        return None
-
-    def _settle_source(self) -> None:
-        """A source that can't be had is left for the one before."""
-        if isinstance(self.source, Switching) and (why := self.source.refusal()):
-            self.controls.go_back(replace(self.controls.settings, source=self.source.source), "source")
-            self.controls.say(why, time.monotonic())
-            self._say(why)
-
-    def _snapshot(self) -> str | None:
-        """The picture that goes out now."""
-        if self._now_out is None:
-            return None
-        path = self._outlets.snapshot(self._now_out)
-        self.controls.say(f"saved {path}", time.monotonic())
-        return str(path)
-
-    def _record(self) -> str | None:
-        """Start or stop a recording, as has been set; a refused or failed one ends in a message."""
-        try:
-            if not self.controls.settings.recording:
-                path = self._outlets.stop_recording()
-                return str(path) if path else "recorded nothing: there was no frame"
-            start = time.monotonic() if self.source.live else 0.0  # where there is no frame yet
-            moment = self._composite.time if self._composite else start
-            stalled = self._composite is None and self._first is not None
-            return str(self._outlets.start_recording(moment, self._now_out if stalled else None))
-        except RtsegError as e:
-            self._lost("recording", str(e))
-            raise
-
-    def _switch_virtual(self, on: bool) -> str:
-        said = self._outlets.switch_virtual(on)
-        if self._now_out is not None:
-            self._outlets.hide(self._now_out)
-        self.console.print(said)
-        return said
+        moment = self._composite.time if self._composite else None
+        return self._actions.do(event, before, Present(self._now_out, moment, self._first is not None))
 
     def _lost(self, what: str, why: str) -> None:
-        """An output has ended by itself, or could not begin."""
-        self._say(why)
-        if what == "recording":
-            self.controls.stop_recording(why, time.monotonic())
+        self._actions.lost(what, why)
 
     def _say(self, text: str) -> None:
         self.console.print(text)

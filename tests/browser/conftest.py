@@ -68,9 +68,17 @@ def visit(browser: Any, served: Served) -> Iterator[Callable[..., Visit]]:
     assert not [problem for each in visits for problem in each.problems]
 
 
+@pytest.fixture(scope="module")
+def first_page(browser: Any, served: Served) -> Iterator[Visit]:
+    opened = Visit(browser.new_context(viewport=WIDE, reduced_motion="reduce"), served)
+    yield opened
+    opened.page.context.close()
+
+
 @pytest.fixture
-def page(visit: Callable[..., Visit], served: Served) -> Visit:
-    """A page on a session as it was started."""
-    opened = visit()
-    opened.reset()
-    return opened
+def page(first_page: Visit) -> Iterator[Visit]:
+    """A page on a session as it was started; the same one in all of a module, since loading it takes long."""
+    first_page.page.set_viewport_size(WIDE)
+    first_page.reset()
+    yield first_page
+    assert not first_page.problems

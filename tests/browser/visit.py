@@ -126,7 +126,15 @@ class Visit:
         return [decoded(data) for k, data in self.pictures if k == kind]
 
     def reset(self) -> None:
-        """Everything as it was started, by the page's own way to the server."""
+        """Everything as it was started, by the page's own way to the server; nothing open, nothing focused."""
+        self.page.evaluate(
+            """() => {
+                for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+                for (const toast of document.querySelectorAll(".toast")) toast.remove();
+                document.activeElement.blur();
+                scrollTo(0, 0);
+            }"""
+        )
         self.page.evaluate(
             """([values]) => new Promise((done) => {
                 const socket = new WebSocket(location.href.replace("http", "ws") + "live");
@@ -145,6 +153,7 @@ class Visit:
             [START],
         )
         self.until_state(paused=False, background=START["background"], edge=0, tier="fast")
+        self.pictures.clear()
         self.until_picture(person_before_green, "the person before green")
 
     def keep(self, name: str, **options: Any) -> bytes:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -150,17 +150,16 @@ def main() -> None:
     parser.add_argument("--model", default="fast", help="a model that ships or an .onnx file")
     parser.add_argument("--json", type=Path, help="write the figures here")
     chosen = parser.parse_args()
-    with ExitStack() as stack:
-        surface, address, desk = stack.enter_context(session(parse_size(chosen.size), chosen.fps, chosen.model))
+    console = Console(highlight=False)
+    with session(parse_size(chosen.size), chosen.fps, chosen.model) as (surface, address, desk):
         while not surface.latencies:
             time.sleep(0.1)
         spent = latencies(surface, address, chosen.seconds, chosen.rounds)
+        for way, row in spent.items():
+            console.print(
+                f"{way}: {row['frames']} frames, {row['median_ms']:.1f} ms from the camera, p95 {row['p95_ms']:.1f}"
+            )
         memory = growth(address, desk, chosen.pictures)
-    console = Console(highlight=False)
-    for way, row in spent.items():
-        console.print(
-            f"{way}: {row['frames']} frames, {row['median_ms']:.1f} ms from the camera, p95 {row['p95_ms']:.1f}"
-        )
     console.print(
         f"{memory['pictures']} pictures to {memory['pages']} pages, {memory['encoded']} JPEGs made: resident "
         f"{memory['first_mib']:.1f} MiB at first, {memory['last_mib']:.1f} in the end, highest "

@@ -61,11 +61,12 @@ def test_dialogs_and_the_banner(page: Visit) -> None:
 
 def test_by_keyboard_alone(page: Visit) -> None:
     """Tab comes to everything once, what has the focus shows it, the gallery is one stop."""
+    page[".skip"].focus()
     stops: list[str] = []
     for _ in range(60):
         page.page.keyboard.press("Tab")
         focused = page.page.evaluate(FOCUSED)
-        if focused["id"] in stops or focused["id"] == "BODY":
+        if focused["id"] in ("BODY", "Skip to the backgrounds"):  # the end, or the beginning again
             break
         assert focused["ring"], f"nothing shows that {focused['id']} has the focus"
         stops.append(focused["id"])

@@ -27,7 +27,6 @@ from ui_pages import DAY, VISIT
 
 from rtseg import Pipeline
 from rtseg.bench import PACKAGES, demo_frames, surroundings
-from rtseg.cam import parse_size
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg.live.controls import Controls, Event
@@ -37,6 +36,7 @@ from rtseg.live.overlay import Shown
 from rtseg.live.settings import Settings
 from rtseg.live.surface import News, Order
 from rtseg.options.call import Call
+from rtseg.options.values import parse_size
 from rtseg.ui.address import Address, listen
 from rtseg.ui.desk import Desk
 from rtseg.ui.gallery import Gallery

@@ -26,7 +26,6 @@ from rtseg.live.switching import Played, Switching
 from rtseg.models.model import AUTO, at_leisure
 from rtseg.models.providers import has_gpu
 from rtseg.options.call import Call
-from rtseg.options.values import WIDTH_X_HEIGHT
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.encoders import container_format
 from rtseg.sinks.video_file import VideoFile
@@ -60,14 +59,6 @@ class CamOptions:
     feather: float = 0.0
     specks: float = 0.0
     follow: bool = True
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """`1280x720` as (1280, 720); raises SourceError for anything else."""
-    match = WIDTH_X_HEIGHT.fullmatch(text)
-    if not match:
-        raise SourceError(f"size {text!r} is not WIDTHxHEIGHT, for example 1280x720")
-    return int(match[1]), int(match[2])
 
 
 Page = Callable[[Controls, Pipeline], AbstractContextManager[Surface]]  # opens the control page
@@ -122,8 +113,7 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
         if path:
             container_format(path)  # refused before it is said to be written
             check_target(path)
-            config = [("the config", Path(call.config))] if call.config else []
-            refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads, *config])
+            refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads])
         # What is written of a file should not depend on how busy the machine was: then it is the best.
         auto = options.model == AUTO and (source.live or not out)
         describe(source, pipeline, path, problem, options, console, auto=auto)
@@ -136,7 +126,8 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
         surface: Surface | None = stack.enter_context(page(controls, pipeline)) if page else None
         if not problem and not page:
             surface = InWindow(stack.enter_context(Window(source.width, source.height)), FEW_KEYS)
-        engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto)
+        sent = is_virtual(out) or page is not None  # where a virtual camera can be switched on
+        engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto, sent=sent)
         stack.callback(engine.stop)
         loop = Loop(source, pipeline, engine, controls, sink, surface, console)
         broken: SourceError | None = None

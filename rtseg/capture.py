@@ -10,10 +10,11 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from rtseg.cam import CamOptions, Page, parse_size, run
+from rtseg.cam import CamOptions, Page, run
 from rtseg.inputs import background_inputs, model_inputs, refuse_inputs, source_inputs
 from rtseg.options.call import Call, call_of, typed_effect
 from rtseg.options.saving import config_target, holds_secret, save_config, unsaved
+from rtseg.options.values import parse_size
 
 OpenPage = Callable[[CamOptions, ExitStack], Page]
 
@@ -27,8 +28,9 @@ def capture(context: typer.Context, console: Console, page: OpenPage | None = No
     if given["config"]:
         console.print(f"config: {given['config']}")
     bg = None if bg == "blur" else bg  # the room at the default strength
+    outputs = [target, Path(given["out"]) if given["out"] else None]
+    refuse_inputs(outputs[1:], [("the config", given["config"])] if given["config"] else [])
     if target:
-        outputs = [target, Path(given["out"])] if given["out"] else [target]
         reads = [*source_inputs(given["source"]), *background_inputs(bg), *model_inputs(given["model"])]
         refuse_inputs(outputs, reads)
     options = cam_options(given, bg, blur)

@@ -65,7 +65,8 @@ class Pipeline:
         self._blur, self._background = open_behind(background, blur)
         self.provider, self._name, self._threads = provider, model, threads
         self.model = self._open(provider)
-        self.reads = [*background_inputs(background), *model_inputs(model)]  # files that nothing may be written over
+        self._read_for_model = model_inputs(model)
+        self.reads = [*background_inputs(background), *self._read_for_model]  # files that nothing may be written over
         fixed = self.model.signature.size if isinstance(self.model, ForeignModel) else self.model.static
         if fixed and area not in (None, fixed[0] * fixed[1]):
             raise ModelError("{} works at {}x{} alone, not at an area of {}; leave it out".format(model, *fixed, area))
@@ -147,8 +148,9 @@ class Pipeline:
         following = open_behind(background, blur)
         if isinstance(self.model, FusedModel) and str(self._name) not in TIERS:
             self.model.require("picture" if following[0] is None else "blur")  # there is no file of the other effect
+        reads = [*background_inputs(background), *self._read_for_model]
         with self._changing:
-            replaced, self._next = self._next, following
+            replaced, self._next, self.reads = self._next, following, reads
         if replaced:
             replaced[1].close()
 
@@ -255,7 +257,8 @@ class Pipeline:
         source: what `rtseg cam --source` takes (a camera's number, a file, a URL, "demo"), something that gives
         `Frame`, as `rtseg.Video` does, or arrays, uint8 HxWx3 BGR. Begins by forgetting the frames so far.
 
-        Raises SourceError, and ModelError where there is no good alpha; nothing of such a frame comes out.
+        Raises SourceError, and ModelError where there is no good alpha; nothing of such a frame comes out. In a live
+        picture that is suddenly full of person, and to the shipped `balanced` is not, there is nobody: alpha 0.
         """
         return streamed(self, source)
 

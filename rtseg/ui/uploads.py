@@ -25,9 +25,10 @@ from rtseg.backgrounds.reel import Reel, fitted
 from rtseg.errors import BackgroundError, OutputError, PageError
 from rtseg.files import complete_as_new, discard, fitting, free_names, temporary_path
 from rtseg.sinks.video_file import VideoFile
+from rtseg.sources.animations import is_animation
 from rtseg.sources.containers import open_container, picture_track
 from rtseg.sources.heif import is_heif
-from rtseg.sources.kinds import header, is_animated, likely_kind
+from rtseg.sources.kinds import header, likely_kind
 from rtseg.sources.layers import size_of
 from rtseg.sources.picture_size import picture_size
 from rtseg.sources.pictures import read_opaque
@@ -89,7 +90,7 @@ def kept(upload: Path, folder: Path, name: str, size: int) -> Path:
     if not size:
         raise PageError(f"{what} is empty")
     try:
-        if likely_kind(upload) == "picture" and not is_animated(header(upload)):
+        if likely_kind(upload) == "picture":
             if size > MOST_PICTURE:
                 raise PageError(too_large(name, MOST_PICTURE))
             check_pixels(upload, what)
@@ -129,7 +130,8 @@ def keep_film(upload: Path, folder: Path, stem: str) -> Path:
     """Its pictures' packets, in a new container; what came of it can be played."""
     with contextlib.closing(Film(upload)):  # raises for what is no film
         pass
-    if is_animated(header(upload)):  # whose packets hold comments
+    head = header(upload)
+    if head.startswith((b"GIF8", b"\x89PNG")) or is_animation(head):  # whose packets hold comments
         return encode_film(upload, folder / fitting(stem, ".mp4"))
     with open_container(f"file:{upload}", remote=False) as film:
         formats = film.format.name.split(",")

@@ -30,7 +30,7 @@ from rtseg.pixels.geometry import STRIDE
 from rtseg.progress import progress_bar
 from rtseg.sources.pictures import read_picture
 from rtseg_train.checkpoint import read_notes, read_tensors, save_weights
-from rtseg_train.classic import WIDTHS, ClassicUNet
+from rtseg_train.classic import WIDTHS, ClassicUNet, widths_of
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import read_pair
 from rtseg_train.workers import check_shared_memory, one_thread
@@ -108,7 +108,7 @@ def train_article(
     Args:
         size: side in pixels of the square that pictures are squashed to, a multiple of 32.
         seed: of the first weights and of the pictures' order.
-        widths: channels of the net's levels; smaller ones are for trying things out and can't be exported.
+        widths: channels of the net's levels; a quarter of the article's is quick on a CPU.
         workers: processes that read pictures; 0 reads in this one.
         threads: of torch on the CPU; 0 for as many as it likes. A CUDA device is used where there is one.
 
@@ -239,7 +239,7 @@ def load_net(weights: Path) -> tuple[ClassicUNet, int]:
     """The net from disk, and the side in pixels that it was trained at; raises DataError for any other file."""
     area, tensors = read_notes(weights).get("area"), read_tensors(weights)
     try:
-        net = ClassicUNet(tuple(len(tensors[f"downs.{level}.0.bias"]) for level in range(len(WIDTHS))))
+        net = ClassicUNet(widths_of(tensors))
         net.load_state_dict(tensors)
     except (KeyError, RuntimeError) as e:
         raise DataError(f"{weights} holds another net; this takes what --preset article made: {e}") from e

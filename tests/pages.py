@@ -32,7 +32,7 @@ from rtseg.ui.run import PageOptions, page_for
 from rtseg.ui.server import Server
 from rtseg.ui.surface import OnPage
 
-PATIENCE = 60.0  # seconds until a test gives up
+PATIENCE = 180.0  # seconds until a test gives up: the first one may have the pixel loops compiled
 CALL = Call("ui", (), {})
 
 

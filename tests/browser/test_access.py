@@ -13,6 +13,7 @@ SIZES = [(360, 740), (1280, 800), (2560, 1440)]
 GRAVE = ("serious", "critical")
 FOCUSED = """() => {
     const el = document.activeElement;
+    if (el === document.body) return { id: "BODY" };
     const style = getComputedStyle(el.matches("[type=radio]") ? el.nextElementSibling : el);
     const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
     return { id: el.id || el.getAttribute("aria-label") || el.textContent.trim() || el.tagName, ring };

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rtseg.frames import Frame
 from rtseg.inputs import Input, refuse_own_room
 from rtseg.sources.opening import open_source
-from rtseg.veil import Compositor, alpha_of, each_composited
+from rtseg.veil import Compositor, alpha_of, composited
 
 U8 = NDArray[np.uint8]
 Streamed = str | PathLike[str] | int | Iterable[Frame | U8]
@@ -49,5 +49,5 @@ def streamed(pipeline: Streaming, source: Streamed) -> Iterator[Result]:
             image, seconds, opacity = (
                 (item.image, item.time, item.opacity) if isinstance(item, Frame) else (item, None, None)
             )
-            composite = each_composited(pipeline, image, seconds, opacity)
+            composite = composited(pipeline, image, seconds, opacity)
             yield Result(composite, alpha_of(pipeline, opacity), image, seconds)

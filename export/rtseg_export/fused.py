@@ -1,7 +1,7 @@
 """The fused graph for CUDA: uint8 frame in, uint8 composite out, with the network and all pixel work in between.
 
 Only what a GPU must be sent crosses the bus: the frame, and a background when it changes. The steps and their
-constants are those of the CPU's way (rtseg/cpu_path.py), so that both give the same pictures; on a CPU this graph
+constants are those of the CPU's way (rtseg/paths/cpu.py), so that both give the same pictures; on a CPU this graph
 is several times slower than OpenCV around the network.
 """
 

@@ -180,9 +180,7 @@ class Engine:
             raise  # the provider that was asked for is gone: there is nothing to go on with
         except ModelError as e:
             if not self._source.live:
-                if not self._pipeline.recovering:
-                    raise
-                return self._good(frame, captured)
+                raise
             self.model_error = e
             height, width = frame.image.shape[:2]
             hidden = self._pipeline.hidden(width, height)  # by the clock: only live sources go on

@@ -24,7 +24,9 @@ SKEW = 1.25  # of the output's shape against the input's: more is a wrong layout
 
 
 class ForeignModel:
-    """A loaded model of somebody else's; the same face as `Model`.
+    """A loaded model of somebody else's; a `Network` like `Model`.
+
+    It is never shown a box of the frame: its states may be of one size, or it may know whole frames alone.
 
     Args:
         session: of the model file.
@@ -34,13 +36,17 @@ class ForeignModel:
         ModelError: the adapter does not fit the model, or what comes out for a few frames is not a person's alpha.
     """
 
+    effect = None
+    follows = False
+
     def __init__(self, session: Session, adapter: Adapter) -> None:
         self.path, self.provider, self.threads = session.path, session.provider, session.threads
         self.fallback_reason = session.fallback_reason
         self._session = session.ort
         self.signature = Signature.of(adapter, session.ort.get_inputs(), session.ort.get_outputs())
+        self.static, self.remembers = self.signature.size, bool(self.signature.states)
         self.use(adapter)
-        width, height = self.signature.size or (0, 0)
+        width, height = self.static or (0, 0)
         self.info = ModelInfo(
             name=adapter.name,
             version=adapter.version,
@@ -72,8 +78,8 @@ class ForeignModel:
 
     def size_for(self, width: int, height: int, area: int) -> tuple[int, int]:
         """(width, height) of the network: its own where that is fixed, else of the frame's shape at about `area`."""
-        if self.signature.size:
-            return self.signature.size
+        if self.static:
+            return self.static
         # The same search as for our models, in units of `multiple` pixels.
         unit = self.adapter.input.multiple or STRIDE
         w, h = network_size(width, height, max(1, round(area * (STRIDE / unit) ** 2)))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
 from rtseg.files import ASSETS
-from rtseg.models.fused import FusedModel
-from rtseg.models.model import AREA_LIMITS, Network
+from rtseg.models.model import AREA_LIMITS
+from rtseg.models.networks import Loaded
 from rtseg.models.nobody import alphas_of, empty_pictures
 from rtseg.pixels.geometry import cover
 
@@ -43,18 +43,17 @@ def rooms(width: int, height: int) -> Iterator[tuple[str, U8]]:
     yield from empty_pictures(width, height)
 
 
-def seen_in_rooms(model: Network | FusedModel, shares: Iterable[float]) -> dict[str, float]:
+def seen_in_rooms(model: Loaded, shares: Iterable[float]) -> dict[str, float]:
     """Mean alpha of each picture, by its name and the network's size, at these shares of the area a model prefers."""
     areas = [max(AREA_LIMITS[0], round(share * model.info.area)) for share in shares]
-    found = {}
+    found, alpha = {}, alphas_of(model)
     for width, height in dict.fromkeys(model.size_for(*FRAME, area) for area in areas):
-        alpha = alphas_of(model, width, height)
         for name, picture in rooms(width, height):
             found[f"{name} at {width}x{height}"] = float(alpha(picture).mean())
     return found
 
 
-def require_empty_rooms(model: Network | FusedModel, shares: Iterable[float]) -> None:
+def require_empty_rooms(model: Loaded, shares: Iterable[float]) -> None:
     """Raise ModelError with the worst pictures when more than MOST of one is called a person."""
     seen = seen_in_rooms(model, shares)
     bad = sorted(((share, name) for name, share in seen.items() if not share <= MOST), reverse=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.models.foreign import ForeignModel
+from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.model import Model
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.shrink import shrink

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from rtseg.errors import BackgroundError, ModelError, ProviderError
 from rtseg.files import ASSETS
-from rtseg.models.foreign import ForeignModel
+from rtseg.models.foreign.model import ForeignModel
+from rtseg.models.foreign.probe import probe
 from rtseg.models.fused import FusedModel
 from rtseg.models.model import TIERS, Model, Network, find_model
 from rtseg.models.providers import cuda_problem
-from rtseg.models.session import open_session
+from rtseg.models.session import Session, open_session
 
 Loaded = Network | FusedModel
 FUSED = {"picture": "fused", "blur": "fused-blur"}  # endings of the shipped files' names
@@ -30,7 +31,14 @@ def open_network(name: str | Path, *, effect: str, provider: str = "auto", threa
         model = FusedModel(session)
         require_effect(model, effect)
         return model
-    return ForeignModel.of(session) if ForeignModel.fits(session) else Model(session)
+    return open_foreign(session) if ForeignModel.fits(session) else Model(session)
+
+
+def open_foreign(session: Session) -> ForeignModel:
+    """By the adapter beside the file; raises ModelError where it does not fit what comes out for a few frames."""
+    model = ForeignModel.of(session)
+    probe(model)
+    return model
 
 
 def require_effect(model: Loaded, effect: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
-from rtseg.models.foreign import ForeignModel
+from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.fused import FusedModel
 from rtseg.models.model import AREA_LIMITS
 from rtseg.models.networks import Loaded

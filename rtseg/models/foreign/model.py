@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
-from rtseg.models.adapter import Adapter, Input, Output, read_adapter
+from rtseg.models.foreign.adapter import Adapter, Input, Output, read_adapter
+from rtseg.models.foreign.signature import Signature
 from rtseg.models.model import ModelInfo
-from rtseg.models.probe import probe
 from rtseg.models.session import Session, plain
-from rtseg.models.signature import Signature
 from rtseg.pixels.geometry import STRIDE, network_size
 
 U8 = NDArray[np.uint8]
@@ -32,8 +31,7 @@ class ForeignModel:
         session: of the model file.
         adapter: what it takes and gives.
 
-    Raises:
-        ModelError: the adapter does not fit the model, or what comes out for a few frames is not a person's alpha.
+    Raises ModelError where the adapter does not fit the model. What comes out is not looked at before `probe` does.
     """
 
     effect = None
@@ -57,7 +55,6 @@ class ForeignModel:
             scores={},
             revision="",
         )
-        probe(self)
 
     @staticmethod
     def fits(session: Session) -> bool:

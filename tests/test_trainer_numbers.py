@@ -15,9 +15,9 @@ from torch import nn
 from rtseg.pixels.matte import HIGH, LOW
 from rtseg_train.augment import make_sample, make_twins
 from rtseg_train.config import TrainConfig
-from rtseg_train.loop import scores_in_words, too_short
 from rtseg_train.losses import EDGE_RADIUS, EDGE_WEIGHT, THIN_WEIGHT, boundary_loss, pixel_weights, segmentation_loss
 from rtseg_train.losses import temporal_loss as temporal
+from rtseg_train.said import scores_in_words, too_short
 from rtseg_train.step import initial_state, train_step, update_average
 from rtseg_train.unet import ConvBN, UNet
 from rtseg_train.windows import Picture, crop_window, person_window, warp

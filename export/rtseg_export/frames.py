@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from rtseg.errors import ExportError
 from rtseg.sources.opening import open_source
 from rtseg.sources.pictures import read_picture
-from rtseg_train.dataset import find_pairs, layout_of, list_images, part_of
+from rtseg_train.dataset import find_pairs
+from rtseg_train.folders import layout_of, list_images, part_of
 
 U8 = NDArray[np.uint8]
 COUNT = 12  # frames; a check at three sizes takes a few seconds

@@ -108,16 +108,10 @@ def find_model(name: str | Path) -> Path:
     return path
 
 
-class Network(Protocol):
-    """What a pipeline needs of a loaded model: `Model` for our files, `ForeignModel` for other people's."""
+class Segmenter(Protocol):
+    """Makes alphas of pictures."""
 
     path: Path
-    info: ModelInfo
-    provider: str
-    threads: int
-    fallback_reason: str | None  # why `auto` did not take CUDA
-    static: tuple[int, int] | None  # (width, height) where the network has them fixed
-    effect: None  # of a file that makes composites, see `FusedModel`; alphas are good for all
     follows: bool  # pictures may be boxes of the frame, whose sizes change
     remembers: bool  # it has states of its own, from frame to frame
 
@@ -126,6 +120,17 @@ class Network(Protocol):
     def reset(self) -> None: ...
 
     def run(self, frame_bgr: NDArray[np.uint8], previous_alpha: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+class Network(Segmenter, Protocol):
+    """A loaded model that does: `Model` for our files, `ForeignModel` for other people's."""
+
+    info: ModelInfo
+    provider: str
+    threads: int
+    fallback_reason: str | None  # why `auto` did not take CUDA
+    static: tuple[int, int] | None  # (width, height) where the network has them fixed
+    effect: None  # of a file that makes composites, see `FusedModel`; alphas are good for all
 
 
 def static_size(shape: Sequence[int | str | None]) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
-from rtseg.models.model import Network
+from rtseg.models.model import Segmenter
 from rtseg.paths.sight import Eye, Memory, Sight
 from rtseg.pixels.blur import blurred_room
 from rtseg.pixels.buffers import BufferPool
@@ -52,7 +52,7 @@ class CpuPath:
     Raises ModelError when the network's picture is too small.
     """
 
-    def __init__(self, model: Network, width: int, height: int, area: int) -> None:
+    def __init__(self, model: Segmenter, width: int, height: int, area: int) -> None:
         self.model, self.area = model, area
         self.save_power = self.follow = self.skipped = False
         self.timings: dict[str, float] = {}

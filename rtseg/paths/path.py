@@ -27,7 +27,7 @@ class FramePath(Protocol):
     skipped: bool  # it was left out for the last frame
 
     @property
-    def model(self) -> Loaded: ...
+    def model(self) -> object: ...
 
     def composite(self, frame_bgr: U8, background: U8 | None, blur: float, controls: Edge = ...) -> U8:
         """The person before the background or, where that is None, before the room, blurred by `blur`.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.models.model import Network
+from rtseg.models.model import Segmenter
 from rtseg.pixels.follow import Follower
 from rtseg.pixels.geometry import scaled
 from rtseg.pixels.matte import grey_of, motion, remembered, steadied
@@ -44,7 +44,7 @@ class Eye:
         area: pixels at network size.
     """
 
-    def __init__(self, model: Network, width: int, height: int, area: int) -> None:
+    def __init__(self, model: Segmenter, width: int, height: int, area: int) -> None:
         self.model = model
         self.plain = model.size_for(width, height, area)  # the network's size for the whole frame
         scan = model.size_for(width, height, max(round(area * SCAN), LEAST_SCAN))

@@ -26,10 +26,11 @@ from rtseg_train.checkpoint import load_weights, save_weights
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import MAX_SIDE
 from rtseg_train.evaluate import torch_predictor
-from rtseg_train.loop import SHIPPED, fit
+from rtseg_train.loop import fit
 from rtseg_train.metrics import score, summary
 from rtseg_train.run_folder import writing
 from rtseg_train.selflabel import Room, find_room, label, opinions
+from rtseg_train.starting import SHIPPED
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

@@ -11,7 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rtseg.errors import DataError
-from rtseg.pixels.matte import fit_coefficients
+from rtseg.pixels.edge import PLAIN
+from rtseg.pixels.matte import fit_coefficients, grey_of
+from rtseg_export.fused import FusedPicture
+from rtseg_export.fused_matte import fit
 from rtseg_train import starting
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.config import AREAS, TrainConfig
@@ -119,15 +122,21 @@ def test_every_net_has_an_area() -> None:
     assert AREAS.keys() == BUILDERS.keys()
 
 
-def test_the_losses_edge_filter_is_the_runtimes() -> None:
+def test_the_edge_filters_of_runtime_loss_and_graph_are_one() -> None:
     rng = np.random.default_rng(0)
     frame = cv2.GaussianBlur(rng.integers(0, 256, (64, 96, 3), np.uint8), (0, 0), 3)
     person = cv2.ellipse(np.zeros((64, 96), np.uint8), (48, 40), (18, 22), 0, 0, 360, 255, -1)
     alpha = cv2.GaussianBlur(person.astype(np.float32) / 255, (0, 0), 2)
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
-    a, b = fit_coefficients(grey, alpha)
+    np.testing.assert_allclose(grey_of(frame), grey, atol=1 / 255)
+    a, b = fit_coefficients(grey_of(frame), alpha)
     wanted = np.clip(a * grey + b, 0, 1)
     made = edge_filter(torch.from_numpy(frame)[None], torch.from_numpy(alpha)[None, None])[0, 0].numpy()
+    planes = (torch.from_numpy(plane)[None, None] for plane in (grey_of(frame), alpha))
+    fitted = [plane[0, 0].numpy() for plane in fit(*planes, torch.tensor(PLAIN))]
+    np.testing.assert_allclose(fitted, (a, b), atol=2e-3)
+    luma = torch.from_numpy(frame).permute(2, 0, 1)[None] * FusedPicture(torch.nn.Identity()).luma
+    np.testing.assert_allclose(luma.sum(1)[0], grey_of(frame), atol=1e-6)
     inside = np.s_[8:-8, 8:-8]  # at the border one mirrors the picture, the other averages what is there
     assert wanted[inside].std() > 0.1 and np.abs(made - wanted)[inside].max() < 0.02
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from rtseg.errors import DataError
-from rtseg.pixels.geometry import network_size
+from rtseg.pixels.geometry import limited, network_size
 from rtseg.sources.pictures import read_picture
 from rtseg_train.augment import Sample, make_sample, make_twins
 from rtseg_train.batch import Batch, stacked
@@ -31,7 +31,7 @@ from rtseg_train.workers import AHEAD, Shared, one_thread
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Scene = tuple[Picture, Picture | None, Picture, int]
-MAX_SIDE = 512  # pixels; pictures are kept no larger than this in memory
+KEPT_SIDE = 512  # pixels; pictures are kept no larger than this in memory
 # Shapes that batches take: webcams are landscape, phone photos portrait.
 ASPECTS = (16 / 9, 16 / 10, 4 / 3, 1.0, 3 / 4, 2 / 3)
 ASPECT_WEIGHTS = (0.16, 0.16, 0.2, 0.06, 0.3, 0.12)
@@ -209,17 +209,8 @@ def open_data(config: TrainConfig) -> tuple[TrainBatches, list[Pair]]:
 
 def shrink(picture: Picture) -> Picture:
     """The picture as it is kept in memory."""
-    height, width = picture.alpha.shape
-    scale = MAX_SIDE / max(height, width)
-    if scale >= 1:
-        return picture
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-
-    def shrunk(plane: U8) -> U8:
-        return cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-
-    sure = None if picture.sure is None else shrunk(picture.sure)
-    return Picture(shrunk(picture.image), shrunk(picture.alpha), sure, picture.exact)
+    sure = None if picture.sure is None else limited(picture.sure, KEPT_SIDE)
+    return Picture(limited(picture.image, KEPT_SIDE), limited(picture.alpha, KEPT_SIDE), sure, picture.exact)
 
 
 def batches(dataset: TrainBatches, first_step: int) -> DataLoader[Batch]:

@@ -43,7 +43,7 @@ def jobs(tiers: list[str], folder: Path, kinds: list[str]) -> tuple[list[Job], l
     found = []
     if "shipped" in kinds:
         shipped = [(tier, name) for tier, name in wanted if name not in missing]
-        found += [Job(name, (weights(tier), "--check", str(ASSETS / name))) for tier, name in shipped]
+        found += [Job(name, (weights(tier), "--compare", str(ASSETS / name))) for tier, name in shipped]
     if "fresh" in kinds:
         found += fresh(tiers, folder)
     return found, missing
@@ -65,7 +65,7 @@ def fresh(tiers: list[str], folder: Path) -> Iterator[Job]:
         for tier in tiers:
             file = folder / f"{tier}-{ending}.onnx"
             made = (*options, "--precision", ending[-4:], "--out", str(file))
-            yield Job(file.name, (weights(tier), *(("--check", str(file)) if file.is_file() else made)))
+            yield Job(file.name, (weights(tier), *(("--compare", str(file)) if file.is_file() else made)))
 
 
 def run(job: Job, folder: Path, seconds: float) -> dict[str, Any]:

@@ -25,11 +25,11 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.bench import PACKAGES, surroundings
-from rtseg.cam import parse_size
 from rtseg.errors import DataError, RtsegError
 from rtseg.files import write_json
 from rtseg.formats import VIDEOS
 from rtseg.models.model import Model, find_model
+from rtseg.options.values import parse_size
 from rtseg_train.clips import Clip, find_clips, score_clip
 from rtseg_train.evaluate import Predictor, load_predictor
 from rtseg_train.metrics import summary

@@ -20,9 +20,9 @@ from rich.console import Console
 
 from rtseg import Pipeline
 from rtseg.bench import PACKAGES, demo_frames, surroundings
-from rtseg.cam import parse_size
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
+from rtseg.options.values import parse_size
 
 STATUS = Path("/proc/self/status")
 EFFECTS: dict[str, dict[str, Any]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": 20.0}}

@@ -30,7 +30,7 @@ from rtseg.sources.pictures import read_picture
 from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate
 from rtseg_train.folders import list_images
-from rtseg_train.masks import read_mask, read_pair
+from rtseg_train.masks import Mask, read_mask, read_pair
 from rtseg_train.metrics import Reliability, Score, score, summary
 
 U8 = NDArray[np.uint8]
@@ -85,9 +85,9 @@ def exact(pipe: Pipeline, path: Path) -> dict[str, Any]:
     """Composites with exact alpha, and the pictures that have nobody in them."""
     reliability = Reliability(10)
 
-    def look(_: U8, label: U8, alpha: F32, result: Score) -> None:
+    def look(name: str, _: U8, mask: Mask, alpha: F32, result: Score) -> None:
         if not result.empty:
-            reliability.add(alpha, label)
+            reliability.add(alpha, mask.alpha)
 
     found = summary(evaluate(lambda frame: first_frame(pipe, frame), read_list(path).pairs, [look]))
     mean, person = reliability.curve()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # to type checkers it is true; typing itself takes as long to import as all before it
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from rtseg.errors import (
         BackgroundError,
         DataError,
@@ -62,6 +64,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 def __getattr__(name: str) -> Any:
     """One of the library's names, imported now."""
+    import importlib  # not at every start, for Ctrl-C is not ready before this file is
+
     if name == "__version__":
         from importlib.metadata import version
 
@@ -74,4 +78,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """For Tab in a shell: what is imported later too."""
-    return sorted({*globals(), *__all__} - {"TYPE_CHECKING", "Any", "annotations", "importlib", "os", "HOMES"})
+    return sorted({*globals(), *__all__} - {"TYPE_CHECKING", "annotations", "os", "HOMES"})

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from rtseg.errors import RtsegError, SourceError
+from rtseg.errors import SourceError
+from rtseg.files import write_json
 from rtseg.frames import MAX_SIDE, Sink, check_frame
-from rtseg.inputs import refuse_own_room
+from rtseg.inputs import refuse_inputs, refuse_own_room
 from rtseg.pipeline import Pipeline
 from rtseg.progress import progress_bar
+from rtseg.side_by_side import Outcome, outcomes
 from rtseg.sinks.raw import RawOutput
 from rtseg.sinks.sequence import PictureSequence, write_picture
 from rtseg.sinks.video_file import VideoFile, together
@@ -24,7 +26,7 @@ from rtseg.sources.plain_name import plain_name
 from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
 from rtseg.stopping import finishing
-from rtseg.targets import PIXELS, Job, left_out, plan
+from rtseg.targets import PIXELS, Job, left_out, plan, share_of
 from rtseg.veil import alpha_of, composited
 
 U8 = NDArray[np.uint8]
@@ -49,50 +51,71 @@ def run(
     *,
     raw: tuple[int, int] | None = None,
     fps: float | None = None,
+    share: tuple[int, int] = (1, 1),
+    more: Sequence[Pipeline] = (),
+    json_file: Path | None = None,
 ) -> None:
     """Process a picture, a video, raw frames, all of a folder, or several. See `targets.plan` for what `out` can be.
 
-    For cut-outs the pipeline's background becomes black.
+    For cut-outs the pipelines' background becomes black.
 
     Args:
         raw: (width, height) of raw BGR frames in the source, which may be STDIO.
         fps: of raw frames; 30 without it.
+        share: (2, 8) for the second of eight shares of the files, see `targets.share_of`.
+        more: pipelines like the first, to do as many more pictures at the same time.
+        json_file: where to write which file became what, and which failed.
 
     Raises RtsegError; for a folder only after all that can be done is done, naming what failed.
     """
     if fps and not raw:
         raise SourceError("--fps is for raw frames (--raw); a video keeps its own times")
-    jobs = plan(sources, out, emit, raw=raw is not None, reads=pipeline.reads)
+    planned = plan(sources, out, emit, raw=raw is not None, reads=pipeline.reads)
+    refuse_inputs([json_file], [*(("a source", job.source) for job in planned), *pipeline.reads])
+    jobs = share_of(planned, *share)
+    pipelines = [pipeline, *more]
     if emit == "cutout":
-        pipeline.change(BLACK)
-    failed: list[str] = []
+        for one in pipelines:
+            one.change(BLACK)
+    results: list[Outcome] = []
     for source in [sources] if isinstance(sources, Path) else sources:
-        if source.is_dir() and (others := left_out(source)):
+        if share[0] == 1 and source.is_dir() and (others := left_out(source)):
             console.print(f"note: neither pictures nor videos, left out: {', '.join(others)}")
     with progress_bar(console) as progress:
         whole = progress.add_task("files", total=len(jobs), visible=len(jobs) > 1)
         part = progress.add_task("frames", total=None, visible=False)
-        for job in jobs:
 
-            def progressed(done: int, total: int | None) -> None:
-                progress.update(part, completed=done, total=total, visible=True)
+        def progressed(done: int, total: int | None) -> None:
+            progress.update(part, completed=done, total=total, visible=True)
 
-            try:
-                remark = process(job, pipeline, emit, progressed, raw, fps or RAW_FPS)
-                if remark:
-                    console.print(f"note: {remark}")
-            except RtsegError as e:
-                if len(jobs) == 1:
-                    raise
-                failed.append(str(e) if job.source.name in str(e) else f"{job.source}: {e}")
+        for result in outcomes(jobs, lambda j, p: process(j, p, emit, progressed, raw, fps or RAW_FPS), pipelines):
+            results.append(result)
+            if result[1]:
+                console.print(f"note: {result[1]}")
             progress.advance(whole)
-    for remark in (pipeline.remark, pipeline.background.remark):
-        if remark:
-            console.print(f"note: {remark}")
-    pipeline.close()
-    console.print(f"wrote {f'{len(jobs) - len(failed)} files to {out}' if len(jobs) > 1 else jobs[0].title}")
+    for remark in dict.fromkeys(r for p in pipelines for r in (p.remark, p.background.remark) if r):
+        console.print(f"note: {remark}")
+    for one in pipelines:
+        one.close()
+    conclude(results, planned, out, console, json_file)
+
+
+def conclude(
+    results: Sequence[Outcome], planned: Sequence[Job], out: str | Path, console: Console, json_file: Path | None
+) -> None:
+    """Say what was written, and raise what went wrong. planned: all files, of which this run may have had a share."""
+    rows = [{"source": str(job.source), "target": str(job.target), "error": e and str(e)} for job, _, e in results]
+    if json_file:
+        write_json(json_file, {"files": rows, "failed": sum(row["error"] is not None for row in rows)})
+    failed = [(job, e) for job, _, e in results if e]
+    if len(planned) == 1 and failed:
+        raise failed[0][1]
+    of_all = f" of {len(planned)}" if len(results) < len(planned) else ""
+    files = f"{len(results) - len(failed)}{of_all} files to {out}"
+    console.print(f"wrote {files if len(planned) > 1 or not results else results[0][0].title}")
     if failed:
-        raise SourceError(f"{len(failed)} of {len(jobs)} files failed:\n  " + "\n  ".join(failed))
+        lines = (str(e) if job.source.name in str(e) else f"{job.source}: {e}" for job, e in failed)
+        raise SourceError(f"{len(failed)} of {len(results)} files failed:\n  " + "\n  ".join(lines))
 
 
 def process(

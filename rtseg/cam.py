@@ -23,7 +23,6 @@ from rtseg.live.settings import Settings
 from rtseg.models.model import AUTO, at_leisure
 from rtseg.models.providers import has_gpu
 from rtseg.options.call import Call
-from rtseg.options.values import WIDTH_X_HEIGHT
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.encoders import container_format
 from rtseg.sinks.video_file import VideoFile
@@ -57,14 +56,6 @@ class CamOptions:
     feather: float = 0.0
     specks: float = 0.0
     follow: bool = True
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """`1280x720` as (1280, 720); raises SourceError for anything else."""
-    match = WIDTH_X_HEIGHT.fullmatch(text)
-    if not match:
-        raise SourceError(f"size {text!r} is not WIDTHxHEIGHT, for example 1280x720")
-    return int(match[1]), int(match[2])
 
 
 def run(options: CamOptions, call: Call, console: Console) -> Call:
@@ -102,8 +93,7 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
         if path:
             container_format(path)  # refused before it is said to be written
             check_target(path)
-            config = [("the config", Path(call.config))] if call.config else []
-            refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads, *config])
+            refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads])
         # What is written of a file should not depend on how busy the machine was: then it is the best.
         auto = options.model == AUTO and (source.live or not out)
         describe(source, pipeline, path, problem, options, console, auto=auto)
@@ -112,7 +102,9 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
         if sink:
             stack.enter_context(sink)
         window = stack.enter_context(Window(source.width, source.height)) if not problem else None
-        engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto)
+        engine = Engine(
+            source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto, sent=is_virtual(out)
+        )
         stack.callback(engine.stop)
         loop = Loop(source, pipeline, engine, controls, sink, window, console)
         broken: SourceError | None = None

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtseg.files import check_target, write_json
+from rtseg.files import check_report, write_json
 from rtseg.sources.cameras import CameraInfo, how_to_check, list_cameras
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ def run(console: Console, json_file: Path | None = None, cameras: list[CameraInf
 
     Raises OutputError when json_file can't be written.
     """
-    if json_file:
-        check_target(json_file)
+    check_report(json_file)
     cameras = list_cameras() if cameras is None else cameras
     if not cameras:
         console.print(f"no cameras here: {how_to_check()}", markup=False)

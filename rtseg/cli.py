@@ -16,8 +16,10 @@ from typer.core import TyperGroup
 
 from rtseg.commands import backgrounds, cameras, console, doctor, models
 from rtseg.errors import RtsegError
+from rtseg.files import STDOUT
 from rtseg.messages import shown
 from rtseg.options.forwarded import SETTINGS, Forwarded, forward
+from rtseg.options.panels import MODEL, PICTURE, WHERE, InPanels, commands_in_panels
 from rtseg.options.shared import (
     Background,
     Blur,
@@ -27,13 +29,16 @@ from rtseg.options.shared import (
     Emit,
     Feather,
     Follow,
+    Jobs,
     JsonFile,
     ModelName,
     Output,
     Provider,
+    Quiet,
     RawFps,
     RawSize,
     SaveConfig,
+    Shard,
     Size,
     Sizes,
     SourceName,
@@ -41,12 +46,18 @@ from rtseg.options.shared import (
     TargetFps,
     Threads,
 )
+from rtseg.options.values import parse_share, parse_size
 from rtseg.options.wording import plain_usage_errors
 from rtseg.stopping import Stopped, end_cleanly
+
+USE, LOOK, OWN = "Use", "Look", "Your own model"  # panels of the commands
 
 
 class Commands(TyperGroup):
     """Commands whose interruption reaches `main` with what is noted on it, and whose usage errors obey no escapes."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        commands_in_panels(self, ctx, formatter)
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         with plain_usage_errors():
@@ -79,30 +90,43 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-@app.command()
+@app.command(
+    cls=InPanels,
+    rich_help_panel=USE,
+    epilog="rtseg cam --bg beach.jpg\nrtseg cam --source talk.mp4 --blur 30 --out talk-blur.mp4 --no-window",
+)
 def cam(
     context: typer.Context,
     bg: Background = None,
     blur: Blur = None,
     source: SourceName = None,
     out: Output = None,
-    window: Annotated[bool, typer.Option("--window/--no-window", help="Show a window (q quits).")] = True,
+    window: Annotated[
+        bool, typer.Option("--window/--no-window", help="Show a window (q quits).", rich_help_panel=WHERE)
+    ] = True,
     model: ModelName = "auto",
     provider: Provider = "auto",
     threads: Threads = None,
     size: Size = None,
     fps: CameraFps = None,
     mirror: Annotated[
-        bool, typer.Option("--mirror/--no-mirror", help="Mirror the window, not what is written.")
+        bool,
+        typer.Option("--mirror/--no-mirror", help="Mirror the window, not what is written.", rich_help_panel=PICTURE),
     ] = False,
     smoothing: Annotated[
-        bool, typer.Option("--smoothing/--no-smoothing", help="Steady the edge from frame to frame.")
+        bool,
+        typer.Option(
+            "--smoothing/--no-smoothing", help="Steady the edge from frame to frame.", rich_help_panel=PICTURE
+        ),
     ] = True,
     edge: Edge = 0.0,
     feather: Feather = 0.0,
     specks: Specks = 0.0,
     save_power: Annotated[
-        bool, typer.Option("--save-power/--no-save-power", help="Leave the network out while nothing moves.")
+        bool,
+        typer.Option(
+            "--save-power/--no-save-power", help="Leave the network out while nothing moves.", rich_help_panel=MODEL
+        ),
     ] = False,
     target_fps: TargetFps = None,
     follow: Follow = True,
@@ -110,7 +134,7 @@ def cam(
     save: SaveConfig = None,
 ) -> None:
     """Run on a camera, file or stream, in a window and/or to a file."""
-    from rtseg.cam import CamOptions, parse_size, run
+    from rtseg.cam import CamOptions, run
     from rtseg.inputs import background_inputs, model_inputs, refuse_inputs, source_inputs
     from rtseg.options.call import call_of, typed_effect
     from rtseg.options.saving import config_target, holds_secret, save_config, unsaved
@@ -121,8 +145,9 @@ def cam(
     if config:
         console().print(f"config: {config}")
     bg, blur = effect(bg, blur)
+    outputs = [target, Path(out) if out else None]
+    refuse_inputs(outputs[1:], [("the config", config)] if config else [])
     if target:
-        outputs = [target, Path(out)] if out else [target]
         refuse_inputs(outputs, [*source_inputs(source), *background_inputs(bg), *model_inputs(model)])
     asked = parse_size(size) if size else None
     options = CamOptions(
@@ -139,15 +164,25 @@ def cam(
             console().print(f"--{name} {value} is not saved: every session would write over it")
 
 
-@app.command()
+@app.command(
+    cls=InPanels,
+    rich_help_panel=USE,
+    epilog="rtseg apply portrait.jpg --out portrait-beach.jpg --bg beach.jpg\n"
+    "rtseg apply photos --out cut --emit cutout --jobs 2",
+)
 def apply(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="SOURCE...", help="Pictures, videos, folders of them, or - for raw frames."),
+        typer.Argument(metavar="SOURCE", help="Pictures, videos, folders of them, or - for raw frames."),
     ],
     out: Annotated[
         str,
-        typer.Option("--out", help="A file, or a folder to put it in; DIR/: a PNG of each frame; - for raw frames."),
+        typer.Option(
+            "--out",
+            metavar="FILE|FOLDER|-",
+            help="A file, or a folder to put it in; DIR/: a PNG of each frame; - for raw frames.",
+            rich_help_panel=WHERE,
+        ),
     ],
     bg: Background = None,
     blur: Blur = None,
@@ -161,25 +196,35 @@ def apply(
     feather: Feather = 0.0,
     specks: Specks = 0.0,
     follow: Follow = True,
+    jobs: Jobs = 1,
+    shard: Shard = None,
+    json_file: JsonFile = None,
+    quiet: Quiet = False,
 ) -> None:
     """Process files or pipes; frames, sound and timestamps are kept.
 
     Raw frames out (--out -) are bgr24, gray for alpha, bgra for cutout; messages then go to standard error.
     """
     from rtseg.apply import run
-    from rtseg.cam import parse_size
     from rtseg.models.model import at_leisure
     from rtseg.pipeline import Pipeline
 
+    if out == "-" and json_file == STDOUT:
+        raise typer.BadParameter("standard output takes the frames of --out -; give --json a file")
     bg, blur = effect(bg, blur)
-    size = parse_size(raw) if raw else None
-    pipeline = Pipeline(background=bg, blur=blur, model=at_leisure(model), provider=provider, threads=threads)
-    pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
-    pipeline.follow = follow
-    run(sources, out, pipeline, emit, console(stderr=out == "-"), raw=size, fps=fps)
+    pipelines = []
+    for _ in range(jobs):
+        one_each = 1 if jobs > 1 and threads is None else threads
+        pipeline = Pipeline(background=bg, blur=blur, model=at_leisure(model), provider=provider, threads=one_each)
+        pipeline.edge, pipeline.feather, pipeline.specks = edge, feather, specks
+        pipeline.follow = follow
+        pipelines.append(pipeline)
+    said = console(json_file, stderr=out == "-", quiet=quiet)
+    size, share = parse_size(raw) if raw else None, parse_share(shard) if shard else (1, 1)
+    run(sources, out, pipelines[0], emit, said, raw=size, fps=fps, share=share, more=pipelines[1:], json_file=json_file)
 
 
-@app.command()
+@app.command(cls=InPanels, rich_help_panel=LOOK, epilog="rtseg bench --sizes 720p --json bench.json")
 def bench(
     json_file: JsonFile = None,
     sizes: Sizes = "480p,720p,1080p",
@@ -195,17 +240,20 @@ def bench(
     from rtseg.bench import auto_choices, measure, report, show
     from rtseg.files import write_json
     from rtseg.inputs import model_inputs, refuse_inputs
+    from rtseg.progress import every_minute
 
     refuse_inputs([json_file], model_inputs(model))
-    results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
-    auto = auto_choices(sizes.split(","), threads, provider)
-    show(results, pipeline, console(), auto)
+    said = console(json_file)
+    with every_minute(said, "measuring"):
+        results, pipeline = measure(sizes.split(","), frames, [threads], model=model, provider=provider)
+        auto = auto_choices(sizes.split(","), threads, provider)
+    show(results, pipeline, said, auto)
     if json_file:
         write_json(json_file, report(results, pipeline, auto))
 
 
 for look in (doctor, cameras, backgrounds, models):
-    app.command()(look)
+    app.command(cls=InPanels, rich_help_panel=LOOK)(look)
 
 OUTSIDE = {
     "train": "Train a model on your own photos (needs the train extra).",
@@ -214,7 +262,7 @@ OUTSIDE = {
     "export": "Turn a checkpoint into an .onnx model (needs the train extra).",
 }
 for name, help_text in OUTSIDE.items():
-    app.command(name, cls=Forwarded, context_settings=SETTINGS, help=help_text)(forward)
+    app.command(name, cls=Forwarded, context_settings=SETTINGS, help=help_text, rich_help_panel=OWN)(forward)
 
 
 def effect(bg: str | None, blur: float | None) -> tuple[str | None, float | None]:

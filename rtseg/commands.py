@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from rtseg.files import STDOUT
 from rtseg.options.shared import JsonFile
 
 
-def console(stderr: bool = False) -> Any:
-    """For messages, with other people's text in them."""
+def console(json_file: Path | None = None, *, stderr: bool = False, quiet: bool = False) -> Any:
+    """For messages, with other people's text in them: on standard output, unless that is for the JSON or for frames."""
     from rtseg.console import Messages
 
-    return Messages(stderr=stderr)
+    return Messages(stderr=stderr or json_file == STDOUT, quiet=quiet)
 
 
 def doctor(
@@ -25,7 +27,7 @@ def doctor(
     """
     from rtseg.doctor import run
 
-    if not run(console(), json_file):
+    if not run(console(json_file), json_file):
         raise typer.Exit(1)
 
 
@@ -38,7 +40,7 @@ def cameras(
     """
     from rtseg.cameras import run
 
-    run(console(), json_file)
+    run(console(json_file), json_file)
 
 
 def backgrounds(
@@ -47,7 +49,7 @@ def backgrounds(
     """List what --bg takes: the pictures that ship, and words."""
     from rtseg.listings import backgrounds as run
 
-    run(console(), json_file)
+    run(console(json_file), json_file)
 
 
 def models(
@@ -56,4 +58,4 @@ def models(
     """List what --model takes: the models that ship, and those in this folder."""
     from rtseg.listings import models as run
 
-    run(console(), json_file)
+    run(console(json_file), json_file)

@@ -14,7 +14,7 @@ from rtseg.checks import devices as check_devices
 from rtseg.checks import model as check_model
 from rtseg.checks import software as checks
 from rtseg.checks.software import Check
-from rtseg.files import check_target, write_json
+from rtseg.files import check_report, write_json
 from rtseg.messages import shown
 
 Result = Check | Iterable[Check]
@@ -70,8 +70,7 @@ def run(
     no display and no virtual camera are *notes*: rtseg works without. chosen: groups of checks; None for all.
     Raises OutputError when json_file can't be written.
     """
-    if json_file:
-        check_target(json_file)
+    check_report(json_file)
     report: dict[str, list[Check]] = {}
     for title, group in groups() if chosen is None else chosen:
         console.print(title, style="bold")

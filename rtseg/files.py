@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -21,6 +22,7 @@ ASSETS = Path(__file__).parent / "assets"  # models, backgrounds and the demo cl
 LARGEST_TEXT = 2**20  # bytes of a settings file
 DEEPEST = 32  # levels of what may be in one another in a settings file
 MOST_DOTS = 256  # in one key: tomllib takes minutes for a key of a million parts
+STDOUT = Path("-")  # for what is written as a report: standard output
 NAME_BYTES = 255  # of a file's name, at most, on every usual file system
 _numbers = itertools.count()  # of the temporary files of this process
 
@@ -148,8 +150,11 @@ def whole_file(path: Path, *, like: Path | None = None) -> Iterator[Path]:
     """A temporary path in the same folder that becomes `path` at the end, and vanishes on any exception.
 
     Through a link the file is written that it leads to. like: a file whose permissions it gets, if it is new.
+    Raises OSError, also for a device or a pipe: it would be gone, and a file in its place.
     """
     target = behind_links(path)
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EEXIST, "it is a folder, a device or a pipe")
     temporary = temporary_path(target)
     if like and not target.exists():
         take_mode(temporary, (mode_of(like) or 0) | 0o600)
@@ -238,8 +243,17 @@ def check_target(path: Path, source: str | Path | None = None) -> None:
         raise OutputError(f"output {path}: {getattr(e, 'strerror', None) or e}; give another name") from e
 
 
+def check_report(path: Path | None) -> None:
+    """`check_target` for what `write_json` will write; nothing for None and for STDOUT. Raises OutputError."""
+    if path is not None and path != STDOUT:
+        check_target(path)
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all. Raises OutputError."""
+    """Write JSON whole or not at all, or to STDOUT. Raises OutputError."""
+    if path == STDOUT:
+        print(json.dumps(value, indent=2))
+        return
     try:
         with whole_file(path) as partial:
             partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

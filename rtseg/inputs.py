@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -49,13 +50,27 @@ def refuse_inputs(targets: Iterable[Path | None], inputs: Iterable[Input]) -> No
 
 
 def refuse_own_room(inputs: Iterable[Input], source: str | Path | None) -> None:
-    """Raise BackgroundError when the background among the inputs is the source, or a folder with it: one's own room."""
-    read = {identity(DEMO if str(source) == "demo" else path) for _, path in source_inputs(source)} - {None}
-    if not read:  # a camera, an address
-        return
+    """Raise BackgroundError when the background among the inputs is the source, or a folder with it: one's own room.
+
+    A copy of it, under whatever name, shows the same.
+    """
+    files = [DEMO if str(source) == "demo" else path for _, path in source_inputs(source)]
+    files = [path for path in files if identity(path)]  # no camera, no address
     for _, path in each_file(i for i in inputs if i[0] == BACKGROUND):
-        if identity(path) in read:
+        if any(same_content(path, file) for file in files):
             raise BackgroundError(f"background {path} is the source itself, which would show the room; give another")
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Whether two are the same file, or a copy of each other; False for what can't be read."""
+    if not (identity(one) and identity(other)):
+        return False
+    if identity(one) == identity(other):
+        return True
+    try:
+        return STDIO not in (one, other) and filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
 
 
 def identity(path: Path) -> Identity | None:

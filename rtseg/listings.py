@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from rtseg.backgrounds.background import SHIPPED, shipped_backgrounds
-from rtseg.files import ASSETS, check_target, write_json
+from rtseg.files import ASSETS, check_report, write_json
 from rtseg.models.model import TIERS, Model, find_model
 from rtseg.options.call import quoted
 
@@ -24,8 +24,7 @@ WORDS = (
 
 def backgrounds(console: Console, json_file: Path | None = None) -> None:
     """Print what ships and what else --bg takes. Raises OutputError when json_file can't be written."""
-    if json_file:
-        check_target(json_file)
+    check_report(json_file)
     names = shipped_backgrounds()
     for name in names:
         console.print(name)
@@ -38,8 +37,7 @@ def backgrounds(console: Console, json_file: Path | None = None) -> None:
 
 def models(console: Console, json_file: Path | None = None) -> None:
     """Print the models that ship and the .onnx files here. Raises OutputError when json_file can't be written."""
-    if json_file:
-        check_target(json_file)
+    check_report(json_file)
     found: list[dict[str, Any]] = []
     for name in TIERS:
         path = find_model(name)

@@ -10,11 +10,15 @@ import re
 import unicodedata
 
 SECRET = "***"  # in the place of a password
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+\S+")
-USER = re.compile(r"(?<=:/)(/*[^\s/?#:@]*:)\S*(?=@)|(?<=:/)(/*[^\s/?#:@]*:)\S*(?=%40)", re.IGNORECASE)
-NAMED = re.compile(
-    r"((?:^|[?&;/_#])(?:pass(?:word|wd|phrase)?|pwd|psw|pw|(?:access_?|auth_?)?token|auth|key|api_?key|secret|sig(?:nature)?)=)"
-    r"[^\s&;#'\"]+",
+ADDRESS = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]{0,40}:/+(?:[^\s/?#:@]*:[^\n/?#@]{0,2000}@)?\S+"
+)  # a password may hold spaces
+USER = re.compile(r"(?<=:/)(/*[^\s/?#:@]*:).{0,2000}(?=@)|(?<=:/)(/*[^\s/?#:@]*:).{0,2000}(?=%40)", re.IGNORECASE)
+ALONE = re.compile(r"(?<=\w\w:/)(/*)[^\s/?#:@]+(?=@)")  # a user without a password may be a key; C:/ is no scheme
+BARE = re.compile(r"\A([^\s/:@]*:).*(?=@)", re.DOTALL)
+NAMED = re.compile(  # parameters whose name says so
+    r"((?:^|[?&;/_#])(?:[\w.%-]{0,40}(?:pass|pwd|psw|token|secret|auth|credential|signature|session|jwt|api_?key|"
+    r"access_?key)[\w.%-]{0,40}|\w{0,40}pas|pw|key|sig|pin)=)[^\s&;#'\"]+",
     re.IGNORECASE,
 )
 KEPT = "\n\t"  # control characters that our own messages have
@@ -29,8 +33,15 @@ def without_secrets(text: str) -> str:
 
 def hidden_in(address: str) -> str:
     """One address: `http://user:***@host/?key=***`."""
-    address = USER.sub(lambda found: f"{found[1] or found[2]}{SECRET}", address)
-    return NAMED.sub(lambda found: f"{found[1]}{SECRET}", address)
+    if "@" in address or "%40" in address:
+        address = USER.sub(lambda found: f"{found[1] or found[2]}{SECRET}", address)
+        address = ALONE.sub(lambda found: f"{found[1]}{SECRET}", address)
+    return NAMED.sub(lambda found: f"{found[1]}{SECRET}", address) if "=" in address else address
+
+
+def without_any(name: str) -> str:
+    """What was taken for a file's name and is none: it may be an address whose `http://` was left out."""
+    return BARE.sub(lambda found: f"{found[1]}{SECRET}", without_secrets(name))
 
 
 def has_secret(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -60,7 +61,9 @@ class Pipeline:
         self._stage = Stage(open_behind(background, blur))
         self.provider, self._name, self._threads = provider, model, threads
         self.model = self._open(provider)
-        self.reads = [*background_inputs(background), *model_inputs(model)]  # files that nothing may be written over
+        self._read_for_model = model_inputs(model)
+        self.reads = [*background_inputs(background), *self._read_for_model]  # files that nothing may be written over
+        self._changing = Lock()
         fixed = self.model.static
         if fixed and area not in (None, fixed[0] * fixed[1]):
             raise ModelError("{} works at {}x{} alone, not at an area of {}; leave it out".format(model, *fixed, area))
@@ -133,7 +136,9 @@ class Pipeline:
         following = open_behind(background, blur)
         if str(self._name) not in TIERS:  # of which there is a file for either effect
             require_effect(self.model, following.effect)
-        self._stage.put(following)
+        with self._changing:
+            self.reads = [*background_inputs(background), *self._read_for_model]  # first: who sees it can look them up
+            self._stage.put(following)
 
     def _take_over(self) -> None:
         """Put what `change` has opened in place."""
@@ -223,7 +228,8 @@ class Pipeline:
         source: what `rtseg cam --source` takes (a camera's number, a file, a URL, "demo"), something that gives
         `Frame`, as `rtseg.Video` does, or arrays, uint8 HxWx3 BGR. Begins by forgetting the frames so far.
 
-        Raises SourceError, and ModelError where there is no good alpha; nothing of such a frame comes out.
+        Raises SourceError, and ModelError where there is no good alpha; nothing of such a frame comes out. In a live
+        picture that is suddenly full of person, and to the shipped `balanced` is not, there is nobody: alpha 0.
         """
         return streamed(self, source)
 

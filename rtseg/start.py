@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from typing import Any, TextIO
 
-from rtseg.stopping import end_cleanly, leave, threads_left
+from rtseg.early import end_at_once
+
+TYPE_CHECKING = False  # see __init__.py
+
+if TYPE_CHECKING:
+    from typing import Any, TextIO
 
 
 class Lasting:
@@ -41,16 +44,21 @@ class Lasting:
 
     def _give_up(self, e: OSError) -> None:
         self._gone = True
-        with contextlib.suppress(OSError, ValueError):
+        try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
+        except (OSError, ValueError):
+            pass
         if not isinstance(e, BrokenPipeError) and self is not sys.stderr:
             print(f"note: standard output can't be written ({e.strerror}); going on without it", file=sys.stderr)
 
 
 def main() -> None:
     """Entry point."""
+    end_at_once()
+    from rtseg.stopping import end_cleanly, leave, threads_left
+
     end_cleanly()
     for name in ("stdout", "stderr"):
         if (stream := getattr(sys, name)) is not None:  # pythonw has none

@@ -19,10 +19,11 @@ from threading import Thread, Timer
 from threading import enumerate as threads
 from types import FrameType
 
+from rtseg.early import SIGNALS, at_once
+
 AGAIN = 0.05  # seconds after which a signal is sent again that was lost on the way
 SAME = 1.0  # seconds within which signals may reach the main thread as one
 HANGS = 2.0  # seconds without a step of the main thread after a signal, after which it won't come back
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 SHOW_CURSOR = "\x1b[?25h"  # which a progress bar has hidden
 _finishing = 0  # how many have something to complete
 _taken = float("-inf")  # monotonic seconds when the main thread took a signal
@@ -71,7 +72,7 @@ def end_cleanly() -> None:
     """
     ours = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
     for number in ours:
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, at_once):
             signal.signal(number, interrupted)
     sys.unraisablehook = lost
     if not _kept:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
+from time import monotonic
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from rtseg.frames import Frame
 from rtseg.inputs import Input, refuse_own_room
+from rtseg.models.doubt import second_look
+from rtseg.models.networks import Loaded
 from rtseg.sources.opening import open_source
 from rtseg.veil import Compositor, alpha_of, composited
 
@@ -25,6 +28,10 @@ class Streaming(Compositor, Protocol):
 
     reads: list[Input]
 
+    @property
+    def model(self) -> Loaded: ...
+    @property
+    def share(self) -> float: ...
     def reset(self) -> None: ...
 
 
@@ -41,13 +48,24 @@ class Result:
 def streamed(pipeline: Streaming, source: Streamed) -> Iterator[Result]:
     """What `Pipeline.stream` does."""
     with ExitStack() as stack:
+        name, reads = None, pipeline.reads
         if isinstance(source, (str, int, PathLike)):
-            refuse_own_room(pipeline.reads, str(source))
-            source = stack.enter_context(open_source(str(source)))
+            name = str(source)
+            refuse_own_room(reads, name)
+            source = stack.enter_context(open_source(name))
         pipeline.reset()
+        # Of a camera nobody can look first at what comes out; of a file or of arrays its owner can.
+        doubt = second_look(pipeline.model) if getattr(source, "live", False) else None
         for item in source:
+            if pipeline.reads is not reads:  # another background by now
+                reads = pipeline.reads
+                refuse_own_room(reads, name)
             image, seconds, opacity = (
                 (item.image, item.time, item.opacity) if isinstance(item, Frame) else (item, None, None)
             )
             composite = composited(pipeline, image, seconds, opacity)
-            yield Result(composite, alpha_of(pipeline, opacity), image, seconds)
+            alpha = alpha_of(pipeline, opacity)
+            if doubt and not doubt.believes(pipeline.share, image, monotonic()):
+                height, width = alpha.shape
+                composite, alpha = pipeline.hidden(width, height, seconds), np.zeros_like(alpha)
+            yield Result(composite, alpha, image, seconds)

@@ -12,7 +12,7 @@ from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
 from rtseg.formats import READ, WRITTEN_PICTURES
 from rtseg.inputs import Input, refuse_inputs
-from rtseg.messages import without_secrets
+from rtseg.messages import without_any, without_secrets
 from rtseg.sinks.encoders import FORMATS, TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
 from rtseg.sources.kinds import is_usable, likely_kind, pictures_and_videos
@@ -109,7 +109,9 @@ def check_source(source: Path, *, raw: bool) -> None:
                 f"{without_secrets(text)} is an address, and `rtseg apply` takes files: save it first; for a stream "
                 "there is `rtseg cam --source URL --out FILE.mp4 --no-window`"
             )
-        raise SourceError(f"{source}: no such file or folder; give a picture, a video or a folder of them")
+        raise SourceError(
+            f"{without_any(str(source))}: no such file or folder; give a picture, a video or a folder of them"
+        )
 
 
 def files_of(source: Path) -> list[Path]:
@@ -155,6 +157,15 @@ def plan_several(
     except OSError as e:
         raise OutputError(f"--out {out} can't be created: {e.strerror}") from e
     return jobs
+
+
+def share_of(jobs: Sequence[Job], number: int, shares: int) -> list[Job]:
+    """The number-th (from 1) of so many shares of the jobs, in the order of their names.
+
+    Whoever shares the same files gets the same order, so that each is done once, and no share is more than one larger.
+    """
+    in_order = sorted(jobs, key=lambda job: (job.target.name, str(job.source)))
+    return in_order[number - 1 :: shares] if shares > 1 else list(jobs)
 
 
 def left_out(folder: Path) -> list[str]:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -20,6 +21,19 @@ from rtseg.sources.opening import open_source
 
 U8 = NDArray[np.uint8]
 WIDTH, HEIGHT, COUNT = 320, 180, 12
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for its marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes run them, a file's tests stay together, and those that share the tiny exports do.
+
+    So what is dear is made once. A mark of its own sends a test elsewhere.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            names = vars(item.getparent(pytest.Module).obj).values()  # type: ignore[union-attr]
+            shared = any(getattr(name, "__module__", "") == "tiny_exports" for name in names)
+            item.add_marker(pytest.mark.xdist_group("exports" if shared else item.path.name))
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +54,24 @@ def clean_environment(
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are not looked at before their first frame: one that says what a test draws sees people in walls."""
     monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Give PyTorch the threads back that a training takes."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The list of four tiny labelled pictures."""
+    from tiny_runs import write_pictures
+
+    return write_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture
@@ -83,6 +115,18 @@ def write_clip(path: Path, frames: list[U8], times: list[float], sound: bool = F
     return path
 
 
+def write_sound(path: Path) -> Path:
+    """A file with sound in it and no picture."""
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=44_100)
+        stream.layout = "mono"
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.sample_rate, silence.pts = 44_100, 0
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode(None))
+    return path
+
+
 def read_clip(path: Path) -> tuple[list[U8], list[float]]:
     """Frames and their times."""
     with av.open(str(path)) as container:
@@ -98,30 +142,39 @@ def clip(tmp_path: Path, small_frames: list[U8]) -> Path:
 INFO = ModelInfo("tiny", "0", 32 * 32 * 4, "fp32", "none", "none", {}, "test")
 
 
+def save_model(path: Path, nodes: list[Any], constants: dict[str, Any], metadata: dict[str, str] | None = None) -> Path:
+    """A model file of these ONNX nodes: `frame_bgr` and `previous_alpha` go in, `alpha` comes out."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [
+            helper.make_tensor_value_info("frame_bgr", TensorProto.UINT8, [1, "h", "w", 3]),
+            helper.make_tensor_value_info("previous_alpha", TensorProto.FLOAT, [1, 1, "h", "w"]),
+        ],
+        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, [1, 1, "h", "w"])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, INFO.metadata() if metadata is None else metadata)
+    onnx.save(model, path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Build a model file. kind: `half` says everything is half a person, `nan` nonsense, `nobody` nothing."""
-    import onnx
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     def make(kind: str = "half", metadata: dict[str, str] | None = None) -> Path:
-        nodes = [helper.make_node("Mul", ["previous_alpha", "zero"], ["nothing"])]
-        constants = {"zero": 0.0, "value": {"half": 0.5, "nan": float("nan"), "two": 2.0, "one": 1.0}.get(kind, 0.0)}
-        nodes.append(helper.make_node("Add", ["nothing", "value"], ["alpha"]))
-        graph = helper.make_graph(
-            nodes,
-            "tiny",
-            [
-                helper.make_tensor_value_info("frame_bgr", TensorProto.UINT8, [1, "h", "w", 3]),
-                helper.make_tensor_value_info("previous_alpha", TensorProto.FLOAT, [1, 1, "h", "w"]),
-            ],
-            [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, [1, 1, "h", "w"])],
-            [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in constants.items()],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-        helper.set_model_props(model, INFO.metadata() if metadata is None else metadata)
-        path = tmp_path_factory.mktemp("model") / f"{kind}.onnx"
-        onnx.save(model, path)
-        return path
+        value = {"half": 0.5, "nan": float("nan"), "two": 2.0, "one": 1.0}.get(kind, 0.0)
+        nodes = [
+            helper.make_node("Mul", ["previous_alpha", "zero"], ["nothing"]),
+            helper.make_node("Add", ["nothing", "value"], ["alpha"]),
+        ]
+        constants = {"zero": np.float32(0), "value": np.float32(value)}
+        return save_model(tmp_path_factory.mktemp("model") / f"{kind}.onnx", nodes, constants, metadata)
 
     return make

@@ -39,7 +39,7 @@ def test_export_alone_takes_the_newest_run_and_makes_fp16(
     newest = make_run("new one", written=2e9)
     make_run("a", written=1e9)
     (Path("runs") / "unfinished").mkdir()
-    call("--frames", frames)
+    call("--pictures", frames)
     assert Model("tiny-fp16.onnx", provider="cpu").info.precision == "fp16"
     said = capsys.readouterr().out
     assert f"taking {newest}, the newest run, as fp16" in said

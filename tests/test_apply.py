@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from conftest import COUNT, read_clip, write_clip
-from rtseg.apply import run
+from rtseg.apply import cut_out, run, still_area
 from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
 
@@ -34,6 +34,15 @@ def test_cutout_carries_the_colours_and_the_alpha(
     np.testing.assert_allclose(cut[seen, :3].astype(int), demo_frames[0][seen], atol=1)
 
 
+def test_an_alpha_is_rounded_to_the_nearest_level(
+    tmp_path: Path, photo: Path, pipeline: Pipeline, console: Console
+) -> None:
+    run(photo, tmp_path / "alpha.png", pipeline, "alpha", console)
+    levels = cv2.imread(str(tmp_path / "alpha.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(levels, np.rint(pipeline.alpha * 255))
+    assert ((levels > 0) & (levels < 255)).any()
+
+
 def test_a_cutout_before_a_picture_is_the_composite(photo: Path, pipeline: Pipeline, console: Console) -> None:
     """Whoever puts it there gets what rtseg would have."""
     run(photo, Path("cut.png"), pipeline, "cutout", console)
@@ -44,6 +53,17 @@ def test_a_cutout_before_a_picture_is_the_composite(photo: Path, pipeline: Pipel
     laid = share * cut[..., :3] + (1 - share) * np.array([0xC0, 0x60, 0x30])
     difference = np.abs(laid - cv2.imread("whole.png"))
     assert difference.mean() < 0.3 and np.percentile(difference, 99.9) < 24
+
+
+def test_colours_beyond_the_edge_are_the_persons_alone() -> None:
+    """Two pixels along it the camera has mixed in the room's: blue. They are not spread."""
+    before_black, alpha = np.zeros((80, 80, 3), np.uint8), np.zeros((80, 80), np.uint8)
+    alpha[20:60, 20:60] = 255
+    before_black[20:60, 20:60], before_black[22:58, 22:58] = (255, 0, 0), (0, 0, 200)
+    cut = cut_out(before_black, alpha)
+    np.testing.assert_array_equal(cut[40, 14:18, :3], [(0, 0, 200)] * 4)
+    np.testing.assert_array_equal(cut[40, 20:60, :3], before_black[40, 20:60])
+    assert not cut[40, :10].any() and (cut[..., 3] == alpha).all()
 
 
 def test_the_room_is_not_hidden_in_a_cutout(photo: Path, pipeline: Pipeline, console: Console) -> None:
@@ -149,15 +169,32 @@ def test_a_folder_says_what_it_leaves_out_and_which_file_failed(
     assert "left out: more/, notes.txt\n" in said and (tmp_path / "out" / "a.png").is_file()
 
 
-@pytest.mark.parametrize("ending", ["png", "webp", "tif"])
-def test_an_animated_picture_is_remarked_on(
-    pipeline: Pipeline, console: Console, demo_frames: list[np.ndarray], ending: str
+def test_a_file_of_several_pictures_is_remarked_on(
+    pipeline: Pipeline, console: Console, demo_frames: list[np.ndarray]
 ) -> None:
-    pages = cv2.Animation()
-    pages.frames, pages.durations = list(demo_frames[:3]), [100] * 3
-    if ending == "tif":
-        cv2.imwritemulti("many.tif", list(demo_frames[:3]))
-    else:
-        cv2.imwriteanimation(f"many.{ending}", pages)
-    run(Path(f"many.{ending}"), "out.png", pipeline, "alpha", console)
+    cv2.imwritemulti("many.tif", list(demo_frames[:3]))
+    run(Path("many.tif"), "out.png", pipeline, "alpha", console)
     assert "holds 3 pictures" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_picture_by_itself_is_looked_at_more_closely(
+    tmp_path: Path, photo: Path, clip: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a video's frames would wait for each other there is time."""
+    pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
+    pipeline.follow = False
+    looks: list[int] = []
+
+    def look(frame_bgr: np.ndarray, previous_alpha: np.ndarray) -> np.ndarray:
+        looks.append(previous_alpha.size)
+        return np.zeros_like(previous_alpha)
+
+    monkeypatch.setattr(pipeline.model, "run", look)
+    monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)
+    closest = []
+    for source, out in ((photo, "one.png"), (clip, "one.mp4"), (photo, "two.png")):
+        run(source, tmp_path / out, pipeline, "alpha", console)
+        closest.append(looks[-1])
+    area = pipeline.model.info.area
+    assert closest == pytest.approx([3 * area, area, 3 * area], rel=0.25)
+    assert [still_area(own) for own in (20_000, 60_000, 150_000)] == [60_000, 122_880, 150_000]

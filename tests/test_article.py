@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+import typer
 
 from rtseg.errors import DataError
 from rtseg.models.model import Model
 from rtseg_export.export import export
-from rtseg_train import article, nets
+from rtseg_train import article
 from rtseg_train.article import Pictures, train_article
 from rtseg_train.article_results import draw_predictions, load_net, predict_mask
-from rtseg_train.checkpoint import load_weights, save_weights
-from rtseg_train.classic import ClassicUNet
+from rtseg_train.checkpoint import load_weights, read_tensors, save_weights
+from rtseg_train.classic import ClassicUNet, widths_of
+from rtseg_train.cli import app
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import read_pair
 from rtseg_train.unet import UNet
 
 WIDTHS = (8, 8, 8, 8, 8)
 SIZE = 32
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """Give the threads back that a run takes."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 @pytest.fixture(scope="module")
@@ -224,8 +218,7 @@ def test_alpha_is_the_softmax_of_the_two_classes() -> None:
     torch.testing.assert_close(alpha, person)
 
 
-def test_exports(finished: Path, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(nets.BUILDERS, "classic", lambda: ClassicUNet(WIDTHS))
+def test_exports(finished: Path, pairs: list[Pair], tmp_path: Path) -> None:
     frames = [cv2.imread(str(p.image)) for p in pairs[:2]]
     made = export(finished, tmp_path / "classic.onnx", "fp32", frames, rooms=())
     assert not made.parity.failures and made.info.name == "classic" and made.info.area == SIZE * SIZE
@@ -236,3 +229,23 @@ def test_exports(finished: Path, pairs: list[Pair], tmp_path: Path, monkeypatch:
     with torch.inference_mode():
         wanted = torch.sigmoid(net(torch.from_numpy(frame_bgr)[None], torch.zeros(1, 1, 96, 160)))[0, 0].numpy()
     assert alpha.std() > 0.1 and np.abs(alpha - wanted).max() < 1e-3
+
+
+def test_a_small_one_by_the_command_line(pairs: list[Pair], tmp_path: Path) -> None:
+    words = "--preset article --epochs 1 --size 64 --batch 4 --width 2 --workers 0 --threads 1 --out"
+    typer.main.get_command(app).main(
+        args=["train", str(pairs[0].image.parent), *words.split(), str(tmp_path / "run")],
+        prog_name="rtseg",
+        standalone_mode=False,
+    )
+    net, notes = load_weights(tmp_path / "run" / "model.safetensors")
+    assert [len(down[0].bias) for down in net.downs] == [2, 4, 8, 16, 32]  # type: ignore[union-attr, arg-type]
+    assert notes["area"] == 64 * 64
+
+
+@pytest.mark.parametrize("shape", [(), (10**6,), (10**4, 10**4)])
+def test_what_is_no_classic_net_is_refused_before_it_is_made(finished: Path, tmp_path: Path, shape: tuple[int]) -> None:
+    tensors = read_tensors(finished)
+    tensors["downs.4.0.weight"] = torch.zeros(1).expand(shape) if len(shape) > 1 else torch.zeros(shape)
+    with pytest.raises(KeyError):
+        widths_of(tensors)

@@ -48,3 +48,22 @@ def test_blur_with_person_everywhere_is_finite() -> None:
     _, room = apart(np.full((32, 64, 3), 200, np.uint8), np.ones((32, 64), np.float32))
     out = blurred_room(room, 100)
     assert out.dtype == np.uint8 and out.shape[2] == 3
+
+
+def strip(*parts: tuple[int, int, int, float]) -> np.ndarray:
+    """A room 40 high and 60 wide of (first column, last one, colour, how much of it is seen)."""
+    room = np.zeros((40, 60, 4), np.float32)
+    for start, stop, colour, weight in parts:
+        room[:, start:stop] = (*(colour * weight,) * 3, weight)
+    return room
+
+
+def test_behind_the_person_stands_what_is_near_and_not_the_mean_of_all() -> None:
+    """In a weak blur: the person in the middle, a dark wall on one side, a bright window on the other."""
+    out = blurred_room(strip((0, 20, 40, 1.0), (36, 60, 220, 1.0)), 10)[20, :, 0]
+    assert out[24] < 70 and out[32] > 190, "each side has its own"
+
+
+def test_a_faint_room_keeps_its_own_colour() -> None:
+    """What is seen of it by five hundredths only is not drowned by the mean of all."""
+    assert blurred_room(strip((0, 30, 40, 0.05), (30, 60, 220, 1.0)), 10)[20, 8, 0] < 48

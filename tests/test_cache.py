@@ -112,3 +112,18 @@ def test_a_change_in_any_file_counts(tmp_path: Path) -> None:
     before = other.read_text()
     other.write_text(before.replace("alpha[k] = ", "alpha[k] = np.float32(0.5) * "))
     assert other.read_text() != before and mean() == 0.125
+
+
+def test_compiling_is_known_while_it_lasts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_compiling", set())
+    during: list[bool] = []
+    real = cache.Kept.save_overload
+
+    def save(kept: cache.Kept, *arguments: object) -> None:
+        during.append(cache.compiling())
+        real(kept, *arguments)
+
+    monkeypatch.setattr(cache.Kept, "save_overload", save)
+    assert compiled(double)(21) == 42
+    assert during == [True] and not cache.compiling()
+    assert compiled(double)(21) == 42 and during == [True]  # it was kept

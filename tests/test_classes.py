@@ -7,24 +7,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 from PIL import Image
 
 from conftest import write_clip
-from rtseg.cli import app
 from rtseg.errors import DataError
 from rtseg_train.classes import Person, UnknownClasses
+from rtseg_train.clips import Clip, score_clip
+from rtseg_train.config import TrainConfig
+from rtseg_train.data import TrainBatches
 from rtseg_train.data_report import Inspection
 from rtseg_train.dataset import find_pairs, find_sets
+from rtseg_train.evaluate import evaluate
 from rtseg_train.masks import read_mask, read_pair
+from rtseg_train.metrics import Reliability
+from tiny_runs import call
 
 U8 = NDArray[np.uint8]
 VOC = {0: (0, 0, 0), 9: (192, 0, 0), 15: (192, 128, 128), 255: (224, 224, 192)}
-
-
-def call(*args: str) -> object:
-    return typer.main.get_command(app).main(args=list(args), prog_name="rtseg", standalone_mode=False)
 
 
 def voc(person: int = 15, chair: int = 9, void: int = 255) -> U8:
@@ -83,6 +83,9 @@ def photos(folder: Path, masks: list[U8]) -> Path:
         (voc().astype(np.uint16), "numbers 0, 9, 15, 255"),
         ((voc(1, 2, 0).astype(np.uint16)) * 12_000, "numbers 0, 12000, 24000"),
         (np.dstack([voc()] * 3), "numbers 0, 9, 15, 255"),
+        (voc(1, 2, 0).astype(np.uint16) * 1_000, "numbers 0, 1000, 2000"),
+        (np.dstack([middle()] * 3 + [voc()]), "numbers 0, 9, 15, 255"),
+        (np.where(middle()[..., None] > 0, (60, 20, 220), (128, 64, 128)).astype(np.uint8), "colours #804080, #dc143c"),
         (coloured(voc()), "colours #000000, #c00000, #c08080, #e0e0c0"),
     ],
 )
@@ -121,11 +124,12 @@ def test_alpha_is_not_taken_for_classes(tmp_path: Path, mask: U8) -> None:
 
 
 @pytest.mark.parametrize("person", ["15", " 15", "15-15", "14-17", "3,15"])
-def test_the_person_is_what_is_said_and_void_goes_to_the_nearer_side(tmp_path: Path, person: str) -> None:
+def test_the_person_is_what_is_said_and_void_has_no_label(tmp_path: Path, person: str) -> None:
     mask = read_mask(save(tmp_path / "m.png", voc()), Person.of(person))
     assert np.array_equal(mask.alpha[8:56, 22:42], middle()[8:56, 22:42])
     assert np.count_nonzero(mask.alpha != middle()) <= 8, "rounded corners"
-    assert 0.1 < mask.void < 0.3 and mask.done[0] == f"{person} taken as the person"
+    assert mask.void is not None and np.array_equal(mask.void, voc() == 255)
+    assert mask.done[0] == f"{person} taken as the person"
 
 
 def test_several_numbers_void_asked_for_and_nobody(tmp_path: Path) -> None:
@@ -208,6 +212,34 @@ def test_one_class_in_each_mask_is_seen_in_the_set(tmp_path: Path) -> None:
 def test_a_few_odd_masks_among_many_are_left_out(tmp_path: Path) -> None:
     said = checked(photos(tmp_path / "set", [middle()] * 19 + [voc()]))
     assert "19 of 20 pictures" in said and "19.png holds the numbers" in said
+
+
+def test_void_is_neither_learned_from_nor_scored(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "set", [voc()] * 2)
+    data = TrainBatches(TrainConfig(train=str(folder), person="15", paired=0.0, batch=4, workers=0))
+    list(data.preload())
+    for cached in (True, False):
+        sure = data.picture(0).sure
+        assert sure is not None and not sure[voc() == 255].any() and (sure[voc() != 255] == 255).all()
+        assert cached or not data.cache
+        data.cache.clear()
+    assert min(float(data[step][3].min()) for step in range(4)) == 0
+    right = np.where(voc() == 15, 1, 0).astype(np.float32)
+    pairs = find_pairs(folder, person="15").pairs
+    results = []
+    for wrong in (0.0, 0.45, 1.0):  # what is said of the void is the same to every figure
+        alpha, bins = np.where(voc() == 255, np.float32(wrong), right), Reliability()
+        looks = [lambda name, image, mask, alpha, score, bins=bins: bins.add(alpha, mask.alpha, mask.void)]
+        results.append(list(evaluate(lambda image, alpha=alpha: alpha, pairs, looks)))
+        assert bins.error == 0 and bins.pixels.sum() == 2 * np.count_nonzero(voc() != 255)
+    assert results[0] == results[1] == results[2]
+    assert results[0][0].iou == results[0][0].boundary_iou == results[0][0].mean_iou == 1 and results[0][0].mae == 0
+    clip = Clip("c", tuple(p.image for p in pairs), tuple(p.mask for p in pairs), pairs[0].person)
+    unsure = np.where(voc() == 255, np.float32(0.3), right)
+    assert [s.dtssd for s in score_clip(lambda image: unsure, clip)] == [None, 0]
+    person, chair, known = (np.count_nonzero(part) for part in (voc() == 15, voc() == 9, voc() != 255))
+    wrong = next(evaluate(lambda image: np.maximum(unsure, voc() == 9), pairs))
+    assert (wrong.iou, wrong.mae) == pytest.approx((person / (person + chair), chair / known))
 
 
 def test_void_that_covers_much_is_suspicious(tmp_path: Path) -> None:

@@ -300,7 +300,6 @@ USAGE = [
     (["apply", "x", "--out", "y", "--emit", "alhpa"], "did you mean alpha?"),
     (["apply", "x", "--out", "y", "--raw", "big"], "WIDTHxHEIGHT"),
     (["bench", "--sizes", "480p,720"], "did you mean 720p?"),
-    (["cameras", "--json", "-"], "give a file name"),
     (["eval", "x.onnx", "y", "--provider", "tpu"], "one of auto, cuda, cpu"),
     (["train", "x", "--arch", "balancd"], "did you mean balanced?"),
     (["train", "x", "--preset", "other"], "one of article"),

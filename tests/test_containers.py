@@ -9,14 +9,16 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from conftest import write_clip
 from rtseg import apply
 from rtseg.backgrounds.scene import open_background
-from rtseg.errors import SourceError
+from rtseg.errors import BackgroundError, SourceError
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.video_file import VideoFile
+from rtseg.sources.kinds import kind
 from rtseg.sources.opening import open_source
 
 CASES = Path(__file__).parent / "cases"
@@ -98,20 +100,27 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, aspect: tuple[in
 
 def test_untagged_video_has_the_colours_of_its_size(tmp_path: Path) -> None:
     colour = (40, 120, 200)
-    for height, matrix in ((720, 1), (360, 5)):
-        frame = np.full((height, 640, 3), colour, np.uint8)
+    for width, height, matrix in (
+        (640, 720, 1),
+        (640, 360, 5),
+        (640, 576, 5),
+        (640, 578, 1),
+        (1280, 360, 1),
+        (1278, 360, 5),
+    ):
+        frame = np.full((height, width, 3), colour, np.uint8)
         picture = av.VideoFrame.from_ndarray(frame, format="bgr24").reformat(
             format="yuv420p", dst_colorspace=matrix, dst_color_range=1, interpolation=0x40004
         )
-        path = tmp_path / f"{height}.y4m"
+        path = tmp_path / f"{width}x{height}.y4m"
         y, u, v = (np.frombuffer(bytes(p), np.uint8).reshape(-1, p.line_size)[:, : p.width] for p in picture.planes)
         path.write_bytes(
-            f"YUV4MPEG2 W640 H{height} F30:1 Ip A1:1 C420jpeg\nFRAME\n".encode()
+            f"YUV4MPEG2 W{width} H{height} F30:1 Ip A1:1 C420jpeg\nFRAME\n".encode()
             + y.tobytes()
             + u.tobytes()
             + v.tobytes()
         )
-        for shown in (first_of(path), open_background(path).at(0.0, 640, height)):
+        for shown in (first_of(path), open_background(path).at(0.0, width, height)):
             np.testing.assert_allclose(shown[height // 2, 320], colour, atol=2)
 
 
@@ -136,20 +145,6 @@ def test_hlg_is_tone_mapped_and_said(demo_frames: list[np.ndarray]) -> None:
     assert np.abs(small.astype(int) - standard).mean() < 6
     behind = open_background(CASES / "hdr_hlg.mov").at(0.0, 640, 360)
     assert np.abs(behind.astype(int) - picture).mean() < 2
-
-
-@pytest.mark.parametrize(
-    ("transfer", "code", "level"), [(16, 0.5806, 0.93), (16, 0.3, 0.0495), (18, 0.75, 0.93), (1, 0.5, None)]
-)
-def test_light_is_shown_as_bright_as_it_was(transfer: int, code: float, level: float | None) -> None:
-    from rtseg.pixels.tone import tone, toned
-
-    tables = tone(transfer, 9)
-    assert tables is not None
-    grey = toned(np.full((2, 2, 3), round(code * 65535), np.uint16), tables)
-    assert int(np.ptp(grey)) <= 1
-    expected = code if level is None else level ** (1 / 2.4)
-    assert grey[0, 0, 0] / 255 == pytest.approx(expected, abs=0.012)
 
 
 def test_interlaced_video_has_no_combs() -> None:
@@ -182,20 +177,80 @@ def test_of_two_picture_tracks_the_larger_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv", "out.webm"])
-def test_the_last_frame_stays_as_long_as_in_the_source(
-    tmp_path: Path, name: str, make_model: Callable[..., Path]
+@pytest.mark.parametrize(
+    "lasts", [(0.1,) * 5 + (2.5,), (0.1, 0.2, 0.3, 1.0), (1.0, 1.0, 1.0, 0.05), (0.04,) * 8 + (1.6, 0.5)]
+)
+def test_each_frame_stays_as_long_as_in_the_source(
+    tmp_path: Path, name: str, lasts: tuple[float, ...], make_model: Callable[..., Path]
 ) -> None:
-    frames = [quarters(64, 36)] * 6
+    begins = [0.0, *np.cumsum(lasts)]  # the last of them is the end
     source = tmp_path / "slides.mp4"
     with VideoFile(source, size=(64, 36), fps=10, live=False) as sink:
-        for i, frame in enumerate(frames):
-            sink.write(frame, i / 10)
-        sink.until = 3.0
+        for i, begin in enumerate(begins[:-1]):
+            sink.write(np.full((36, 64, 3), 20 * i, np.uint8), begin)  # changes enough for B-frames
+        sink.until = begins[-1]
     pipeline = Pipeline(model=make_model("left"), background="#00ff00")
     apply.run(source, tmp_path / name, pipeline, "composite", Console(quiet=True))
-    with av.open(str(tmp_path / name)) as container:
-        assert container.duration / 1e6 == pytest.approx(3.0, abs=0.02)
-        assert [round(float(f.time), 2) for f in container.decode(video=0)] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    for path in (source, tmp_path / name):
+        with av.open(str(path)) as container:
+            assert container.duration / 1e6 == pytest.approx(begins[-1], abs=0.02)
+        with open_source(str(path)) as video:
+            frames = list(video)
+        assert [f.time for f in frames] == pytest.approx(begins[:-1], abs=0.002)
+        assert frames[-1].lasts == pytest.approx(lasts[-1], abs=0.002)
+    behind = open_background(source)
+    behind.at(begins[-1] + 0.5, 64, 36)  # once through
+    shown = [int(behind.at(t, 64, 36)[9, 9, 0]) for t in (begins[-1] - 0.01, begins[-1] + 0.01)]
+    assert shown == pytest.approx([20 * (len(lasts) - 1), 0], abs=3)
+    behind.close()
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".avif"])
+def test_animations_are_films(tmp_path: Path, suffix: str, make_model: Callable[..., Path]) -> None:
+    path, shades, lasts = tmp_path / f"moves{suffix}", (20, 80, 140, 200), (100, 200, 300, 1000)
+    first, *others = (Image.new("RGBA", (96, 64), (shade, shade, shade, 255)) for shade in shades)
+    first.putpixel((3, 3), (0, 0, 0, 0))
+    lossless = {"lossless": True} if suffix == ".webp" else {}
+    first.save(path, save_all=True, append_images=others, duration=lasts, loop=0, **lossless)
+    with open_source(str(path)) as source:
+        frames = list(source)
+    assert [f.time for f in frames] == pytest.approx([0, 0.1, 0.3, 0.6], abs=1e-3)
+    assert frames[-1].lasts == pytest.approx(1.0, abs=1e-3)
+    assert [int(f.image[40, 40, 0]) for f in frames] == pytest.approx(shades, abs=2)
+    assert frames[0].opacity is not None and frames[0].opacity[3, 3] == 0
+    behind = open_background(path)
+    times = (0.05, 0.15, 0.35, 1.5, 1.65)
+    assert [int(behind.at(t, 96, 64)[40, 40, 0]) for t in times] == pytest.approx([20, 80, 140, 200, 20], abs=4)
+    behind.close()
+    pipeline = Pipeline(model=make_model("left"), background="#00ff00")
+    apply.run(path, tmp_path / "out.mkv", pipeline, "composite", Console(quiet=True))
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.duration / 1e6 == pytest.approx(1.6, abs=0.02)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_an_animation_of_one_picture_is_a_picture(tmp_path: Path, suffix: str) -> None:
+    frame = np.full((64, 96, 3), 90, np.uint8)
+    cv2.imwrite(str(tmp_path / f"still{suffix}"), frame)
+    assert kind(tmp_path / f"still{suffix}") == "picture"
+    assert open_background(tmp_path / f"still{suffix}").at(0.0, 96, 64)[5, 5, 0] == pytest.approx(90, abs=2)
+
+
+def test_a_damaged_animation_is_an_error_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "moves.webp"
+    first, *others = (Image.effect_noise((96, 64), 90) for _ in range(4))
+    first.save(path, save_all=True, append_images=others, duration=100)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(SourceError, match=r"moves\.webp"), open_source(str(path)) as source:
+        list(source)
+    with pytest.raises(BackgroundError, match=r"moves\.webp"):
+        open_background(path).close()
+
+
+@pytest.mark.parametrize("name", ["turned.avif", "grid.heic"])
+def test_a_picture_is_no_film(name: str) -> None:
+    with pytest.raises(SourceError, match="it is a picture; `rtseg apply` takes those"):
+        open_source(str(CASES / name))
 
 
 def half_clear(path: Path, opacity: int = 0) -> Path:

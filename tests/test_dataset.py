@@ -1,4 +1,4 @@
-"""Training data as people have it: which layouts are found, what a mask may be, what is said before training."""
+"""Training data as people have it: which layouts are found, what is said before training."""
 
 from __future__ import annotations
 
@@ -9,33 +9,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 
 from rtseg.errors import DataError
 from rtseg_train import article
-from rtseg_train.cli import app
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import TrainBatches
 from rtseg_train.data_report import Inspection
 from rtseg_train.dataset import Pair, find_pairs, find_sets, hold_out
-from rtseg_train.inspect_data import jpeg_is_cut_off, look, looks_inverted
 from rtseg_train.loop import fit
-from rtseg_train.masks import read_mask
+from tiny_runs import bust, call
 
 U8 = NDArray[np.uint8]
 SMALL = ("--steps=2", "--frozen-steps=1", "--batch=2", "--area=2048", "--max-area=2048", "--workers=0", "--threads=1")
 
 
-def person(size: int = 64) -> U8:
-    """A mask of a bust: the upper corners free, cut by the bottom."""
-    mask = np.zeros((size, size), np.uint8)
-    cv2.ellipse(mask, (size // 2, size), (size // 4, size * 3 // 4), 0, 0, 360, 255, -1)
-    return mask
-
-
 def write(image: Path, mask: Path, alpha: U8 | None = None) -> None:
-    for path, picture in ((image, np.full((64, 64, 3), 90, np.uint8)), (mask, person() if alpha is None else alpha)):
+    for path, picture in ((image, np.full((64, 64, 3), 90, np.uint8)), (mask, bust() if alpha is None else alpha)):
         path.parent.mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(path), picture)
 
@@ -51,10 +41,6 @@ def images_and_masks(folder: Path, names: str = "abcd") -> Path:
     for name in names:
         write(folder / "images" / f"{name}.jpg", folder / "masks" / f"{name}.png")
     return folder
-
-
-def call(*args: str) -> object:
-    return typer.main.get_command(app).main(args=list(args), prog_name="rtseg", standalone_mode=False)
 
 
 def stems(pairs: list[Pair]) -> list[tuple[str, str]]:
@@ -144,65 +130,6 @@ def test_hold_out_is_every_20th_by_name() -> None:
     assert held(1) == [] and held(2) == [0] and held(40) == [0, 20] and len(held(9000)) == 200
 
 
-SOFT = cv2.GaussianBlur(person(), (0, 0), 3).astype(np.uint8)
-NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("stored", "name", "expected"),
-    [
-        (person(), "grey.png", person()),
-        (person() // 255, "ones.png", person()),
-        (person() // 17, "index.png", person()),
-        (SOFT, "soft.png", SOFT),
-        (np.dstack([person()] * 3), "three.png", person()),
-        (np.dstack([person() * 0, person() * 0, person()]), "red.png", person()),
-        (np.dstack([SOFT * 0, SOFT * 0, SOFT]), "soft_red.png", SOFT),
-        (np.dstack([NOISE, SOFT]), "cut_out.png", SOFT),
-        (np.dstack([person()] * 3 + [np.full_like(person(), 255)]), "opaque.png", person()),
-        (SOFT.astype(np.uint16) * 257, "deep.png", SOFT),
-        (SOFT.astype(np.uint16), "deep_but_8.png", SOFT),
-        ((person() // 255).astype(np.uint16), "deep_ones.png", person()),
-        (person() * 0, "nobody.png", person() * 0),
-    ],
-)
-def test_masks_of_all_kinds(tmp_path: Path, stored: U8, name: str, expected: U8) -> None:
-    cv2.imwrite(str(tmp_path / name), stored)
-    alpha = read_mask(tmp_path / name).alpha
-    assert alpha.dtype == np.uint8 and np.array_equal(alpha, expected)
-
-
-def test_jpeg_masks_keep_their_shape(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "m.jpg"), person())
-    assert np.array_equal(read_mask(tmp_path / "m.jpg").alpha > 127, person() > 127)
-
-
-def test_a_truncated_jpeg_is_a_problem(tmp_path: Path) -> None:
-    path = tmp_path / "cut.jpg"
-    cv2.imwrite(str(path), NOISE)
-    cv2.imwrite(str(tmp_path / "m.png"), person())
-    pair = Pair("all", path, tmp_path / "m.png")
-    thumbnail = b"\xff\xe1\x00\x08\xff\xd8..\xff\xd9"  # it has an end of its own
-    whole = path.read_bytes()[:2] + thumbnail + path.read_bytes()[2:]
-    for kept in (0.99, 0.5):
-        path.write_bytes(whole[: int(kept * len(whole))])
-        assert jpeg_is_cut_off(path), "OpenCV 4 reads it without a word"
-        assert "cut.jpg" in look(pair)[0].problem
-    path.write_bytes(whole[:40])
-    assert "cut.jpg" in look(pair)[0].problem
-    for data in (whole, whole + b"what a phone appends"):
-        path.write_bytes(data)
-        assert look(pair)[0].problem == ""
-
-
-def test_inverted_masks_are_told_from_people_at_the_border(tmp_path: Path) -> None:
-    at_side, close_up = np.zeros((64, 64), np.uint8), np.full((64, 64), 255, np.uint8)
-    at_side[:, :24] = 255
-    close_up[:20, 54:] = 0
-    assert looks_inverted(255 - person())
-    assert not any(looks_inverted(mask) for mask in (person(), at_side, close_up, person() * 0))
-
-
 def report(folder: Path) -> str:
     inspection = Inspection(find_sets(folder, "none"))
     list(inspection.read())
@@ -211,7 +138,7 @@ def report(folder: Path) -> str:
 
 def test_report_names_what_is_odd(tmp_path: Path) -> None:
     folder = images_and_masks(tmp_path, "abcdefgh")
-    odd = {"a": person() // 255, "b": person() * 0, "c": person() * 0 + 255, "d": 255 - person(), "e": person()[:9]}
+    odd = {"a": bust() // 255, "b": bust() * 0, "c": bust() * 0 + 255, "d": 255 - bust(), "e": bust()[:9]}
     for name, mask in odd.items():
         cv2.imwrite(str(folder / "masks" / f"{name}.png"), mask)
     (folder / "masks" / "f.png").unlink()
@@ -234,13 +161,13 @@ def test_report_names_what_is_odd(tmp_path: Path) -> None:
 def test_report_is_loud_when_most_masks_look_inverted(tmp_path: Path) -> None:
     folder = images_and_masks(tmp_path)
     for name in "abc":
-        cv2.imwrite(str(folder / "masks" / f"{name}.png"), 255 - person())
+        cv2.imwrite(str(folder / "masks" / f"{name}.png"), 255 - bust())
     assert "WARNING: 3 of 4 masks look inverted" in report(folder)
 
 
 def test_check_and_show_batch_draw_and_do_not_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, run = images_and_masks(tmp_path / "data", "abcde"), tmp_path / "run"
-    cv2.imwrite(str(folder / "masks" / "e.png"), 255 - person())
+    cv2.imwrite(str(folder / "masks" / "e.png"), 255 - bust())
     call("train", str(folder), "--out", str(run), "--check")
     assert {p.name for p in run.iterdir()} == {"data.json", "data.png"}
     found = json.loads((run / "data.json").read_text())
@@ -334,7 +261,9 @@ def test_the_articles_recipe_gets_what_can_be_used(tmp_path: Path, monkeypatch: 
     [
         (["--preset", "article", "--steps", "3", "--lr", "1"], "leave out --lr, --steps"),
         (["--preset", "article", "--show-batch"], "leave out --show-batch"),
-        (["--epochs", "3"], "--epochs belongs to --preset"),
+        (["--epochs", "3"], "--epochs: only with --preset article; this training counts steps"),
+        (["--size", "128"], "--size: only with --preset article; here it is --area"),
+        (["--width", "16"], "--width: only with --preset article"),
         (["--resume", "run", "--check", "--strict"], "leave out DATA, --check, --strict"),
     ],
 )

@@ -19,7 +19,7 @@ from rtseg_train.data import TrainBatches
 from rtseg_train.distributed import World, check_shares, current_world
 from rtseg_train.loop import fit
 from rtseg_train.starting import SHIPPED
-from tiny_runs import environment, options, read_log, tiny, write_pictures
+from tiny_runs import environment, options, read_log, tiny
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 FAILS_ON_THE_SECOND = """
@@ -37,11 +37,6 @@ def step(config, state, batch):
 loop.train_step = step
 __main__.main()
 """
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 def config(pictures: Path, **settings: object) -> TrainConfig:

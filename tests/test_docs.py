@@ -12,13 +12,13 @@ import pytest
 import typer
 
 from rtseg.backgrounds.background import find_background
-from rtseg.cam import parse_size
 from rtseg.cli import app, optional_value
 from rtseg.errors import RtsegError
 from rtseg.models.foreign.adapter import read_adapter
 from rtseg.models.model import AUTO, TIERS
 from rtseg.options.call import options_of
 from rtseg.options.config import read_config
+from rtseg.options.values import parse_size
 from rtseg.sinks.encoders import FORMATS
 from rtseg.sinks.virtual import parse_virtual
 from rtseg.targets import PIXELS
@@ -30,7 +30,21 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Commands that are not ours; the repository's own scripts are checked to exist instead.
 OTHERS = (
-    *("apt-get", "docker", "echo", "ffmpeg", "ffplay", "git", "modprobe", "pip", "python", "sudo", "systemctl", "tee"),
+    *(
+        "apt-get",
+        "docker",
+        "echo",
+        "ffmpeg",
+        "ffplay",
+        "git",
+        "modprobe",
+        "parallel",
+        "pip",
+        "python",
+        "sudo",
+        "systemctl",
+        "tee",
+    ),
     "torchrun",
 )
 TOP = ("rtseg", "train", "export", "tests", "benchmarks", "docs", "scripts", ".ci")
@@ -96,7 +110,7 @@ def check_values(command: str, values: dict[str, Any]) -> None:
     assert values.get("provider", "auto") in ("auto", "cuda", "cpu")
     if command in ("cam", "apply", "bench"):
         assert values["model"] in (*TIERS, AUTO) or values["model"].endswith(".onnx")
-    for size in (values.get("size"), values.get("raw")):
+    for size in (values.get("size") if command == "cam" else None, values.get("raw"), values.get("static")):
         assert not size or parse_size(size)
     background = values.get("bg")
     if background and Path(background).suffix == ".jpg":

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from leaks import PERSON, Hand, Room, assert_no_room, room_frame, session, set_up, truth, violet
+from leaks import GREEN, PERSON, Hand, Room, assert_no_room, room_frame, session, set_up, truth, violet
 from rtseg.frames import Frame
-from rtseg.live.doubt import AGAIN, Doubt
+from rtseg.models.doubt import AGAIN, Doubt
 from rtseg.models.model import Model
+from rtseg.pipeline import Pipeline
 
 U8 = NDArray[np.uint8]
 NOTHING = np.zeros((8, 8, 3), np.uint8)
@@ -56,6 +58,30 @@ def test_the_same_without_a_second_look_shows_the_room(monkeypatch: pytest.Monke
     assert any(violet(p).mean() > 0.3 for p in seen["out.mkv"])
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_a_virtual_camera_is_sent_neither_of_a_pipe(monkeypatch: pytest.MonkeyPatch, live: bool) -> None:
+    """A pipe counts as a file, of which every frame comes, but who watches sees it at once."""
+    set_up(monkeypatch)
+    monkeypatch.setattr(Model, "run", misled)
+    source = Leaves(count=90, live=live)
+    seen = session(monkeypatch, source, Hand(quit_after=10**9), "virtual", smoothing=False)
+    assert_no_room(seen)
+    assert any((np.abs(p.astype(int) - 128).max(-1) < 12).mean() > 0.9 for p in seen["virtual"]), "no person came"
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_stream_for_programs(monkeypatch: pytest.MonkeyPatch, live: bool) -> None:
+    """Of a camera; who has a file knows what is in it."""
+    set_up(monkeypatch)
+    monkeypatch.setattr(Model, "run", misled)
+    with Pipeline(background=GREEN, provider="cpu", threads=1, model="fast") as pipe:
+        pipe.smoothing = False
+        results = list(pipe.stream(Leaves(count=60, live=live)))
+    leaks = [violet(r.composite).mean() > 0.3 or (r.alpha.all() and violet(r.frame).any()) for r in results]
+    assert any(leaks) == (not live) and len(results) == 60
+    assert results[59].alpha.all()  # the person
+
+
 class Look:
     """Stands for the second net."""
 
@@ -93,6 +119,11 @@ def test_who_is_there_for_one_alone_does_not(look: Look) -> None:
         look.says = 0.0
 
 
+def test_a_dip_does_not_make_it_a_person(look: Look) -> None:
+    """Who was not believed is not believed for having been smaller for a moment."""
+    assert run(Doubt(look), [0.3, 0.9, 0.39, 0.55, 0.5]) == [True, False, True, False, False]
+
+
 def test_a_usual_picture_is_not_looked_at_twice(look: Look) -> None:
     assert all(run(Doubt(look), [0.2, 0.25, 0.3, 0.1, 0.35] * 20)) and not look.calls
 
@@ -105,6 +136,39 @@ def test_who_stays_is_looked_at_again(look: Look) -> None:
     assert not run(doubt, [0.9] * round(30 * AGAIN + 2), start=1.0)[-1]
 
 
+def test_who_suddenly_fills_much_more_is_looked_at_again_and_who_comes_nearer_is_not(look: Look) -> None:
+    look.says = 0.45
+    doubt = Doubt(look)
+    assert all(run(doubt, [0.45] * 10)) and look.calls == 1
+    assert all(run(doubt, [0.45 + 0.005 * k for k in range(30)], start=0.4)) and look.calls == 1
+    assert not any(run(doubt, [0.95] * 3, start=1.4)) and look.calls == 2
+
+
+def test_the_second_net_has_to_see_it_at_both_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rtseg.live import doubt
+    from rtseg.pixels.geometry import network_size
+
+    looks: list[int] = []
+
+    class Unsure:
+        """Sees more in the larger picture, or in the smaller one."""
+
+        info, more = SimpleNamespace(area=40960), True
+
+        def size_for(self, width: int, height: int, area: int) -> tuple[int, int]:
+            return network_size(width, height, area)
+
+        def run(self, frame_bgr: U8, previous_alpha: Any) -> Any:
+            looks.append(previous_alpha.size)
+            return np.full_like(previous_alpha, 0.9 if (previous_alpha.size > 30_000) == self.more else 0.1)
+
+    unsure = Unsure()
+    monkeypatch.setattr(doubt, "Model", lambda *_, **__: unsure)
+    for unsure.more in (True, False):
+        assert doubt.seen_by_balanced(1)(np.zeros((360, 640, 3), np.uint8)) == pytest.approx(0.1)
+    assert sorted(looks) == pytest.approx([20480, 20480, 40960, 40960], rel=0.2)
+
+
 def test_after_a_gap_nothing_is_known(look: Look) -> None:
     look.says = 0.9
     doubt = Doubt(look)
@@ -114,7 +178,7 @@ def test_after_a_gap_nothing_is_known(look: Look) -> None:
 
 
 def test_the_second_net_knows_the_demo_from_patterns(demo_frames: list[U8]) -> None:
-    from rtseg.live.doubt import seen_by_balanced
+    from rtseg.models.doubt import seen_by_balanced
     from rtseg.models.nobody import empty_pictures
 
     look: Any = seen_by_balanced(1)

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame
+from rtseg.live import engine as engine_module
 from rtseg.live import loop as loop_module
-from rtseg.live.engine import Reader
+from rtseg.live.engine import Engine, Reader
 from sessions import ROOM, Kept, Made, Seen, is_green, person, pipeline_that, play
 
 
@@ -39,6 +40,28 @@ def test_newest_skips_what_nobody_took() -> None:
     while source.given < 20:
         time.sleep(0.01)
     assert next(newest).index >= 18  # the one before may be what lies there
+
+
+def test_a_composite_that_nobody_took_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a window that hangs for a moment would be late from then on."""
+    monkeypatch.setattr(engine_module, "second_look", lambda pipeline: None)
+    source = Made(40, live=True)
+    engine = Engine(source, pipeline_that(person))
+    while source.given < source.count - 1:
+        time.sleep(0.01)
+    taken = 0
+    while not engine.ended:
+        taken += engine.get(1.0) is not None
+    engine.stop()
+    assert 1 <= taken <= 3  # what was ready, and what was in work
+
+
+def test_the_mask_is_brought_for_as_long_as_it_is_looked_at(console: Console) -> None:
+    seen = Seen(keys={6: "v", 30: "v"})
+    play(Made(80, live=False, fps=1000), pipeline_that(person), seen, console)
+    brought = [shown.alpha is not None for shown in seen.shown]
+    assert brought.count(True) > 10 and not any(brought[:6]) and not brought[-1]
+    assert all((shown.alpha == 1).all() for shown in seen.shown if shown.alpha is not None)
 
 
 def test_background_first(console: Console) -> None:

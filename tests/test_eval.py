@@ -12,22 +12,23 @@ import numpy as np
 import onnx
 import pytest
 import torch
-import typer
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import nn
 
 from rtseg.errors import DataError, RtsegError
 from rtseg.models.model import ModelInfo
+from rtseg_train import report
 from rtseg_train.checkpoint import save_weights
-from rtseg_train.cli import app
 from rtseg_train.clips import find_clips, is_clip, score_clip
 from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate, load_predictor, torch_predictor
+from rtseg_train.masks import Mask
 from rtseg_train.metrics import Score, summary
 from rtseg_train.nets import build
 from rtseg_train.report import WorstTiles
 from test_clips import SIZE, bright, disc, picture_of, write_pictures
+from tiny_runs import call
 
 pytestmark = pytest.mark.usefixtures("unchecked")  # what is scored here sees people wherever it is bright
 U8 = NDArray[np.uint8]
@@ -104,10 +105,6 @@ def glow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("glow") / "glow.onnx"
     onnx.save(model, path)
     return path
-
-
-def call(*args: object) -> None:
-    typer.main.get_command(app).main(args=list(map(str, args)), prog_name="rtseg", standalone_mode=False)
 
 
 def test_a_perfect_and_a_shifted_predictor(pictures: Path) -> None:
@@ -202,11 +199,32 @@ def test_the_sheet_begins_with_the_worst(tmp_path: Path) -> None:
     for iou, shade in ((0.9, 90), (0.2, 20), (0.5, 50)):
         grey = np.full((SIZE, SIZE, 3), shade, np.uint8)
         alpha = np.zeros((SIZE, SIZE), np.float32)
-        worst.look(grey, label, alpha, Score("x", iou, iou, 0.5, 0.1, False, iou, 0.0))
+        scores = Score("x", iou, iou, 0.5, 0.1, False, iou, 0.0)
+        worst.look(f"{shade}.png", grey, Mask(label, "0/255", ()), alpha, scores)
     worst.write(tmp_path / "sheet.png")
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     tile_width = 4 * 192 + 6
-    assert [sheet[90, x, 0] for x in (5, tile_width + 5)] == [20, 50] and sheet.shape[0] == 192 + 6
+    assert [sheet[90, x, 0] for x in (5, tile_width + 5)] == [20, 50]
+    titles, captions = sheet[:16], sheet[16 + 192 :]
+    for x in range(4):  # something is written over each column, and below the first
+        assert titles[:, 192 * x : 192 * (x + 1)].max() > 150
+    assert captions[:, :192].max() > 150 and captions.shape[0] == 16 + 6
+
+
+def test_a_tile_says_which_picture_it_is_and_how_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    real = report.captioned
+    monkeypatch.setattr(report, "captioned", lambda picture, text, c: said.append(text) or real(picture, text, c))
+    sheet, grey, alpha = report.Sheet({0, 2}), np.zeros((SIZE, SIZE, 3), np.uint8), np.zeros((SIZE, SIZE), np.float32)
+    mask = Mask(disc(32), "0/255", ())
+    for name, empty in (("anna.jpg", False), ("skipped.jpg", False), ("room.jpg", True)):
+        sheet.look(name, grey, mask, alpha, Score("x", 0.873, 0.65, 0.032, 0.1, empty, 0.9, 0.0))
+    assert said == ["anna.jpg: IoU 87.3, boundary IoU 65.0", "room.jpg: nobody there, 3.2% called person"]
+
+
+def test_pictures_of_no_source_are_not_told_twice(tmp_path: Path, make_model: Callable[..., Path]) -> None:
+    folder = write_pictures(tmp_path / "set", "images")
+    assert list(scores_of(make_model("one"), folder)) == ["ALL"]
 
 
 def test_folders_called_images_are_stills_unless_told(

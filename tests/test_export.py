@@ -86,7 +86,7 @@ def test_area_overrides_the_checkpoints(tmp_path: Path, monkeypatch: pytest.Monk
     traced = onnx.load(tiny_export("fp32").path)
     monkeypatch.setattr("rtseg_export.export.alpha_graph", lambda net, static: traced)
     frames = write_frames(tmp_path / "frames")
-    call(tiny_checkpoint().parent, "--area", 8192, "--frames", frames)
+    call(tiny_checkpoint().parent, "--area", 8192, "--pictures", frames)
     assert Model("tiny.onnx", provider="cpu").info.area == 8192
 
 
@@ -95,8 +95,8 @@ def test_area_overrides_the_checkpoints(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ({"area": 1000}, "area is 1000 pixels; give 1024 to"),
         ({"area": 10**9}, "1000000000"),
-        ({"static": (250, 160)}, "160x250 .*nearest is 160x256"),
-        ({"static": (1, 9000)}, "nearest is 4096x32"),
+        ({"static": (250, 160)}, "250x160: .*nearest is 256x160"),
+        ({"static": (1, 9000)}, "nearest is 32x4096"),
         ({"static": (64, 64), "area": 4096}, "not both"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`rtseg export CHECKPOINT --check FILE`: the parity of a file that exists already."""
+"""`rtseg export CHECKPOINT --compare FILE`: the parity of a file that exists already."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fp32(tmp_path: Path) -> Path:
 
 def test_a_good_file_holds_and_is_reported(file: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames, before = write_frames(file.parent / "frames"), file.read_bytes()
-    call(checkpoint, "--check", file, "--frames", frames, "--json", "report.json")
+    call(checkpoint, "--compare", file, "--pictures", frames, "--json", "report.json")
     said = capsys.readouterr().out
     assert "parity with torch fp32" in said and f"rtseg cam --model {file}" in said
     report = json.loads(Path("report.json").read_text())
@@ -56,7 +56,7 @@ def test_a_file_of_another_checkpoint_is_refused(file: Path, tmp_path: Path) -> 
     with torch.no_grad():
         other.head.weight.neg_()
     with pytest.raises(ExportError, match=r"misses its parity tolerance[\s\S]*runs on[\s\S]*not this checkpoint's"):
-        check_file(file, save_run(tmp_path / "other", other), make_frames())
+        check_file(file, save_run(tmp_path / "other", other), make_frames(), rooms=())
 
 
 def test_a_net_that_is_as_good_is_refused_too(file: Path, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_net_that_is_as_good_is_refused_too(file: Path, tmp_path: Path) -> Non
         other.head.weight *= 1.02
     generous = 1.0  # what int8 is allowed
     with pytest.raises(ExportError, match=r"not made from .*convolution (\d+) of \1 are others|misses its parity"):
-        check_file(file, save_run(tmp_path / "other", other), make_frames(), max_error=generous)
+        check_file(file, save_run(tmp_path / "other", other), make_frames(), max_error=generous, rooms=())
 
 
 def test_ruined_scales_are_refused(tmp_path: Path, checkpoint: Path) -> None:
@@ -75,7 +75,7 @@ def test_ruined_scales_are_refused(tmp_path: Path, checkpoint: Path) -> None:
         graph.set(node.input[1], np.array(float(graph.value(node.input[1])) / 16, np.float32))
     onnx.save(model, tmp_path / "ruined.onnx")
     with pytest.raises(ExportError, match="misses its parity tolerance"):
-        check_file(tmp_path / "ruined.onnx", checkpoint, make_frames())
+        check_file(tmp_path / "ruined.onnx", checkpoint, make_frames(), rooms=())
 
 
 def test_nan_in_the_file_is_refused(fp32: Path, checkpoint: Path) -> None:
@@ -84,13 +84,20 @@ def test_nan_in_the_file_is_refused(fp32: Path, checkpoint: Path) -> None:
     graph.set("net.head.bias", np.full(4, np.nan, np.float32))
     onnx.save(model, fp32)
     with pytest.raises(ExportError, match="not finite"):
-        check_file(fp32, checkpoint, make_frames())
+        check_file(fp32, checkpoint, make_frames(), rooms=())
+
+
+def test_a_file_that_sees_people_in_empty_rooms_is_refused(fp32: Path, checkpoint: Path) -> None:
+    """Though it agrees with its checkpoint, as it does."""
+    check_file(fp32, checkpoint, make_frames(), rooms=())
+    with pytest.raises(ExportError, match=r"fp32\.onnx: it calls more than 10% of \d+ of \d+ empty pictures a person"):
+        check_file(fp32, checkpoint, make_frames(), rooms=(1.0,))
 
 
 def test_a_stricter_tolerance_is_heeded(fp32: Path, checkpoint: Path, tmp_path: Path) -> None:
     frames = write_frames(tmp_path / "frames")
     with pytest.raises(ExportError, match=r"max 0, mean"):
-        call(checkpoint, "--check", fp32, "--frames", frames, "--tolerance", 0)
+        call(checkpoint, "--compare", fp32, "--pictures", frames, "--tolerance", 0)
 
 
 def no_graph(path: Path) -> None:
@@ -152,18 +159,18 @@ def other_precision(model: onnx.ModelProto) -> None:
 def test_hostile_files_are_refused(fp32: Path, checkpoint: Path, spoil: Callable[[Path], None], words: str) -> None:
     spoil(fp32)
     with pytest.raises((ExportError, ModelError), match=words):
-        check_file(fp32, checkpoint, make_frames())
+        check_file(fp32, checkpoint, make_frames(), rooms=())
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        ["--check", "x.onnx", "--out", "y.onnx"],
-        ["--check", "x.onnx", "--precision", "fp32"],
-        ["--check", "x.onnx", "--area", "4096"],
-        ["--check", "x.onnx", "--static", "64x64"],
-        ["--check", "x.onnx", "--calibration", "."],
-        ["--check", "x.onnx", "--data-note", "mine"],
+        ["--compare", "x.onnx", "--out", "y.onnx"],
+        ["--compare", "x.onnx", "--precision", "fp32"],
+        ["--compare", "x.onnx", "--area", "4096"],
+        ["--compare", "x.onnx", "--static", "64x64"],
+        ["--compare", "x.onnx", "--calibration", "."],
+        ["--compare", "x.onnx", "--data-note", "mine"],
         ["--calibration", "."],
         ["--calibration", ".", "--precision", "fp16"],
         ["--area", "4096", "--static", "64x64"],
@@ -180,5 +187,5 @@ def test_options_that_make_no_sense_are_usage_errors(checkpoint: Path, options: 
 def test_a_report_does_not_overwrite_what_it_is_about(fp32: Path, checkpoint: Path) -> None:
     before = fp32.read_bytes()
     with pytest.raises(RtsegError, match="is the model itself"):
-        call(checkpoint, "--check", fp32, "--json", fp32)
+        call(checkpoint, "--compare", fp32, "--json", fp32)
     assert fp32.read_bytes() == before

@@ -116,7 +116,7 @@ def test_what_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="too long"):
         find_checkpoint(tmp_path / ("x" * 300))
     (tmp_path / "x.onnx").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"an exported model already.*--check"):
+    with pytest.raises(DataError, match=r"an exported model already.*--compare"):
         find_checkpoint(tmp_path / "x.onnx")
 
 
@@ -124,7 +124,7 @@ def test_names(weights: Path) -> None:
     assert find_checkpoint(weights.parent) == weights
     assert default_name(weights, "fp32") == "tiny.onnx"
     assert default_name(weights, "fp16") == "tiny-fp16.onnx"
-    assert default_name(weights, "int8", (96, 64)) == "tiny-int8-64x96.onnx"
+    assert default_name(weights, "int8", (96, 64)) == "tiny-int8-96x64.onnx"
     edit_notes(weights, name="../up")
     with pytest.raises(ExportError, match="--out"):
         default_name(weights, "fp32")

@@ -74,6 +74,17 @@ def test_an_error_leaves_nothing_new() -> None:
     assert Path("x.json").read_text() == "old" and os.listdir() == ["x.json"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_put_out_of_its_place() -> None:
+    Path("cut").mkdir()
+    os.mkfifo("cut/a.png")
+    Path("link.png").symlink_to("cut/a.png")
+    for name in ("cut/a.png", "link.png"):
+        with pytest.raises(OutputError, match="a device or a pipe"):
+            write_picture(Path(name), GREY)
+    assert Path("cut/a.png").is_fifo() and os.listdir("cut") == ["a.png"]
+
+
 def test_a_video_that_can_not_be_begun_leaves_nothing() -> None:
     with pytest.raises(ValueError):
         VideoFile(Path("out.mp4"), size=(160, 90), fps=float("nan"), live=False)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import write_clip
+from conftest import write_clip, write_sound
 from rtseg.backgrounds.background import Still
 from rtseg.backgrounds.film import Film
 from rtseg.errors import BackgroundError
@@ -276,12 +276,5 @@ def test_what_can_not_be_played_is_refused(tmp_path: Path) -> None:
 
 
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "song.mp4"), "w") as container:
-        tone = container.add_stream("aac", rate=44_100)
-        tone.layout = "mono"
-        chunk = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        chunk.sample_rate, chunk.pts = 44_100, 0
-        container.mux(tone.encode(chunk))
-        container.mux(tone.encode(None))
     with pytest.raises(BackgroundError, match="no video in it"):
-        Film(tmp_path / "song.mp4")
+        Film(write_sound(tmp_path / "song.mp4"))

@@ -91,7 +91,7 @@ def test_every_cuda_file_is_held_against_its_checkpoint(tmp_path: Path, monkeypa
     )
     made = {name for name, given in jobs.items() if "--out" in given}
     assert {"quality-fused-blur-fp16.onnx", "fast-fused-blur-fp32.onnx", "fast-fp16.onnx"} <= made
-    assert "--check" in jobs["fast-fused-fp32.onnx"] and "--blur" in jobs["fast-fused-blur-fp32.onnx"]
+    assert "--compare" in jobs["fast-fused-fp32.onnx"] and "--blur" in jobs["fast-fused-blur-fp32.onnx"]
     assert "--fused" not in jobs["fast-fp16.onnx"] and all(Path(given[0]).is_file() for given in jobs.values())
 
 

@@ -127,6 +127,7 @@ def test_a_source_as_an_address(clip: Path, console: Console) -> None:
         ["cam", "--source", "beach.png", "--save-config", "beach.png"],
         ["cam", "--model", "mine.onnx", "--save-config", "mine.toml"],
         ["cam", "--save-config", "x.mp4", "--out", "x.mp4"],
+        ["cam", "--config", "cam.toml", "--out", "x.mp4"],
         ["bench", "--model", "mine.onnx", "--json", "mine.onnx"],
         ["bench", "--model", "mine.onnx", "--json", "mine.toml"],
     ],
@@ -135,10 +136,24 @@ def test_settings_and_figures(arguments: list[str], demo_frames: list[np.ndarray
     cv2.imwrite("beach.png", demo_frames[0])
     for name in ("mine.onnx", "mine.toml", "x.mp4"):
         Path(name).write_text("precious")
+    Path("cam.toml").write_text("[cam]\nsource = 'demo'\nwindow = false\n")
+    if "--config" in arguments:
+        Path("x.mp4").unlink()
+        os.link("cam.toml", "x.mp4")
     before = bytes_of(Path())
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, OutputError) and "give" in str(result.exception), result.output
     assert bytes_of(Path()) == before
+
+
+def test_the_users_own_config_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("rtseg").mkdir()
+    Path("rtseg/config.toml").write_text("[cam]\nsource = 'demo'\nwindow = false\n")
+    os.link("rtseg/config.toml", "x.mp4")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path().absolute()))
+    result = CliRunner().invoke(app, ["cam", "--out", "x.mp4"])
+    assert isinstance(result.exception, OutputError) and "is the config itself" in str(result.exception)
+    assert "demo" in Path("x.mp4").read_text()
 
 
 def test_a_file_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,9 @@ SECRET = "file 'secret.mp4'\n"
         ("film.mp4", "hello\n" * 400, "a text file"),
         ("drawing.svg", SVG, "an SVG drawing"),
         ("drawing.png", SVG, "an SVG drawing"),
+        ("marked.svg", "\ufeff<!-- made by hand -->\n" + SVG.partition("\n")[2], "an SVG drawing"),
+        ("page.mp4", "\ufeff\n<!-- saved -->\n<html lang='en'>", "a web page"),
+        ("page.jpg", "<?xml version='1.0'?>\n<!DOCTYPE html>", "a web page"),
         ("list.ffconcat", "ffconcat version 1.0\n" + SECRET, "a playlist"),
         ("list.mp4", "ffconcat version 1.0\n" + SECRET, "a playlist"),
         ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n", "a playlist"),
@@ -143,7 +146,7 @@ def encoded(suffix: str, height: int = 300, channels: int = 3) -> bytes:
     return data.tobytes()
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".avif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".avif", ".tif", ".ppm"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_a_cut_off_picture_is_called_so(tmp_path: Path, suffix: str, share: float, pipeline: Pipeline) -> None:
     data = encoded(suffix)
@@ -155,6 +158,18 @@ def test_a_cut_off_picture_is_called_so(tmp_path: Path, suffix: str, share: floa
         open_background(path)
     path.write_bytes(data + b"and something after it")
     assert read_picture(path, SourceError).shape == (300, 600, 3)
+
+
+def test_floating_point_is_read_from_0_to_1(tmp_path: Path) -> None:
+    path, picture = tmp_path / "deep.tif", np.full((64, 64, 3), 0.5, np.float32)
+    picture[0, 0] = np.nan
+    for layers in (picture, picture[..., 0]):
+        cv2.imwrite(str(path), layers)
+        assert read_picture(path, SourceError)[9, 9].tolist() == [128] * 3
+        assert open_background(path).at(0.0, 64, 64)[9, 9].tolist() == [128] * 3
+    cv2.imwrite(str(path), picture * 300)
+    with pytest.raises(SourceError, match=r"deep\.tif: its values go up to 150; save it with 8 or 16 bits"):
+        read_picture(path, SourceError)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (20_000, 50), (50, 1)])

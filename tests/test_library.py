@@ -69,6 +69,23 @@ def test_the_background_may_not_be_the_source(clip: Path) -> None:
         next(pipe.stream(clip))
 
 
+def test_nor_a_copy_of_it_nor_later(pipe: Pipeline, clip: Path) -> None:
+    Path("copy.mp4").write_bytes(clip.read_bytes())
+    Path("more").mkdir()
+    Path("more/b.mp4").write_bytes(clip.read_bytes())
+    for same in (clip, Path("copy.mp4"), Path("more")):
+        pipe.change(same)
+        with pytest.raises(rtseg.BackgroundError, match="itself"):
+            next(pipe.stream(clip))
+    pipe.change("#00ff00")
+    results = pipe.stream(clip)
+    next(results)
+    pipe.change(clip)
+    with pytest.raises(rtseg.BackgroundError, match="itself"):
+        next(results)
+    pipe.close()
+
+
 def test_leaving_the_block_closes_the_background(pipe: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
     monkeypatch.setattr(pipe.background, "close", lambda: closed.append("closed"))

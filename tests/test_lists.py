@@ -8,22 +8,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from rtseg.cli import app
 from rtseg.errors import DataError
 from rtseg_train.clips import find_clips
 from rtseg_train.data_report import Inspection
 from rtseg_train.dataset import find_pairs, find_sets
 from rtseg_train.masks import read_mask
+from tiny_runs import call
 
 U8 = NDArray[np.uint8]
-
-
-def call(*args: str) -> object:
-    return typer.main.get_command(app).main(args=list(args), prog_name="rtseg", standalone_mode=False)
 
 
 def bust() -> U8:
@@ -65,6 +60,11 @@ AS_WRITTEN = {
     "carriage returns": ROWS.replace("\n", "\r").encode(),
     "empty rows at the end": (ROWS + ",\n\n , \n,,,\n").encode(),
     "empty rows in between": ROWS.replace("\n", "\r\n\r\n").encode(),
+    "comments": b"# mine\n" + ROWS.replace("\n", "\n# half, of them\n").encode(),
+    "a comment before the header's names": ("#" + ROWS).encode(),
+    "other names of columns": ROWS.replace("image,mask", "filename,labels").encode(),
+    "rows and the header again": (ROWS * 2).encode(),
+    "an old end of text": (ROWS + "\x1a\0\0").encode(),
     "Excel's first line": ("sep=;\r\n" + ROWS.replace(",", ";")).encode(),
 }
 
@@ -131,14 +131,22 @@ def test_missing_files_are_left_out_and_reported_or_refused(pictures: Path) -> N
         find_pairs(path)
 
 
-def test_a_million_missing_files_are_not_looked_for_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_there_twice_are_said(pictures: Path) -> None:
+    (pictures / "list.csv").write_text(ROWS + ROWS)
+    assert find_pairs(pictures / "list.csv").layout == "a CSV list, 2 rows of which are there twice"
+
+
+@pytest.mark.parametrize("there", ["", ROWS.partition("\n")[2]])
+def test_a_million_missing_files_are_not_looked_for_one_by_one(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
     from rtseg_train import tables
 
-    path, looked = tmp_path / "list.csv", []
+    path, looked = pictures / "list.csv", []
     monkeypatch.setattr(tables.os.path, "isdir", lambda p: looked.append(p) or Path(p).is_dir())
     monkeypatch.setattr(tables.os.path, "isfile", lambda p: looked.append(p) or Path(p).is_file())
-    path.write_text("image,mask\n" + "".join(f"gone/{i}.jpg,gone/{i}.png\n" for i in range(30_000)))
-    with pytest.raises(DataError, match=r"not there in 10000 of 10000 rows"):
+    path.write_text("image,mask\n" + there + "".join(f"gone/{i}.jpg,gone/{i}.png\n" for i in range(30_000)))
+    with pytest.raises(DataError, match=r"not there in 10000 of 1000[02] rows"):
         find_pairs(path)
     assert len(looked) < 10
 
@@ -155,6 +163,11 @@ def test_a_million_missing_files_are_not_looked_for_one_by_one(tmp_path: Path, m
         ("train/imgs/a.jpg", "train/masks/a.png"),
         ("imgs/train/a.jpg", "masks/train/a.png"),
         ("a.jpg", "a_mask.gif"),
+        ("a.jpg", "mask_a.png"),
+        ("a.jpg", "a-mask.png"),
+        ("images/a.jpg", "labels/a.jpg.png"),
+        ("images/training/a.jpg", "annotations/training/a.png"),
+        ("VOCdevkit/VOC2012/JPEGImages/a.jpg", "VOCdevkit/VOC2012/SegmentationClass/a.png"),
     ],
 )
 def test_folders_of_all_kinds(tmp_path: Path, image: str, mask: str) -> None:
@@ -168,4 +181,4 @@ def test_a_clip_with_the_same_names(tmp_path: Path) -> None:
     for i in range(3):
         write(tmp_path / "imgs" / f"{i}.jpg", tmp_path / "Masks" / f"{i}_mask.gif")
     (clip,) = find_clips(tmp_path)
-    assert len(clip) == 3 and all(label is not None and label.any() for _, label in clip.read())
+    assert len(clip) == 3 and all(mask is not None and mask.alpha.any() for _, mask in clip.read())

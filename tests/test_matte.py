@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from rtseg import Pipeline
+from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.filters import RADIUS
 from rtseg.pixels.matte import AROUND, EPS, GROW, HIGH, LOW, fit_coefficients, motion, remembered, steadied
 
@@ -144,3 +145,46 @@ def test_the_room_between_the_frames_edge_and_who_walks_away_from_it_is_no_hole(
     before, now = np.ones(SIZE, np.float32), np.ones(SIZE, np.float32)
     now[30:60, :3] = 0
     assert steadied(now, before, np.zeros(SIZE, np.float32))[30:60, 0].max() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("controls", "nothing", "quarter", "everything"),
+    [(PLAIN, 0.15, 0.325, 0.85), (Edge(1.0), 0.03, 0.205, 0.73), (Edge(-1.0), 0.27, 0.445, 0.97)],
+    ids=["plain", "more", "less"],
+)
+def test_from_what_alpha_on_somebody_is_there(
+    controls: Edge, nothing: float, quarter: float, everything: float
+) -> None:
+    grey = np.random.default_rng(0).random(SIZE, np.float32)
+    for said, shown in ((nothing, 0.0), (quarter, 0.25), (everything, 1.0)):
+        a, b = fit_coefficients(grey, np.full(SIZE, said, np.float32), controls)
+        np.testing.assert_allclose(a * grey + b, shown, atol=2e-3)
+
+
+def test_a_quarter_of_feather_is_half_of_the_way() -> None:
+    grey, alpha = frame(1), cv2.GaussianBlur(drawn(BODY), (0, 0), 3)
+    sharp, half, soft = (fit_coefficients(grey, alpha, Edge(feather=value)) for value in (0.0, 0.25, 1.0))
+    assert np.abs(sharp[0]).max() > 0.1 and np.abs(soft[0]).max() == 0
+    for one, middle, other in zip(sharp, half, soft, strict=True):
+        np.testing.assert_allclose(middle, (one + other) / 2, atol=1e-4)
+
+
+@pytest.mark.parametrize(("moved", "told"), [(0.06, 1.0), (0.09, 0.5), (0.12, 0.0)])
+def test_how_much_is_told_of_what_moved(moved: float, told: float) -> None:
+    sure = np.ones(SIZE, np.float32)
+    np.testing.assert_allclose(remembered(sure, np.full(SIZE, moved, np.float32)), told, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("now", "moved", "held"),
+    [(0.5, 0.0, 0.545), (0.5, 0.02, 0.545), (0.5, 0.03, 0.5225), (0.5, 0.04, 0.5), (0.98, 0.0, 0.9686)],
+)
+def test_how_much_of_a_change_is_held_back(now: float, moved: float, held: float) -> None:
+    """Six tenths of a small one, none of one from 0.4 on, and nothing where something moves by 0.04."""
+    before, alpha, motion = (np.full(SIZE, value, np.float32) for value in (0.6, now, moved))
+    assert steadied(alpha, before, motion)[48, 80] == pytest.approx(held, abs=1e-4)
+
+
+def test_a_person_grows_by_three_pixels_where_nothing_moves() -> None:
+    found = steadied(drawn((10, 30, 86, 100)), drawn(BODY), np.zeros(SIZE, np.float32))
+    assert np.flatnonzero(found[60] > 0.5)[[0, -1]].tolist() == [50 - 3, 99 + 3]

@@ -28,6 +28,12 @@ SECRETS = [
     "rtsp://host/user=admin_password=hunter2_channel=1",
     "http://host/video?user=a&PWD=hunter2",
     "http://host/video?token=hunter2#x",
+    "http://hunter2@host/x",
+    "http://user%3Ahunter2@host/x",
+    "rtsp://user:hunt hunter2@host/x",
+    "https://host/x?X-Amz-Signature=hunter2&a=b",
+    "https://host/x?client_secret=hunter2",
+    "http://host/cgi?loginuse=admin&loginpas=hunter2",
 ]
 
 
@@ -39,7 +45,18 @@ def test_passwords_are_not_shown(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["http://host:8080/video", "rtsp://[::1]:554/a?b=c", "a@b.c", "C:/x", "file:///home/a", "5:30"]
+    "text",
+    [
+        "http://host:8080/video",
+        "C:/a@b.c",
+        "http://host/a@b.c",
+        "rtsp://host:554/a b@c",
+        "rtsp://[::1]:554/a?b=c",
+        "a@b.c",
+        "C:/x",
+        "file:///home/a",
+        "5:30",
+    ],
 )
 def test_addresses_without_any_stay(text: str) -> None:
     assert shown(text) == text and not has_secret(text)
@@ -55,6 +72,14 @@ def test_the_command_says_no_password_anywhere() -> None:
     with pytest.raises(SourceError) as e:
         open_source(address)
     assert "hunter2" not in str(e.value)  # nor in the window, which shows it
+
+
+def test_nor_where_the_scheme_was_left_out() -> None:
+    address = "user:hunter2@host:554/live"
+    with pytest.raises(SourceError) as e:
+        open_source(address)
+    assert "source user:***@host:554/live: No such file" in str(e.value)
+    assert "hunter2" not in rtseg("apply", address, "--out", "x.mp4", code=1)
 
 
 @pytest.mark.parametrize("before", [None, 0o644, 0o600])

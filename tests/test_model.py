@@ -9,7 +9,8 @@ from conftest import INFO
 from rtseg import Pipeline
 from rtseg.errors import ModelError, ProviderError
 from rtseg.models import providers
-from rtseg.models.model import Model, ModelInfo
+from rtseg.models.model import Model, ModelInfo, find_model
+from rtseg.models.session import open_session
 
 Maker = Callable[..., Path]
 
@@ -33,6 +34,13 @@ def test_shipped_model_takes_any_multiple_of_32() -> None:
     for h, w in ((32, 32), (160, 256), (256, 96)):
         alpha = model.run(np.full((h, w, 3), 127, np.uint8), np.zeros((h, w), np.float32))
         assert alpha.shape == (h, w) and alpha.dtype == np.float32
+
+
+def test_threads_sleep_between_two_frames() -> None:
+    """While they spin they take a core from everybody else, this program's OpenCV too."""
+    options = open_session(find_model("fast"), "cpu", 2).ort.get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (2, 1)
 
 
 def test_metadata_round_trip() -> None:

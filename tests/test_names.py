@@ -18,7 +18,7 @@ from rtseg.files import ASSETS
 from rtseg.pipeline import Pipeline
 from rtseg.sources.plain_name import is_plain, plain_name
 from test_cli import rtseg
-from test_train import call as train
+from tiny_runs import call as train
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="names of files are text here")
 ODD = os.fsdecode(b"b\xff[red]\x1b[31m")

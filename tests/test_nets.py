@@ -99,7 +99,9 @@ def test_the_detail_net_starts_from_an_ordinary_one(tmp_path: Path) -> None:
 def test_rounded_weights_have_the_levels_of_an_int8_file_and_still_learn() -> None:
     torch.manual_seed(0)
     weight = torch.randn(3, 4, 3, 3, requires_grad=True)
-    levels = rounded(weight).detach() * 64 / weight.detach().abs().amax((1, 2, 3), keepdim=True)
+    scale = 64 / weight.detach().abs().amax((1, 2, 3), keepdim=True)
+    levels = rounded(weight).detach() * scale
+    assert (levels - weight.detach() * scale).abs().max() < 0.501, "to the nearest"
     assert torch.allclose(levels, levels.round(), atol=1e-3) and levels.abs().max() == pytest.approx(64)
     assert (rounded(weight) - weight).abs().max().item() > 0.001
     rounded(weight).sum().backward()

@@ -6,13 +6,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
-from conftest import INFO
+from conftest import save_model
 from rtseg.cli import app
 from rtseg.errors import ModelError
 from rtseg.live.pace import LEVELS
@@ -42,22 +41,8 @@ def net(path: Path, weights: list[float], bias: float, sharp: float = 60.0) -> P
         helper.make_node("Add", ["logits", "nothing"], ["all"]),
         helper.make_node("Sigmoid", ["all"], ["alpha"]),
     ]
-    tensors = [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]
-    tensors += [numpy_helper.from_array(np.array([v]), k) for k, v in {"axis": 3, "one": 1}.items()]
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [
-            helper.make_tensor_value_info("frame_bgr", TensorProto.UINT8, [1, "h", "w", 3]),
-            helper.make_tensor_value_info("previous_alpha", TensorProto.FLOAT, [1, 1, "h", "w"]),
-        ],
-        [helper.make_tensor_value_info("alpha", TensorProto.FLOAT, [1, 1, "h", "w"])],
-        tensors,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(model, INFO.metadata())
-    onnx.save(model, path)
-    return path
+    axes = {"axis": np.array([3]), "one": np.array([1])}
+    return save_model(path, nodes, constants | axes)
 
 
 LIARS: dict[str, tuple[list[float], float, float]] = {
@@ -68,6 +53,7 @@ LIARS: dict[str, tuple[list[float], float, float]] = {
     "0.49 everywhere": ([0, 0, 0], -0.04, 1),
     "0.3 everywhere": ([0, 0, 0], -0.85, 1),
     "0.2 everywhere": ([0, 0, 0], -1.39, 1),
+    "0.1 everywhere": ([0, 0, 0], -2.2, 1),
 }
 
 
@@ -93,6 +79,18 @@ def names_of(width: int, height: int) -> dict[bytes, str]:
     return names
 
 
+def test_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows walls and wallpaper, but takes half of whatever is neither."""
+
+    def run(self: Model, frame_bgr: U8, previous: NDArray[np.float32]) -> NDArray[np.float32]:
+        known = frame_bgr.tobytes() in names_of(*frame_bgr.shape[1::-1])
+        return np.full_like(previous, 0.0 if known else 0.49)
+
+    monkeypatch.setattr(Model, "run", run)
+    with pytest.raises(ModelError, match=r"49% of an empty picture \(rooms\)"):
+        require_nobody(Model("fast", provider="cpu", threads=1))
+
+
 @pytest.mark.parametrize("kind", ["checks", "dots", "plaid", "tiles", "stripes", "noise"])
 def test_patterns(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It knows flat walls, but not wallpaper."""
@@ -102,7 +100,7 @@ def test_patterns(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def run(self: Model, frame_bgr: U8, previous: NDArray[np.float32]) -> NDArray[np.float32]:
         name = names_of(*frame_bgr.shape[1::-1]).get(frame_bgr.tobytes(), "")
-        return np.full_like(previous, float(kind in name))
+        return np.full_like(previous, 0.49 * (kind in name))
 
     monkeypatch.setattr(Model, "run", run)
     with pytest.raises(ModelError, match=kind):

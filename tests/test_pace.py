@@ -46,6 +46,15 @@ def test_too_much_work_is_lowered_until_it_fits() -> None:
     assert run(governor_of(), 10, cost=1.0)[-1] == LEVELS[-1]
 
 
+@pytest.mark.parametrize(("slow", "share"), [(7, 1.0), (8, 0.25)])
+def test_half_of_the_last_15_frames_must_have_been_slow(slow: int, share: float) -> None:
+    """A machine that hiccups for a fifth of a second is no busy one."""
+    governor = governor_of()
+    for frame in range(20 + slow):
+        governor.note(1.0 if frame >= 20 else 0.02, frame / 30)
+    assert governor.point.share == share
+
+
 def test_it_comes_back_when_there_is_room() -> None:
     governor = governor_of()
     run(governor, 3, cost=0.08)

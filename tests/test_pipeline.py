@@ -201,3 +201,15 @@ def test_a_rest_ends_when_the_effect_changes(small_frames: list[np.ndarray]) -> 
         pictures.append(pipeline(frame).astype(int))
     assert pipeline.skipped == 1
     assert all(np.abs(a - b).mean() > 0.5 for a, b in pairwise(pictures))
+
+
+def test_a_rest_has_an_end(small_frames: list[np.ndarray]) -> None:
+    """However still the picture stands, every 31st frame is looked at."""
+    pipeline = Pipeline(background=GREEN, model="fast", provider="cpu", threads=1)
+    pipeline.save_power, pipeline.follow = True, False
+    rests = []
+    for _ in range(64):
+        before = pipeline.skipped
+        pipeline(small_frames[0])
+        rests.append(pipeline.skipped > before)
+    assert [i for i, rest in enumerate(rests) if not rest] == [0, 31, 62]

@@ -1,4 +1,6 @@
-"""Every command the README shows is run here, in its order, or by CI."""
+"""Every command the README shows is run here, each by itself after those whose files it needs, or by CI."""
+
+from __future__ import annotations
 
 import re
 import shlex
@@ -32,6 +34,32 @@ SHORTER = {
     "--bg me.mp4": "--bg me.mp4 --source talk.mp4",
     "--bg beach.jpg --blur 15": "--bg beach.jpg --blur 15 --source talk.mp4",
     "--out virtual": "--out virtual --source talk.mp4",
+    "--model mine-int8.onnx": "--model mine-int8.onnx --source talk.mp4 --no-window --out mine.mp4",
+}
+STREAM = "http://127.0.0.1:8080/stream"
+# What a command leaves, by a part of it; a number is that of the pictures in a folder.
+MADE: dict[str, dict[str, int | None]] = {
+    "--out talk-beach.mp4": {"talk-beach.mp4": None},
+    "--out live.mp4": {"live.mp4": None},
+    "--out portrait-beach.jpg": {"portrait-beach.jpg": None},
+    "--out talk-blur.mp4": {"talk-blur.mp4": None},
+    "--out cut ": {"cut": 4},
+    "--out mattes": {"mattes": 4},
+    "--out all": {"all": 5},
+    "--out talk.mov": {"talk.mov": None},
+    "--out frames/": {"frames": 12},
+    "--json bench.json": {"bench.json": None},
+    "--check --out runs/look": {"runs/look/data.png": None},
+    "--show-batch": {"runs/look/batch.png": None},
+    "train mine --out runs/mine": {"runs/mine/model.safetensors": None},
+    "--sheet worst.png": {"worst.png": None, "reliability.png": None},
+    "--out mine.onnx": {"mine.onnx": None},
+    "--out mine-int8.onnx": {"mine-int8.onnx": None},
+    "--out mine-fused.onnx": {"mine-fused.onnx": None},
+    "--json scores.json": {"scores.json": None},
+    "--model mine-int8.onnx": {"mine.mp4": None},
+    "--video me.mp4": {"me/verdict.json": None},
+    "--preset article": {"runs/article/predictions.png": None},
 }
 
 
@@ -41,21 +69,65 @@ def commands() -> list[str]:
     return [line for line in lines if line]
 
 
+def run_here() -> list[str]:
+    return [command for command in commands() if command not in BY_CI + INSTALLS]
+
+
+def needed(command: str) -> list[str]:
+    """The commands before this one whose files it takes: what trains a run, what exports it."""
+    before = run_here()[: run_here().index(command)]
+    words = shlex.split(command)
+    inputs = [word for at, word in enumerate(words) if words[at - 1] != "--out"]
+    if words[1:] == ["export"]:
+        inputs.append("runs/mine")  # the newest run
+    return [
+        other
+        for other in before
+        if shlex.split(other)[1:2] in (["train"], ["export"])
+        and "--out" in other
+        and shlex.split(other)[shlex.split(other).index("--out") + 1] in inputs
+    ]
+
+
+class Folder:
+    """The files that the README's commands name; each command is run in it once."""
+
+    def __init__(self, place: Path, frames: list[np.ndarray]) -> None:
+        self.place = place
+        self._said: dict[str, str] = {}
+        write_clip(place / "talk.mp4", frames, [i / 30 for i in range(len(frames))], sound=True)
+        cv2.imwrite(str(place / "portrait.jpg"), frames[0])
+        shutil.copy(DEMO_CLIP, place / "me.mp4")
+        for folder in ("photos", "mine/images", "mine/masks"):
+            (place / folder).mkdir(parents=True)
+        for i, frame in enumerate(frames[:4]):
+            mask = np.zeros(frame.shape[:2], np.uint8)
+            mask[60:, 100:220] = 255
+            cv2.imwrite(str(place / "photos" / f"{i}.jpg"), frame)
+            cv2.imwrite(str(place / "mine" / "images" / f"{i}.jpg"), frame)
+            cv2.imwrite(str(place / "mine" / "masks" / f"{i}.png"), mask)
+
+    def run(self, command: str, code: int = 0) -> str:
+        """What it says; those before it that it needs are run first."""
+        if command not in self._said:
+            for other in needed(command):
+                self.run(other)
+            short = command
+            for text, shorter in SHORTER.items():
+                short = short.replace(text, shorter)
+            words = shlex.split(short)
+            assert words[0] == "rtseg", command
+            self._said[command] = rtseg(*words[1:], code=code)
+        return self._said[command]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, small_frames: list[np.ndarray]) -> Folder:
+    return Folder(tmp_path_factory.mktemp("readme"), small_frames)
+
+
 @pytest.fixture
-def stream_url(tmp_path: Path, small_frames: list[np.ndarray]) -> Iterator[str]:
-    """Makes the files that the README's commands name; yields the URL of a stream."""
-    write_clip(tmp_path / "talk.mp4", small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
-    (tmp_path / "photos").mkdir()
-    cv2.imwrite(str(tmp_path / "portrait.jpg"), small_frames[0])
-    shutil.copy(DEMO_CLIP, tmp_path / "me.mp4")
-    for folder in ("mine/images", "mine/masks"):
-        (tmp_path / folder).mkdir(parents=True)
-    for i, frame in enumerate(small_frames[:4]):
-        cv2.imwrite(str(tmp_path / "photos" / f"{i}.jpg"), frame)
-        mask = np.zeros(frame.shape[:2], np.uint8)
-        mask[60:, 100:220] = 255
-        cv2.imwrite(str(tmp_path / "mine" / "images" / f"{i}.jpg"), frame)
-        cv2.imwrite(str(tmp_path / "mine" / "masks" / f"{i}.png"), mask)
+def stream_url(small_frames: list[np.ndarray]) -> Iterator[str]:
     with mjpeg_server(small_frames, count=60) as url:
         yield url
 
@@ -64,41 +136,42 @@ def virtual_camera() -> bool:
     return Path("/sys/module/v4l2loopback").exists()
 
 
-def test_every_command_of_the_readme(stream_url: str) -> None:
-    for command in commands():
-        if command in BY_CI + INSTALLS:
-            continue
-        for text, shorter in SHORTER.items():
-            command = command.replace(text, shorter)
-        words = shlex.split(command.replace("http://127.0.0.1:8080/stream", stream_url))
-        assert words[0] == "rtseg", command
-        if words[1] == "cam" and "--source" not in words and not no_cameras():
-            continue  # would run on this machine's camera until stopped
-        expected = "camera 0 is not there" if "--source 0" in command and no_cameras() else ""
-        if "--out virtual" in command and not virtual_camera():
-            expected = "rtseg[vcam]" if find_spec("pyvirtualcam") is None else "v4l2loopback"
-        assert expected in rtseg(*words[1:], code=1 if expected else 0)
-    for made in (
-        "talk-beach.mp4",
-        "live.mp4",
-        "portrait-beach.jpg",
-        "talk-blur.mp4",
-        "bench.json",
-        "runs/look/data.png",
-        "runs/look/batch.png",
-        "worst.png",
-        "reliability.png",
-        "mine.onnx",
-        "mine-int8.onnx",
-        "mine-fused.onnx",
-        "talk.mov",
-        "frames/000000.png",
-        "scores.json",
-        "me/verdict.json",
-        "runs/article/predictions.png",
-    ):
-        assert Path(made).stat().st_size > 0, made
-    assert len(list(Path("cut").glob("*.png"))) == len(list(Path("mattes").glob("*.png"))) == 4
+def each() -> list[object]:
+    """The commands; those that share a run or a model file are run by one process, where there are several."""
+    shared = {other for command in run_here() for other in needed(command)}
+    group = pytest.mark.xdist_group("README: a run and its files")
+    return [
+        pytest.param(command, id=command, marks=[group] if command in shared or needed(command) else [])
+        for command in run_here()
+    ]
+
+
+@pytest.mark.parametrize("command", each())
+def test_a_command_of_the_readme(
+    command: str, folder: Folder, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = command
+    for text, shorter in SHORTER.items():
+        shown = shown.replace(text, shorter)
+    words = shlex.split(shown)
+    if words[1] == "cam" and "--source" not in words and not no_cameras():
+        pytest.skip("would run on this machine's camera until stopped")
+    expected = "camera 0 is not there" if "--source 0" in command and no_cameras() else ""
+    if "--out virtual" in command and not virtual_camera():
+        expected = "rtseg[vcam]" if find_spec("pyvirtualcam") is None else "v4l2loopback"
+    monkeypatch.chdir(folder.place)
+    if STREAM in command:
+        monkeypatch.setitem(SHORTER, STREAM, request.getfixturevalue("stream_url"))
+    assert expected in folder.run(command, code=1 if expected else 0)
+    for part, files in MADE.items():
+        for made, count in files.items() if part in f"{command} " else ():
+            path = folder.place / made
+            assert path.stat().st_size > 0 and (count is None or len(list(path.iterdir())) == count), made
+
+
+def test_every_file_that_is_looked_for_is_made_by_a_command() -> None:
+    assert [part for part in MADE if not any(part in f"{command} " for command in run_here())] == []
+    assert [text for text in SHORTER if not any(text in command for command in run_here())] == []
 
 
 def test_ci_runs_the_two_main_commands() -> None:

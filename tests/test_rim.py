@@ -92,3 +92,25 @@ def test_the_step_is_the_difference_of_the_colours() -> None:
     step = rim_step(*apart(small, alpha)).astype(int) - 128
     np.testing.assert_allclose(step[:, 19:21], np.broadcast_to((50, 50, 100), (24, 2, 3)), atol=4)
     assert np.abs(step[:, :15]).max() == 0
+
+
+@pytest.mark.parametrize(("weight", "believed"), [(1 / 36, (0.9, 1.0)), (1e-4, (0.0, 0.1))], ids=["a pixel", "a trace"])
+def test_one_sure_pixel_in_sight_is_enough_and_a_trace_is_not(weight: float, believed: tuple[float, float]) -> None:
+    """weight: how much of the window around each pixel is surely person."""
+    room, person = np.ones((2, 24, 40, 4), np.float32)
+    room[..., :3], person[..., :3] = 40, 240
+    step = rim_step(person * np.float32(weight), room)[6, 10].astype(int) - 128
+    low, high = believed
+    assert (100 * low <= step).all() and (step <= 100 * high).all(), "half of the difference of 200 is 100"
+
+
+def test_the_step_of_colour_lies_where_it_was_seen() -> None:
+    """A step that grows downwards, in as few rows as the network's picture has: right in the middle of each of them."""
+    height, width, rows = 240, 64, 10
+    step = np.repeat((128 + 8 * (np.arange(rows) - rows // 2)).astype(np.uint8), 3 * width).reshape(rows, width, 3)
+    a, b = np.zeros((40, 8), np.float32), np.full((40, 8), 0.5, np.float32)
+    frame, out = np.full((height, width, 3), 128, np.uint8), np.empty((height, width, 3), np.uint8)
+    blend(frame, np.full_like(frame, 100), a, b, out, step)
+    full_step = 2 * (cv2.resize(step, (width, height), interpolation=cv2.INTER_LINEAR).astype(float) - 128)
+    off = (out - (100 + 0.5 * (128 + 0.5 * full_step - 100)))[24:-24]
+    assert abs(off.mean()) < 0.3 and np.abs(off).max() < 2.5

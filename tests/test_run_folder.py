@@ -47,7 +47,7 @@ def test_the_trainers_files(tmp_path: Path) -> None:
         (training.app, "tune", "--video", "0.jpg", "--model", "model.safetensors", "--out", "."),
         (exporting.app, "export", "model.safetensors", "--json", "model.json"),
         (exporting.app, "export", "model.safetensors", "--out", "x.onnx", "--json", "./x.onnx"),
-        (exporting.app, "export", "model.safetensors", "--frames", pictures, "--json", "sheet.png"),
+        (exporting.app, "export", "model.safetensors", "--pictures", pictures, "--json", "sheet.png"),
     ):
         with pytest.raises(OutputError, match=r"itself|same file"):
             typer.main.get_command(app).main(args=[str(a) for a in arguments], standalone_mode=False)

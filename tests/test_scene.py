@@ -51,13 +51,6 @@ def test_a_still_is_prepared_once_per_size(small_frames: list[np.ndarray]) -> No
     assert still.at(0.0, 50, 100).shape == (100, 50, 3)
 
 
-def test_an_animated_webp_says_that_it_stands_still(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
-    write_film(tmp_path / "moves.webp", "libwebp_anim", "yuv420p", small_frames[:3])
-    moves = open_background("moves.webp")
-    assert moves.remark and "only the first picture" in moves.remark and "GIF or MP4" in moves.remark
-    assert np.abs(moves.at(0.0, 320, 180).astype(int) - small_frames[0]).mean() < 10
-
-
 def test_a_pipe_is_refused_instead_of_waited_for() -> None:
     os.mkfifo("pipe.jpg")
     with pytest.raises(BackgroundError, match="device or pipe"):

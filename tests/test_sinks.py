@@ -79,15 +79,20 @@ def test_source_is_never_the_target(tmp_path: Path, clip: Path) -> None:
         check_target(tmp_path / "link.mp4", clip)
 
 
-def test_sound_is_copied_bit_for_bit(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
-    source = write_clip(tmp_path / "in.mp4", small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
+def copied(source: Path, target: Path) -> None:
+    """Picture by picture, with the sound."""
     with (
         Video(str(source), name="in") as video,
-        VideoFile(tmp_path / "out.mp4", size=SIZE, fps=30, sound=video, live=False) as sink,
+        VideoFile(target, size=SIZE, fps=30, sound=video, live=False) as sink,
     ):
         video.forward_others(sink.copy)
         for frame in video:
             sink.write(frame.image, frame.time)
+
+
+def test_sound_is_copied_bit_for_bit(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
+    source = write_clip(tmp_path / "in.mp4", small_frames, [i / 30 for i in range(len(small_frames))], sound=True)
+    copied(source, tmp_path / "out.mp4")
 
     def packets(path: Path) -> list[tuple[bytes, float]]:
         with av.open(str(path)) as container:
@@ -148,13 +153,7 @@ def test_sound_stays_with_the_picture_when_the_source_starts_late(
             audio, video = container.streams.audio[0], container.streams.video[0]
             return float(audio.start_time * audio.time_base), float(video.start_time * video.time_base)
 
-    with (
-        Video(str(source), name="in") as video,
-        VideoFile(tmp_path / "o.mkv", size=SIZE, fps=30, sound=video, live=False) as sink,
-    ):
-        video.forward_others(sink.copy)
-        for frame in video:
-            sink.write(frame.image, frame.time)
+    copied(source, tmp_path / "o.mkv")
     sound_before, picture_before = starts(source)
     sound_after, picture_after = starts(tmp_path / "o.mkv")
     assert min(sound_before, picture_before) > 1

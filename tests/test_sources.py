@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from av.codec.context import ThreadType
 
-from conftest import COUNT, read_clip, write_clip
+from conftest import COUNT, read_clip, write_clip, write_sound
 from rtseg.errors import SourceError
 from rtseg.sources import containers, pipes
 from rtseg.sources import video as sources
@@ -84,13 +84,7 @@ def test_bad_files_are_named(tmp_path: Path, name: str, content: bytes | None, w
 
 
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "tone.m4a"), "w", format="mp4") as container:
-        stream = container.add_stream("aac", rate=44_100)
-        stream.layout = "mono"
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        silence.sample_rate, silence.pts = 44_100, 0
-        container.mux(stream.encode(silence))
-        container.mux(stream.encode(None))
+    write_sound(tmp_path / "tone.m4a")
     with pytest.raises(SourceError, match="no video"):
         open_source("tone.m4a")
 

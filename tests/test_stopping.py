@@ -35,11 +35,13 @@ for name in ("SIGINT", "SIGTERM", "SIGHUP"):
     signal.signal(getattr(signal, name), signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 number = int(sys.argv.pop(1))
+at = sys.argv.pop() if sys.argv[-1].startswith("at ") else ""
+at = at.removeprefix("at ")
 """
 IMPORTING = """
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "numpy":
+        if name == at:
             os.kill(os.getpid(), number)
 sys.meta_path.insert(0, Finder())
 from rtseg.start import main
@@ -72,9 +74,12 @@ def run(program: str, number: int, *words: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_while_it_imports(number: signal.Signals) -> None:
-    done = run(IMPORTING, number, "apply", "x.jpg", "--out", "y.jpg")
+@pytest.mark.parametrize(
+    ("number", "at"),
+    [*((number, "numpy") for number in SIGNALS), *((signal.SIGINT, at) for at in ("typing", "rtseg.stopping"))],
+)
+def test_while_it_imports(number: signal.Signals, at: str) -> None:
+    done = run(IMPORTING, number, "apply", "x.jpg", "--out", "y.jpg", f"at {at}")
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "stopped\n")
 
 

@@ -108,6 +108,16 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: py
         tune(str(DEMO_CLIP), "balanced", tmp_path / "mine", plate=None, seconds=60, steps=2)
 
 
+@pytest.mark.parametrize("name", ["data/train.csv", "model.safetensors", "verdict.json"])
+def test_nothing_that_is_there_is_replaced(tmp_path: Path, name: str) -> None:
+    """Not even where --out is a folder of one's own."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(DataError, match="another --out"):
+        tune(str(DEMO_CLIP), "balanced", tmp_path, plate=None, seconds=60, steps=2)
+    assert (tmp_path / name).read_text() == "precious"
+
+
 def test_frames_are_spread_over_the_clip() -> None:
     frames = sample_frames(str(DEMO_CLIP), 60)
     with open_source(str(DEMO_CLIP)) as source:

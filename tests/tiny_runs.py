@@ -8,10 +8,25 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+import typer
+from numpy.typing import NDArray
 
+from rtseg_train import loop
+from rtseg_train.cli import app
 from rtseg_train.config import TrainConfig
+from rtseg_train.data import Batch
+from rtseg_train.step import Losses
 
+U8 = NDArray[np.uint8]
 ROOT = Path(__file__).parents[1]
+
+
+def bust(size: int = 64) -> U8:
+    """A mask of a bust: the upper corners free, cut by the bottom."""
+    mask = np.zeros((size, size), np.uint8)
+    cv2.ellipse(mask, (size // 2, size), (size // 4, size * 3 // 4), 0, 0, 360, 255, -1)
+    return mask
 
 
 def write_pictures(folder: Path) -> Path:
@@ -76,3 +91,20 @@ def read_log(folder: Path) -> list[dict[str, str]]:
 def without_times(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """The rows without what differs between two equal runs."""
     return [{k: v for k, v in row.items() if k not in ("pictures_per_second", "waited")} for row in rows]
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Make the run end as by Ctrl-C once it has done so many steps."""
+    real = loop.train_step
+
+    def step(config: TrainConfig, state: loop.TrainState, batch: Batch) -> Losses:
+        if state.step == steps:
+            raise KeyboardInterrupt
+        return real(config, state, batch)
+
+    monkeypatch.setattr(loop, "train_step", step)
+
+
+def call(*args: object) -> object:
+    """`rtseg train ...` or another of the trainer's commands, in this process; errors come out."""
+    return typer.main.get_command(app).main(args=list(map(str, args)), prog_name="rtseg", standalone_mode=False)

@@ -16,7 +16,7 @@ from rtseg.models.model import Model, ModelInfo
 from rtseg.models.session import open_session
 from rtseg_export.checkpoint import open_checkpoint
 from rtseg_export.compare import check, check_sizes, expected
-from rtseg_export.export import Exported
+from rtseg_export.export import Exported, require_nobody_in
 from rtseg_export.fused import GRAPHS
 from rtseg_export.fused_parity import check_fused
 from rtseg_export.graph import fold, validate
@@ -27,17 +27,26 @@ U8 = NDArray[np.uint8]
 ADVICE = "The file is not this checkpoint's, or was damaged or changed since; export it again"
 
 
-def check_file(path: Path, checkpoint: Path, frames: Sequence[U8], *, max_error: float | None = None) -> Exported:
-    """Repeat the parity check of an exported file with its checkpoint (.safetensors with its .json).
+def check_file(
+    path: Path,
+    checkpoint: Path,
+    frames: Sequence[U8],
+    *,
+    max_error: float | None = None,
+    rooms: Sequence[float] | None = None,
+) -> Exported:
+    """Repeat what an exported file was held against: its checkpoint (.safetensors with its .json), and empty rooms.
 
     Args:
         frames: uint8 HxWx3 BGR of any size.
         max_error: of a pixel's alpha, instead of that of the file's precision.
+        rooms: shares of the area, as of `export`.
 
     Raises:
         DataError: the checkpoint can't be used.
         ModelError: the file can't be run, or is not an rtseg model.
-        ExportError: the file is not valid ONNX, misses the tolerance of its precision, or holds other weights.
+        ExportError: the file is not valid ONNX, misses the tolerance of its precision, holds other weights, or sees
+            people where nobody is.
     """
     graph = read_graph(path)
     validate(graph, str(path))
@@ -54,6 +63,7 @@ def check_file(path: Path, checkpoint: Path, frames: Sequence[U8], *, max_error:
     parity.require(f"{path}, compared with {checkpoint},", ADVICE)
     if stray := stray_weights(graph, fold(net)):
         raise ExportError(f"{path} is within its tolerance, but is not made from {checkpoint}: {stray}\n{ADVICE}")
+    require_nobody_in(path, str(path), rooms, "Do not use it. Train it further")
     return Exported(path, model.info, parity)
 
 

@@ -34,7 +34,7 @@ def find_checkpoint(path: Path) -> Path:
     if weights.suffix.lower() == ".onnx":
         raise DataError(
             f"{path} is an exported model already: `rtseg cam --model {path}` runs it, "
-            f"`rtseg export CHECKPOINT --check {path}` compares it with the checkpoint that it was made from"
+            f"`rtseg export CHECKPOINT --compare {path}` compares it with the checkpoint that it was made from"
         )
     if weights.suffix.lower() in PICKLES or is_pickle(weights):
         raise DataError(
@@ -79,5 +79,5 @@ def default_name(
     if effect:
         parts = [name, "fused"] + ["blur"] * (effect == "blur") + ["fp32"] * (precision == "fp32")
     if static:
-        parts.append(f"{static[1]}x{static[0]}")
+        parts.append(f"{static[0]}x{static[1]}")
     return "-".join(parts) + ".onnx"

@@ -49,7 +49,7 @@ def check_sizes(area: int, static: tuple[int, int] | None = None) -> list[tuple[
 def expected(net: nn.Module, frames: Sequence[U8], sizes: Sequence[tuple[int, int]]) -> list[Expected]:
     """The reference on frames (uint8 HxWx3 BGR of any size); raises ExportError without frames or alphas."""
     if not frames:
-        raise ExportError("parity check: there are no frames; give a folder of pictures with --frames")
+        raise ExportError("parity check: there are no frames; give a folder of pictures with --pictures")
     reference, result = torch_runner(net), []
     for size in sizes:
         sequence = [fit(frame, size) for frame in frames]

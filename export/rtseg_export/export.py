@@ -104,14 +104,18 @@ def export(
                 found = check(temporary, wanted, tolerance)
             parity = Parity(early + found.differences, tolerance)
             parity.require(target.name, ADVICE)
-            require_nobody_in(temporary, target.name, LEVELS if rooms is None else rooms)
+            require_nobody_in(temporary, target.name, rooms, "Nothing was written. Train it further")
     except OSError as e:
         raise ExportError(f"cannot write {target}: {e.strerror or e}") from e
     return Exported(target, info, parity)
 
 
-def require_nobody_in(path: Path, name: str, shares: Sequence[float]) -> None:
-    """Raise ExportError when the file sees people in empty rooms, walls and patterns, at shares of its area."""
+def require_nobody_in(path: Path, name: str, shares: Sequence[float] | None, cure: str) -> None:
+    """Raise ExportError when the file sees people in empty rooms, walls and patterns.
+
+    shares: of its area; None for those that `cam` comes down to. cure: what to do, before "with empty rooms ...".
+    """
+    shares = LEVELS if shares is None else shares
     session = open_session(path, "cpu")
     model = FusedModel(session) if FusedModel.fits(session) else Model(session)
     if isinstance(model, FusedModel):  # of the same weights, and ten times slower on a CPU
@@ -119,9 +123,7 @@ def require_nobody_in(path: Path, name: str, shares: Sequence[float]) -> None:
     try:
         require_empty_rooms(model, shares)
     except ModelError as e:
-        raise ExportError(
-            f"{name}: {e}\nNothing was written. Train it further, with empty rooms among its pictures"
-        ) from e
+        raise ExportError(f"{name}: {e}\n{cure}, with empty rooms among its pictures") from e
 
 
 def check_settings(target: Path, precision: str, area: int | None, static: tuple[int, int] | None) -> None:
@@ -142,8 +144,8 @@ def check_settings(target: Path, precision: str, area: int | None, static: tuple
         good = tuple(min(NETWORK_SIDE, max(STRIDE, STRIDE * round(side / STRIDE))) for side in static)
         if good != static:
             raise ExportError(
-                f"static size {static[1]}x{static[0]} (height x width): both must be multiples of {STRIDE} "
-                f"up to {NETWORK_SIDE}; the nearest is {good[1]}x{good[0]}"
+                f"static size {static[0]}x{static[1]}: both must be multiples of {STRIDE} up to {NETWORK_SIDE}; "
+                f"the nearest is {good[0]}x{good[1]}"
             )
 
 

@@ -26,7 +26,7 @@ def demo_frames(count: int = COUNT) -> list[U8]:
     return [frames[i] for i in spread(len(frames), count)]
 
 
-def pictures(path: Path, count: int = COUNT, option: str = "--frames") -> list[U8]:
+def pictures(path: Path, count: int = COUNT, option: str = "--pictures") -> list[U8]:
     """Up to `count` pictures, uint8 HxWx3 BGR, spread over the folder or training list that the option names.
 
     Larger ones are shrunk. Raises ExportError, and DataError for a damaged list.

@@ -39,7 +39,7 @@ def check_fused(
     be loaded and ExportError without frames or when torch itself gives no alpha.
     """
     if not frames:
-        raise ExportError("parity check: there are no frames; give a folder of pictures with --frames")
+        raise ExportError("parity check: there are no frames; give a folder of pictures with --pictures")
     providers = ["cpu"] + (["cuda"] if cuda_problem() is None else [])
     models = {provider: FusedModel(model_path, provider=provider) for provider in providers}
     differences: list[Difference] = []

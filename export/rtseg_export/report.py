@@ -106,7 +106,7 @@ def timed(run: Callable[[], object], seconds: float) -> list[float]:
 def show(found: Report, console: Console) -> None:
     """The parity table, the figures and the next command."""
     info, (w, h) = found.made.info, found.size
-    console.print(parity_table(found.made.parity))
+    console.print(parity_table(found.made.parity), soft_wrap=False)
     takes = f"{w}x{h} alone" if found.static else f"area {info.area} pixels"
     lines = [
         f"{found.made.path}: {info.name}, {found.bytes / 1e6:.1f} MB, {info.precision}, {takes}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 
 import av
@@ -19,6 +20,7 @@ from rtseg.sources.containers import Decoder, open_container, picture_track
 from rtseg.sources.fields import Deinterlacer
 from rtseg.sources.kinds import what_it_is
 from rtseg.sources.look import Look
+from rtseg.sources.promise import shown_until
 from rtseg.sources.video import reason
 
 MAX_PIXELS = 2**26  # of a film's pictures: twice 8K
@@ -76,13 +78,16 @@ class Reel:
         with self._errors():
             usual = 1 / float(self._stream.average_rate or self._stream.guessed_rate or 30)
             start, time, lasts = None, 0.0, 0.0
-            for picture in self._from_start():
+            for picture, following in pairwise(chain(self._from_start(), [None])):
+                assert picture is not None  # only the last one is followed by nothing
                 if picture.time is None:
                     time += lasts
                 else:
                     start = picture.time if start is None else start
                     time = max(time, picture.time - start)
                 lasts = float(picture.duration * picture.time_base) if picture.duration and picture.time_base else usual
+                if following is None and picture.time is not None:
+                    lasts = max(0.0, (shown_until(self._stream, self._packets) or 0.0) - picture.time) or lasts
                 yield Shot(time, lasts, picture, self._look)
 
     def _from_start(self) -> Iterator[av.VideoFrame]:
@@ -104,8 +109,9 @@ class Reel:
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Every picture that can be decoded; packets that can't are counted and left out."""
-        damaged, fields = 0, Deinterlacer()
+        damaged, self._packets, fields = 0, 0, Deinterlacer()
         for packet in self._container.demux(self._stream) if self._container else ():
+            self._packets += packet.size > 0
             try:
                 pictures = self._decoder.decode(packet)
             except av.error.InvalidDataError:

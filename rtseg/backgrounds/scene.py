@@ -17,12 +17,11 @@ from rtseg.backgrounds.background import (
 from rtseg.backgrounds.colour import colour, one_pixel
 from rtseg.errors import BackgroundError
 from rtseg.formats import READ
-from rtseg.sources.kinds import header, is_animated, likely_kind, pictures_and_videos
+from rtseg.sources.kinds import likely_kind, pictures_and_videos
 from rtseg.sources.pictures import read_opaque
 
 # Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
 TRANSPARENT = "#00ff00"
-WEBP_MOVES = 2  # a bit among the flags in an extended WebP's header
 
 
 def open_background(value: str | Path | U8, blur: float | None = None) -> Background:
@@ -44,15 +43,11 @@ def open_background(value: str | Path | U8, blur: float | None = None) -> Backgr
 
 def open_file(path: Path, blur: float | None) -> Background:
     """A picture or a film, told apart by what is in the file. Raises BackgroundError."""
-    head = header(path)
-    if is_animated(head) or likely_kind(path) != "picture":
+    if likely_kind(path) != "picture":
         from rtseg.backgrounds.film import Film  # PyAV is loaded, and FFmpeg's log silenced, only for who uses it
 
         return Film(path, blur=blur)
-    remark = None
-    if head[8:16] == b"WEBPVP8X" and head[20:21] and head[20] & WEBP_MOVES:
-        remark = f"{path.name} is an animated WebP, of which only the first picture can be shown; save it as GIF or MP4"
-    return Still(read_opaque(path, BackgroundError, most=KEPT_PIXELS), name=path.name, blur=blur, remark=remark)
+    return Still(read_opaque(path, BackgroundError, most=KEPT_PIXELS), name=path.name, blur=blur)
 
 
 class Folder:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame, Source
 from rtseg.live.choice import Choice, areas, budget_for, choose
-from rtseg.live.doubt import second_look
 from rtseg.live.pace import FULL, Governor, Metronome, Point, ladder
+from rtseg.models.doubt import second_look
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.opacity import over
 from rtseg.veil import alpha_of, composited
@@ -37,6 +37,10 @@ class Composite:
     alpha: NDArray[np.float32] | None  # HxW, where it was asked for
     timings: Mapping[str, float]  # milliseconds by stage
     lasts: float = 0.0  # seconds that the frame is shown, 0 where nobody says so
+
+
+class Doubted(ModelError):
+    """There is an alpha, which is not believed."""
 
 
 class Reader:
@@ -102,6 +106,7 @@ class Engine:
         target_fps: less work is done for a frame, and more again, so that a live source keeps this rate.
         auto: on a CPU all tiers are measured at the start, and the best that leaves room is taken; of a live source
             it is left and taken again as the machine is busy.
+        sent: what comes out is seen by others at once, as by a virtual camera.
     """
 
     def __init__(
@@ -112,6 +117,7 @@ class Engine:
         fps: float | None = None,
         target_fps: float | None = None,
         auto: bool = False,
+        sent: bool = False,
     ) -> None:
         self.want_alpha = False  # whether composites bring their alpha
         self.choice: Choice | None = None  # of auto
@@ -121,7 +127,8 @@ class Engine:
         self._target = target_fps if source.live else None
         rate = min(source.fps, fps) if fps else source.fps
         self._budget = budget_for(rate, self._target, whole=not source.live) if auto else None
-        self._doubt = second_look(pipeline) if source.live else None  # whoever has a file can look at what came of it
+        # Whoever has a file can look at what came of it, but not who it is sent to at once.
+        self._doubt = second_look(pipeline.model) if source.live or sent else None
         self.model_error: ModelError | None = None
         self._source, self._pipeline = source, pipeline
         self._change = Condition()
@@ -179,19 +186,19 @@ class Engine:
         except ProviderError:
             raise  # the provider that was asked for is gone: there is nothing to go on with
         except ModelError as e:
-            if not self._source.live:
+            if not self._source.live and not isinstance(e, Doubted):
                 raise
             self.model_error = e
             height, width = frame.image.shape[:2]
-            hidden = self._pipeline.hidden(width, height)  # by the clock: only live sources go on
-            return Composite(hidden, frame.time, captured, True, frame.image, None, {})
+            hidden = self._pipeline.hidden(width, height, None if self._source.live else frame.time)
+            return Composite(hidden, frame.time, captured, True, frame.image, None, {}, frame.lasts)
 
     def _good(self, frame: Frame, captured: float) -> Composite:
         """The composite of a frame; raises what the pipeline raises."""
         start, rests = time.monotonic(), self._pipeline.skipped
         image = composited(self._pipeline, frame.image, None if self._source.live else frame.time, frame.opacity)
         if self._doubt and not self._doubt.believes(self._pipeline.share, frame.image, start):
-            raise ModelError("suddenly a person fills the picture, and a second look does not find one there")
+            raise Doubted("suddenly a person fills the picture, and a second look does not find one there")
         alpha = alpha_of(self._pipeline, frame.opacity) if self.want_alpha else None
         if self.choice:
             self.ways[self._point.name] += 1

@@ -24,6 +24,7 @@ from rtseg.live.reconnect import Reconnecting
 from rtseg.live.recorder import Recorder
 from rtseg.live.settings import Settings, outgoing
 from rtseg.pipeline import Pipeline
+from rtseg.pixels.cache import compiling
 from rtseg.progress import progress_bar
 from rtseg.sinks.snapshot import save_snapshot
 from rtseg.sinks.video_file import VideoFile
@@ -33,10 +34,11 @@ from rtseg.sinks.window import Window
 U8 = NDArray[np.uint8]
 STALL = 1.0  # seconds without a new composite after which a live picture is replaced by the background
 STALLS = {
-    "start": "starting; the very first time the pixel loops are compiled, which takes some seconds",
+    "start": "starting",
     "frame": "no new frame",
     "model": "the model does not answer",
 }
+COMPILING = "compiling the pixel loops for the first time, which takes some seconds"
 PATIENCE, LATE = 10.0, "one moment"  # seconds before it is said that the model does not answer, and until then
 TICK = 0.05  # seconds between two looks at the keys while no composite comes
 
@@ -76,7 +78,7 @@ class Loop:
         """Raises what the source, an output or the provider raised."""
         with ExitStack() as stack:
             stack.callback(self._stop_recording)
-            progress = stack.enter_context(progress_bar(self.console, disable=bool(self.window) or not self.sink))
+            progress = stack.enter_context(self._progress())
             task = progress.add_task("compositing", total=self.source.count)
             try:
                 self._blank("starting")
@@ -85,6 +87,11 @@ class Loop:
                 self.quit, self.interrupted = True, e
                 if self.frames:
                     self.console.print("stopped")
+
+    def _progress(self) -> Progress:
+        """Of what is written; without a terminal not of what goes on until somebody ends it."""
+        endless = self.source.live and not self.console.is_interactive
+        return progress_bar(self.console, disable=bool(self.window) or not self.sink or endless)
 
     def _run(self, progress: Progress, task: TaskID) -> None:
         last = time.monotonic()
@@ -158,7 +165,10 @@ class Loop:
         late = self.engine.waits_for == "model" and waited < PATIENCE  # as on a machine that has much else to do
         if not self.source.live and self.engine.waits_for != "start":
             return
-        if self.engine.waits_for != "frame" and not late:  # the notices of sources are printed as they come
+        if self.engine.waits_for == "start" and compiling():
+            status = COMPILING
+            self._journal.say(status)
+        if self.engine.waits_for == "model" and not late:  # the notices of sources are printed as they come
             self._journal.say(status)
         self._blank(self._journal.notice or (LATE if late else status))
         if self._now_out is not None and self._first is not None and now - self._sent >= STALL:

@@ -7,6 +7,7 @@ all that the export gate and the tests of the shipped files look at, at every ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -14,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
+from rtseg.files import ASSETS
 from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.fused import FusedModel
 from rtseg.models.model import AREA_LIMITS
 from rtseg.models.networks import Loaded
+from rtseg.pixels.geometry import cover
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -25,9 +28,11 @@ Alphas = Callable[[U8], F32]  # of a first frame, hxwx3 BGR, its alpha, hxw, bot
 Pair = tuple[tuple[int, int, int], tuple[int, int, int]]  # two colours, BGR
 FRAME = (160, 90)  # width, height, whose shape the pictures of the first look have
 SHARE = 0.5  # of the area a model prefers, for those: half the time of a frame each
-# Mean alpha. What is below 0.15 becomes nothing (matte.py), and no good net comes near that on a flat wall.
-MOST_OF_FLAT, MOST_OF_PATTERN = 0.15, 0.6
-GREYS = (0, 64, 128, 192, 255)
+# Mean alpha. Of a flat wall what is below 0.03 becomes nothing at any `edge` (matte.py), below 0.15 at the usual one;
+# the shipped nets give 0.0000 of all of these.
+MOST_OF_FLAT, MOST_OF_FLAT_FOREIGN, MOST_OF_PATTERN = 0.05, 0.15, 0.4
+GREYS = (0, 32, 64, 96, 128, 160, 192, 224, 255)
+INDOORS = ("room.jpg", "studio.jpg")  # of the backgrounds that ship
 COLOURS = {"blue": (200, 90, 30), "green": (60, 160, 60), "red": (40, 40, 190), "skin-like": (140, 170, 215)}
 PAIRS: dict[str, Pair] = {
     "black and white": ((20, 20, 20), (230, 230, 230)),
@@ -74,6 +79,21 @@ def drawn(share: F32, pair: Pair) -> U8:
     first, second = (np.array(colour, np.float32) for colour in pair)
     mixed = first + share[..., None] * (second - first)
     return np.ascontiguousarray(np.rint(mixed).astype(np.uint8))
+
+
+@lru_cache(maxsize=8)
+def shipped_room(name: str) -> U8:
+    """One of the backgrounds that ship, uint8 360x640x3: a view without people."""
+    picture = cv2.imdecode(np.frombuffer((ASSETS / "backgrounds" / name).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return cover(picture.astype(np.uint8, copy=False), 640, 360)
+
+
+def rooms(width: int, height: int, names: Iterable[str]) -> Iterator[tuple[str, U8]]:
+    """Backgrounds that ship, by name."""
+    for name in names:
+        small = cv2.resize(shipped_room(name), (width, height), interpolation=cv2.INTER_AREA)
+        yield name, small.astype(np.uint8, copy=False)
 
 
 def flats(width: int, height: int) -> Iterator[tuple[str, U8]]:
@@ -129,7 +149,8 @@ def require_nobody(model: Loaded) -> None:
     """Raise ModelError when the model calls walls, patterns or noise a person; each is looked at once.
 
     Walls of several levels and colours may have next to nothing of a person, so that constant halves are refused too.
-    Single patterns mislead nets that are otherwise good: a kind of them is held against a model as a whole.
+    Single patterns mislead nets that are otherwise good: a kind of them is held against a model as a whole, and
+    likewise real rooms.
     """
     if model not in _looked:
         _looked[model] = found(model)
@@ -144,11 +165,13 @@ def found(model: Loaded) -> str | None:
     share = 1.0 if isinstance(model, ForeignModel) else SHARE  # others' may be lost at a size not their own
     width, height = model.size_for(*FRAME, max(AREA_LIMITS[0], round(share * model.info.area)))
     alpha = alphas_of(model)
+    most = MOST_OF_FLAT_FOREIGN if isinstance(model, ForeignModel) else MOST_OF_FLAT
     for name, picture in flats(width, height):
-        if not (seen := float(alpha(picture).mean())) <= MOST_OF_FLAT:
+        if not (seen := float(alpha(picture).mean())) <= most:
             return verdict(model, seen, name)
     kinds = {kind: list(patterned(width, height, (8, 16), (kind,)))[1::3] for kind in PATTERNS}
-    for kind, pictures in {"noise": list(noises(width, height)), **kinds}.items():
+    kinds |= {"rooms": list(rooms(width, height, INDOORS)), "noise": list(noises(width, height))}
+    for kind, pictures in kinds.items():
         if not (seen := float(np.mean([alpha(picture).mean() for _, picture in pictures]))) <= MOST_OF_PATTERN:
             return verdict(model, seen, kind)
     return None

@@ -6,9 +6,7 @@ At every area that `rtseg cam` may come down to: a net that is sure at its own s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +14,7 @@ from rtseg.errors import ModelError
 from rtseg.files import ASSETS
 from rtseg.models.model import AREA_LIMITS
 from rtseg.models.networks import Loaded
-from rtseg.models.nobody import alphas_of, empty_pictures
-from rtseg.pixels.geometry import cover
+from rtseg.models.nobody import alphas_of, empty_pictures, rooms
 
 U8 = NDArray[np.uint8]
 FRAME = (1280, 720)  # width, height: the shape of the pictures
@@ -25,21 +22,9 @@ MOST = 0.1  # mean alpha of an empty picture
 WORST = 8  # pictures that a message names
 
 
-@lru_cache(maxsize=1)
-def shipped_rooms() -> dict[str, U8]:
-    """The backgrounds that ship, uint8 360x640x3: views without people."""
-    found = {}
-    for path in sorted((ASSETS / "backgrounds").glob("*.jpg")):
-        picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-        assert picture is not None
-        found[path.name] = cover(picture.astype(np.uint8, copy=False), 640, 360)
-    return found
-
-
-def rooms(width: int, height: int) -> Iterator[tuple[str, U8]]:
+def empty(width: int, height: int) -> Iterator[tuple[str, U8]]:
     """All of them at a network's size, by name: uint8 HxWx3 BGR."""
-    for name, picture in shipped_rooms().items():
-        yield name, cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    yield from rooms(width, height, sorted(path.name for path in (ASSETS / "backgrounds").glob("*.jpg")))
     yield from empty_pictures(width, height)
 
 
@@ -48,7 +33,7 @@ def seen_in_rooms(model: Loaded, shares: Iterable[float]) -> dict[str, float]:
     areas = [max(AREA_LIMITS[0], round(share * model.info.area)) for share in shares]
     found, alpha = {}, alphas_of(model)
     for width, height in dict.fromkeys(model.size_for(*FRAME, area) for area in areas):
-        for name, picture in rooms(width, height):
+        for name, picture in empty(width, height):
             found[f"{name} at {width}x{height}"] = float(alpha(picture).mean())
     return found
 

@@ -12,6 +12,7 @@ from typing import Any
 import onnxruntime as ort
 
 from rtseg.errors import ModelError, ProviderError
+from rtseg.models.outside import check_outside
 from rtseg.models.providers import cuda_problem, prepare_cuda
 from rtseg.sources.plain_name import is_plain
 
@@ -90,7 +91,10 @@ def start(path: Path, threads: int, tuning: Tuning, *, cuda: bool) -> Any:
     if cuda:
         providers.insert(0, ("CUDAExecutionProvider", dict(tuning.cuda)))
     try:
-        # Its bytes where the name is not text, which onnxruntime does not take; weights beside it are then not found.
+        check_outside(path)
+        # Its bytes where the name is not text, which onnxruntime does not take.
         return ort.InferenceSession(str(path) if is_plain(path) else path.read_bytes(), options, providers=providers)
+    except ModelError:
+        raise
     except Exception as e:  # onnxruntime's exceptions have no common base
         raise ModelError(f"{path} is not a readable ONNX model: {plain(e)}") from e

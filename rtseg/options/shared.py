@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.options import completion, values
+from rtseg.options.panels import MANY, MODEL, PICTURE, WHERE
 from rtseg.pixels.edge import LIMITS
 
 
@@ -23,7 +24,7 @@ def from_config(context: typer.Context, value: Path | None) -> Path | None:
 def limited(name: str, text: str) -> Any:
     """A number within the limits that the pipeline has for it."""
     low, high = LIMITS[name]
-    return typer.Option(f"--{name}", min=low, max=high, callback=values.number, help=text)
+    return typer.Option(f"--{name}", min=low, max=high, callback=values.number, help=text, rich_help_panel=PICTURE)
 
 
 Background = Annotated[
@@ -34,6 +35,7 @@ Background = Annotated[
         autocompletion=completion.backgrounds,
         help="A picture (beach.jpg ships), a looped video, a folder of both, a colour (red, #ff0000), transparent "
         "(green), or blur.",
+        rich_help_panel=PICTURE,
     ),
 ]
 Blur = Annotated[
@@ -44,6 +46,7 @@ Blur = Annotated[
         max=100,
         callback=values.number,
         help="Strength of the room's blur; with --bg, of the background's.",
+        rich_help_panel=PICTURE,
     ),
 ]
 Edge = Annotated[
@@ -51,7 +54,10 @@ Edge = Annotated[
 ]
 Feather = Annotated[float, limited("feather", "How soft the edge is.")]
 Follow = Annotated[
-    bool, typer.Option("--follow/--no-follow", help="On a CPU: look closer at the people, where they are.")
+    bool,
+    typer.Option(
+        "--follow/--no-follow", help="On a CPU: look closer at the people, where they are.", rich_help_panel=MODEL
+    ),
 ]
 Specks = Annotated[float, limited("specks", "Leave out stray pieces smaller than this, in percent of the picture.")]
 ModelName = Annotated[
@@ -62,6 +68,7 @@ ModelName = Annotated[
         autocompletion=completion.models,
         help="One that ships, or an .onnx file. auto is the best that leaves half of a core at the camera's rate; "
         "quality for files and on CUDA.",
+        rich_help_panel=MODEL,
     ),
 ]
 Provider = Annotated[
@@ -72,11 +79,18 @@ Provider = Annotated[
         callback=values.one_of(values.PROVIDERS),
         autocompletion=completion.providers,
         help="What the network runs on; auto is CUDA where that works.",
+        rich_help_panel=MODEL,
     ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", min=1, max=256, help="CPU threads of the network.  [default: half the cores, at most 4]"),
+    typer.Option(
+        "--threads",
+        min=1,
+        max=256,
+        help="CPU threads of the network.  [default: half the cores, at most 4]",
+        rich_help_panel=MODEL,
+    ),
 ]
 SourceName = Annotated[
     str | None,
@@ -84,6 +98,7 @@ SourceName = Annotated[
         "--source",
         autocompletion=completion.sources,
         help="Camera's number or name, file, pipe, URL, or demo.  [default: the first camera]",
+        rich_help_panel=WHERE,
     ),
 ]
 Output = Annotated[
@@ -93,15 +108,29 @@ Output = Annotated[
         metavar="FILE|virtual",
         autocompletion=completion.outputs,
         help="A video (.mp4, .mov, .mkv, .webm), or virtual[:DEVICE], a camera.",
+        rich_help_panel=WHERE,
     ),
 ]
 Size = Annotated[
     str | None,
-    typer.Option("--size", metavar="WxH", callback=values.size, help="Ask the camera for this.  [default: 1280x720]"),
+    typer.Option(
+        "--size",
+        metavar="WxH",
+        callback=values.size,
+        help="Ask the camera for this.  [default: 1280x720]",
+        rich_help_panel=WHERE,
+    ),
 ]
 CameraFps = Annotated[
     float | None,
-    typer.Option("--fps", min=1, max=240, callback=values.number, help="Ask the camera for this; show no more."),
+    typer.Option(
+        "--fps",
+        min=1,
+        max=240,
+        callback=values.number,
+        help="Ask the camera for this; show no more.",
+        rich_help_panel=WHERE,
+    ),
 ]
 TargetFps = Annotated[
     float | None,
@@ -111,6 +140,7 @@ TargetFps = Annotated[
         max=240,
         callback=values.number,
         help="Make the network smaller before this rate is missed; with --model auto, take all the time that leaves.",
+        rich_help_panel=MODEL,
     ),
 ]
 Emit = Annotated[
@@ -121,17 +151,24 @@ Emit = Annotated[
         callback=values.one_of(values.EMITTED),
         autocompletion=completion.emitted,
         help="alpha is grey; cutout has straight alpha, in .png, .mov, .webm and DIR/.",
+        rich_help_panel=WHERE,
     ),
 ]
 RawSize = Annotated[
     str | None,
     typer.Option(
-        "--raw", metavar="WxH", callback=values.size, help="SOURCE holds raw BGR frames (bgr24) of this size."
+        "--raw",
+        metavar="WxH",
+        callback=values.size,
+        help="SOURCE holds raw BGR frames (bgr24) of this size.",
+        rich_help_panel=WHERE,
     ),
 ]
 RawFps = Annotated[
     float | None,
-    typer.Option("--fps", min=1, max=1000, callback=values.number, help="Of raw frames.  [default: 30]"),
+    typer.Option(
+        "--fps", min=1, max=1000, callback=values.number, help="Of raw frames.  [default: 30]", rich_help_panel=WHERE
+    ),
 ]
 Sizes = Annotated[
     str,
@@ -145,7 +182,12 @@ Sizes = Annotated[
 ]
 JsonFile = Annotated[
     Path | None,
-    typer.Option("--json", metavar="FILE", callback=values.target, help="Also write what is printed to this file."),
+    typer.Option(
+        "--json",
+        metavar="FILE|-",
+        callback=values.report,
+        help="Also write the figures here; -: to standard output, which then has nothing else.",
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -161,4 +203,27 @@ Config = Annotated[
 SaveConfig = Annotated[
     str | None,
     typer.Option("--save-config", metavar="[FILE]", help="Write the options there at the end, or to --config's."),
+]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        min=1,
+        max=64,
+        help="Pictures that are done at the same time; each then has one thread, if --threads does not say more.",
+        rich_help_panel=MANY,
+    ),
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        callback=values.share,
+        help="The K-th of N shares of the files, by name: each of N machines takes one.",
+        rich_help_panel=MANY,
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="Say nothing but errors, and what --json says.", rich_help_panel=MANY)
 ]

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import typer
 
-from rtseg.files import check_target
+from rtseg.files import STDOUT, check_report, check_target
 
 PROVIDERS = ("auto", "cuda", "cpu")
 EMITTED = ("composite", "alpha", "cutout")
 BENCH_SIZES = ("480p", "720p", "1080p")
 WIDTH_X_HEIGHT = re.compile(r"(\d{2,5})x(\d{2,5})")
+K_OF_N = re.compile(r"(\d{1,6})/(\d{1,6})")
 
 
 def one_of(names: Iterable[str]) -> Callable[[str | None], str | None]:
@@ -55,17 +56,46 @@ def choose(word: str, names: tuple[str, ...]) -> None:
 
 def size(value: str | None) -> str | None:
     """Raises BadParameter for what is not like 1280x720."""
-    if value is not None and not WIDTH_X_HEIGHT.fullmatch(value):
-        raise typer.BadParameter(f"{value!r} is not WIDTHxHEIGHT, for example 1280x720")
+    if value is not None:
+        parse_size(value)
     return value
 
 
-def target(value: Path | None) -> Path | None:
-    """A file to write: found out before the work, not after it. Raises BadParameter for -, OutputError for the rest."""
+def parse_size(text: str) -> tuple[int, int]:
+    """`1280x720` as (1280, 720), for --size, --raw and --static. Raises BadParameter for anything else."""
+    match = WIDTH_X_HEIGHT.fullmatch(text)
+    if not match:
+        raise typer.BadParameter(f"{text!r} is not WIDTHxHEIGHT, for example 1280x720")
+    return int(match[1]), int(match[2])
+
+
+def share(value: str | None) -> str | None:
+    """Raises BadParameter for what is not like 2/8."""
     if value is not None:
-        if str(value) == "-":
-            raise typer.BadParameter("standard output takes the messages; give a file name")
+        parse_share(value)
+    return value
+
+
+def parse_share(text: str) -> tuple[int, int]:
+    """`2/8` as (2, 8). Raises BadParameter for what is not the K-th of N."""
+    match = K_OF_N.fullmatch(text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise typer.BadParameter(f"{text!r} is not K/N with K from 1 to N, for example 2/8")
+    return int(match[1]), int(match[2])
+
+
+def target(value: Path | None) -> Path | None:
+    """A picture to write: found out before the work. Raises BadParameter for -, OutputError for the rest."""
+    if value is not None:
+        if value == STDOUT:
+            raise typer.BadParameter("a picture can't go to standard output; give a file name")
         check_target(value)
+    return value
+
+
+def report(value: Path | None) -> Path | None:
+    """A file to write figures to, or - for standard output. Raises OutputError, before the work."""
+    check_report(value)
     return value
 
 

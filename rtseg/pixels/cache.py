@@ -16,6 +16,17 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 MARK = 32  # bytes in front of compiled code: a digest of it and of the source
 _troubles: dict[str, None] = {}  # what was the matter, each said once
+_compiling: set[str] = set()  # functions of which nothing was kept, until they are compiled
+
+
+def compiling() -> bool:
+    """Whether something is being compiled now, for want of a kept copy."""
+    return bool(_compiling)
+
+
+def never_kept(function: Any) -> None:
+    """For a function that has no place to be kept in: it is compiled at each start."""
+    _compiling.add(repr(function))
 
 
 def troubles() -> list[str]:
@@ -48,12 +59,16 @@ class Kept(FunctionCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
-            return super().load_overload(sig, target_context)
+            kept = super().load_overload(sig, target_context)
         except Exception:  # whatever comes of a damaged file: then it is compiled
             self._cache_file.damaged()
-            return None
+            kept = None
+        if kept is None:
+            _compiling.add(self._name)
+        return kept
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        _compiling.discard(self._name)
         try:
             super().save_overload(sig, data)
         except OSError as e:

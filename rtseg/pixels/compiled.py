@@ -6,7 +6,6 @@ vectorising a loop.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from rtseg.pixels.cache import Kept
+from rtseg.pixels.cache import Kept, never_kept
 
 U = np.uint64
 CACHE_LINE = 64  # bytes
@@ -32,8 +31,10 @@ FASTMATH = {"contract", "nnan", "ninf", "nsz"}
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiled by numba at the first call, kept on disk for the next start where there is a place for it."""
     made: Any = numba.njit(function, nogil=True, fastmath=FASTMATH, error_model="numpy")
-    with contextlib.suppress(RuntimeError, OSError):  # neither the package's folder nor the user's cache can be written
+    try:
         made._cache = Kept(function)
+    except (RuntimeError, OSError):  # neither the package's folder nor the user's cache can be written
+        never_kept(function)
     return made  # type: ignore[no-any-return]
 
 

@@ -70,6 +70,7 @@ class VideoFile:
         self._last, self._closed, self._new = -1, False, new
         self._cut_short: str | None = None
         self.until: float | None = None  # seconds at which the last frame is over, if that is known
+        self._ahead: int | None = None  # by how much the first packet is decoded before it is shown, in its time base
         self._held: list[Any] = []  # the last packet of a file, whose duration is known at the end
         made: Path | None = None
         try:
@@ -136,6 +137,8 @@ class VideoFile:
 
     def _hold(self, packets: list[Any]) -> list[Any]:
         """The packets that came before; the last one waits for the next, unless it is a recording's."""
+        if packets and self._ahead is None:
+            self._ahead = packets[0].pts - packets[0].dts
         together = self._held + packets
         self._held = [] if self.live else together[-1:]
         return together[: len(together) - len(self._held)]
@@ -145,11 +148,11 @@ class VideoFile:
         packets = self._hold(self._video.encode(None)) + self._held
         if packets and self.until is not None and packets[-1].time_base:
             shown_last = max(packets, key=lambda p: p.pts)
-            lasts = round(self.until / shown_last.time_base) - shown_last.pts
-            # MP4 has the time to the next one written, and so counts what is stored last, which may be shown before.
-            for packet in {id(p): p for p in (shown_last, packets[-1])}.values():
-                if lasts > 0 and (packet is shown_last or self._kind in ("mp4", "mov")):
-                    packet.duration = lasts
+            # MP4 has the time to the next one stored, and so counts what is stored last too, which may be shown before;
+            # and it is as long as these times together, however late that one is shown.
+            for packet in (shown_last, packets[-1]) if self._kind in ("mp4", "mov") else (shown_last,):
+                packet.duration = max(1, round(self.until / packet.time_base) - packet.pts)
+            packets[-1].dts = max(packets[-1].dts, packets[-1].pts - (self._ahead or 0))
         return packets
 
     def _mux(self, packets: Any) -> None:

@@ -12,6 +12,9 @@ import av.logging
 from av.codec.codec import UnknownCodecError
 from av.stream import Disposition
 
+from rtseg.sources.animations import as_film, is_animation
+from rtseg.sources.kinds import IS_PICTURE, header, kind
+
 # FFmpeg's remarks are left out: what matters is raised. Its own logger, not PyAV's: that one needs the GIL in
 # decoder threads while PyAV holds it and waits for them (PyAV issues 751, 909); closing early hung in 400 tries.
 av.logging.restore_default_callback()
@@ -39,6 +42,12 @@ def open_container(target: Any, *, remote: bool, timeout: tuple[float, float] | 
     if remote:
         limits = {"format_whitelist": STREAMED, "protocol_blacklist": NOT_FROM_AFAR}
         return av.open(target, timeout=timeout, options=limits)
+    if isinstance(target, str):
+        path = Path(target.removeprefix("file:"))
+        if kind(path) == "picture" and header(path)[4:8] == b"ftyp":  # FFmpeg plays HEIC and AVIF, tile by tile
+            raise ValueError(IS_PICTURE)
+        if is_animation(header(path)) and kind(path) == "video":
+            target = as_film(path)
     return av.open(target, options={"format_whitelist": FORMATS, "protocol_whitelist": "file"})
 
 

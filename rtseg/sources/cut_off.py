@@ -13,7 +13,7 @@ MOST_SEGMENTS = 100_000
 
 
 def is_cut_off(data: bytes) -> bool:
-    """Of a JPEG, PNG, WebP, GIF, BMP, AVIF or HEIF."""
+    """Of a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIF."""
     if data.startswith(b"\xff\xd8"):
         return not jpeg_ends(data)
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -22,6 +22,8 @@ def is_cut_off(data: bytes) -> bool:
         return int.from_bytes(data[4:8], "little") + 8 > len(data)
     if data.startswith(b"BM") and len(data) >= 6:
         return int.from_bytes(data[2:6], "little") > len(data)
+    if data.startswith((b"II*\0", b"MM\0*")):  # what it holds is listed behind it, mostly
+        return int.from_bytes(data[4:8], "little" if data.startswith(b"II") else "big") >= len(data)
     if data.startswith(b"GIF8"):
         return not data.rstrip(b"\0").endswith(b";")
     return data[4:8] == b"ftyp" and not boxes_end(data)

@@ -24,21 +24,26 @@ MOVING = re.compile(
     rb"|DKIF|nut/multimedia|\x06\x0e\x2b\x34|\.RMF|\x1f\x07\0|\xb7\xd8\0\x20",
     re.DOTALL,
 )
+WEBP_MOVES = 2  # a bit among the flags in an extended WebP's header
 JPEGS_IN_A_ROW = (".mjpeg", ".mjpg")  # which nothing but the name tells from a single one
+IS_PICTURE = "it is a picture; `rtseg apply` takes those"
 SYNC, PACKETS = 0x47, (188, 192, 204)  # of MPEG transport streams: each packet begins with it; sizes
+REMARKS = rb"\s*(?:<\?xml.{0,1000}?>)?\s*(?:<!--.{0,1000}?-->\s*)*"
 OTHERS = (  # what looks like something to play and is not
-    (rb"\s*(?:<\?xml.{0,1000})?(?:<!--.{0,1000})?(?:<!DOCTYPE svg.{0,500})?\s*<svg", "an SVG drawing; save it as PNG"),
+    (REMARKS + rb"(?:<!DOCTYPE svg.{0,500}?>)?\s*<svg", "an SVG drawing; save it as PNG"),
     (rb"#EXTM3U|ffconcat|\[playlist\]|<\?xml.{0,1000}<(?:MPD|playlist)", "a playlist; give the videos it names"),
     (rb"%PDF", "a PDF document; save its page as PNG"),
-    (rb"\s*<(?:!DOCTYPE html|html)", "a web page"),
+    (REMARKS + rb"<(?:!DOCTYPE html|html)", "a web page"),
     (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive; unpack it"),
 )
 
 
 def kind(path: Path) -> Kind | None:
-    """By what is in the file; None for what is neither, can't be read or is no file. A GIF counts as a video."""
+    """By what is in the file; None for what is neither, or no file. An animation is a video, as any GIF is."""
     head = header(path)
     if head.startswith(b"\xff\xd8") and path.suffix.lower() in JPEGS_IN_A_ROW:
+        return "video"
+    if moves(head):
         return "video"
     if STILL.match(head) or (head[4:8] == b"ftyp" and head[8:12] in HEIF):
         return "picture"
@@ -76,9 +81,12 @@ def is_usable(path: Path) -> bool:
     return has_pictures(path)
 
 
-def is_animated(head: bytes) -> bool:
-    """Whether a file that begins so is an animation that FFmpeg plays: a GIF or an animated PNG."""
-    return head.startswith(b"GIF8") or (head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0])
+def moves(head: bytes) -> bool:
+    """Whether a PNG or WebP that begins so is an animation."""
+    at = head.partition(b"IDAT")[0].find(b"acTL")
+    if head.startswith(b"\x89PNG"):
+        return at > 0 and int.from_bytes(head[at + 4 : at + 8], "big") > 1
+    return head[8:16] == b"WEBPVP8X" and bool(head[20:21] and head[20] & WEBP_MOVES)
 
 
 def is_transport_stream(head: bytes) -> bool:
@@ -94,11 +102,14 @@ def is_transport_stream(head: bytes) -> bool:
 def what_it_is(path: Path) -> str | None:
     """For messages: `it is a text file` and the like, or None where that is not known."""
     head = header(path)
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = head.decode("utf-16", "replace").encode()
     for pattern, name in OTHERS:
-        if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
+        if re.match(pattern, text, re.DOTALL | re.IGNORECASE):
             return f"it is {name}"
-    if STILL.match(head) and not is_text(head):
-        return "it is a picture; `rtseg apply` takes those"
+    if kind(path) == "picture" and not is_text(head):
+        return IS_PICTURE
     return "it is a text file" if head and is_text(head) else None
 
 

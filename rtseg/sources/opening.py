@@ -11,7 +11,7 @@ from rtseg.errors import SourceError
 from rtseg.files import ASSETS
 from rtseg.frames import Source
 from rtseg.links import without_scheme
-from rtseg.messages import without_secrets
+from rtseg.messages import without_any, without_secrets
 from rtseg.sources.camera import Camera, camera_nodes
 from rtseg.sources.cameras import find_camera, listed
 from rtseg.sources.video import Video
@@ -41,8 +41,8 @@ def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | 
             return Camera(int(number), size=size, fps=fps)
         reason = e.strerror if isinstance(e, OSError) else e
         raise SourceError(
-            f"source {text}: {reason}. Give a camera's number or name, a file, a pipe, a URL, or `demo` for the "
-            f"bundled clip; cameras here: {listed()}"
+            f"source {without_any(text)}: {reason}. Give a camera's number or name, a file, a pipe, a URL, "
+            f"or `demo` for the bundled clip; cameras here: {listed()}"
         ) from e
     if stat.S_ISCHR(mode):
         return Camera(text, size=size, fps=fps)

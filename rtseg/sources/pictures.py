@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from rtseg.pixels.opacity import over, without_hidden
 from rtseg.sources.backends import quiet_opencv
 from rtseg.sources.cut_off import is_cut_off
 from rtseg.sources.heif import is_heif, read_heif
-from rtseg.sources.kinds import what_it_is
+from rtseg.sources.kinds import IS_PICTURE, what_it_is
 from rtseg.sources.layers import Layers, layers, size_of
 from rtseg.sources.picture_size import memory_for, picture_size
 
@@ -85,15 +86,32 @@ def decode(data: bytes, path: Path, error: type[RtsegError], flags: int) -> U8:
     except cv2.error as e:  # more pixels than OpenCV will open, or than there is memory for
         raise error(f"cannot read the picture {path}: {e.err}") from e
     if picture is None:
+        picture = decode_float(data, path, error) if flags == cv2.IMREAD_COLOR else None
+    if picture is None:
         raise refusal(data, path, error)
     return picture.astype(np.uint8, copy=False)
 
 
+def decode_float(data: bytes, path: Path, error: type[RtsegError]) -> U8 | None:
+    """uint8 HxWx3 BGR of a TIFF of floating point values 0 to 1; None for others. Raises `error` for larger ones."""
+    with contextlib.suppress(cv2.error):
+        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+        if found is not None and found.dtype == np.float32:
+            light = np.nan_to_num(found)
+            if (top := float(light.max())) > 1:
+                raise error(f"cannot read the picture {path}: its values go up to {top:g}; save it with 8 or 16 bits")
+            levels: U8 = np.rint(255 * np.maximum(light, 0)).astype(np.uint8)
+            return levels if levels.ndim == 3 else cv2.cvtColor(levels, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
+    return None
+
+
 def refusal(data: bytes, path: Path, error: type[RtsegError], why: str = "") -> RtsegError:
     """What to say of a file that is no picture, or not all of one. why: the decoder's words."""
-    if is_cut_off(data):
+    if is_cut_off(data) or "truncated" in why:
         return error(f"cannot read the picture {path}: it is cut off, its end is missing; copy or download it again")
     if why:
         return error(f"cannot read the picture {path}: {why}")
     what = what_it_is(path)
+    if what == IS_PICTURE:
+        return error(f"cannot read the picture {path}: it is damaged, or of a kind that can't be decoded")
     return error(f"cannot read the picture {path}: not a picture ({READ_PICTURES}){f'; {what}' if what else ''}")

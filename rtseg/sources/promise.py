@@ -57,3 +57,12 @@ class Promise:
             whole = None
         margin = max(0.1, 1.5 / self.fps) + (MARGIN + MARGIN_SHARE * self.seconds if whole is None else 0.0)
         return not whole and self.seconds - seconds > margin
+
+
+def shown_until(stream: Any, packets: int) -> float | None:
+    """Seconds at which the last picture of an MP4 or MOV is over, in the container's time, once all packets have come.
+
+    What it says of a picture is when the next one stored begins, which may not be the next one shown. None for others.
+    """
+    told = stream.container.format.name.startswith("mov") and stream.duration and 0 < stream.frames <= packets
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base) if told else None

@@ -25,7 +25,7 @@ from rtseg.sources.fields import Deinterlacer
 from rtseg.sources.kinds import what_it_is
 from rtseg.sources.look import Look
 from rtseg.sources.pipes import open_pipe
-from rtseg.sources.promise import Promise
+from rtseg.sources.promise import Promise, shown_until
 from rtseg.sources.timeline import Timeline
 
 OPEN_TIMEOUT = 10.0  # seconds for a stream to give its first bytes
@@ -121,6 +121,8 @@ class Video:
                     if packet is not None and not self.live:
                         self._timeline.straighten(packet, 1 / self.fps)
                     frames = list(self._frames_of(packet))
+                if frames and not (packet and packet.size) and (end := shown_until(self.stream, self._packets)):
+                    frames[-1] = replace(frames[-1], lasts=max(0.0, end - self.start - frames[-1].time))
                 if packet is None:
                     yield from frames
                     came = self._timeline.end - self.start

@@ -27,7 +27,7 @@ from rtseg.pixels.shrink import shrink
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-SHARE = 0.75  # of the opinions at the edge
+SHARE = 0.75  # of the opinions at the edge, unless told
 BAND = 0.025  # of the picture's diagonal: where their share has fallen to nothing
 DOUBTED = 0.3  # how far a pixel is believed where the opinions agree with each other and not with the label
 AREA = 57344  # pixels at which the edge filter works
@@ -46,8 +46,8 @@ def refine(image: U8, alpha: F32) -> F32:
     return out
 
 
-def mix(label: U8, opinions: list[tuple[F32, float]]) -> tuple[U8, U8]:
-    """(label, sure), uint8 HxW: the label (0..255) with up to SHARE of the opinions where its edge is near.
+def mix(label: U8, opinions: list[tuple[F32, float]], most: float = SHARE) -> tuple[U8, U8]:
+    """(label, sure), uint8 HxW: the label (0..255) with up to `most` of the opinions where its edge is near.
 
     opinions: (float32 HxW in 0..1, weight).
     """
@@ -60,10 +60,10 @@ def mix(label: U8, opinions: list[tuple[F32, float]]) -> tuple[U8, U8]:
     # Where most of the neighbourhood differs the opinions have missed a limb or seen another person.
     window = (2 * round(reach) + 1,) * 2
     differs = cv2.blur(((opinion > 0.5) != person).astype(np.float32), window)
-    share = SHARE * near * np.clip(2 - 5 * differs, 0, 1)
+    share = most * near * np.clip(2 - 5 * differs, 0, 1)
     mixed = label * (1 - share) + 255 * opinion * share
     against = np.minimum.reduce([np.abs(alpha - label / 255) for alpha, _ in opinions])  # all of them say otherwise
-    doubt = np.clip(2 * against - 0.5, 0, 1) * (1 - share / SHARE)
+    doubt = np.clip(2 * against - 0.5, 0, 1) * (1 - share / most)
     if len(opinions) > 1:  # at the edge, where they contradict each other
         apart = np.abs(opinions[0][0] - opinions[1][0])
         doubt = np.maximum(doubt, np.clip(2 * apart - 1, 0, 1) * near * 0.7)
@@ -92,7 +92,9 @@ def opinions_on(row: dict[str, str], image: U8, folders: list[tuple[Path, float,
     return found
 
 
-def main(train_list: Path, out: Path, folders: list[tuple[Path, float, bool]], more: list[tuple[Path, float]]) -> None:
+def main(
+    train_list: Path, out: Path, folders: list[tuple[Path, float, bool]], more: list[tuple[Path, float]], most: float
+) -> None:
     """Write mixed masks and what is sure of them below `out`, and out/train.csv with absolute paths."""
     rows = []
     for row in read_rows(train_list):
@@ -102,7 +104,7 @@ def main(train_list: Path, out: Path, folders: list[tuple[Path, float, bool]], m
         opinions = opinions_on(row, image, folders) if row["source"] not in EXACT and label.any() else []
         if opinions:
             mask_file, sure_file = out / row["mask"], str((out / "sure" / row["mask"]).resolve())
-            for path, picture in zip((mask_file, Path(sure_file)), mix(label, opinions), strict=True):
+            for path, picture in zip((mask_file, Path(sure_file)), mix(label, opinions, most), strict=True):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 cv2.imwrite(str(path), picture)
         files = {"image": image_file.resolve(), "mask": mask_file.resolve(), "sure": sure_file}
@@ -123,6 +125,7 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     for option in ("--opinions", "--coarse", "--more"):
         parser.add_argument(option, type=weighted, nargs="*", default=[], metavar="PATH[:NUMBER]")
+    parser.add_argument("--share", type=float, default=SHARE, help="of the opinions at the edge (default %(default)s)")
     given = parser.parse_args()
     folders = [(*f, False) for f in given.opinions] + [(*f, True) for f in given.coarse]
-    main(given.train_list, given.out, folders, given.more)
+    main(given.train_list, given.out, folders, given.more, given.share)

@@ -19,7 +19,7 @@ from torchvision.transforms import v2  # type: ignore[import-untyped]
 from rtseg.errors import DataError
 from rtseg.files import whole_file
 from rtseg_train.checkpoint import read_notes, read_tensors
-from rtseg_train.classic import WIDTHS, ClassicUNet
+from rtseg_train.classic import ClassicUNet, widths_of
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import read_pair
 
@@ -94,7 +94,7 @@ def load_net(weights: Path) -> tuple[ClassicUNet, int]:
     """The net from disk, and the side in pixels that it was trained at; raises DataError for any other file."""
     area, tensors = read_notes(weights).get("area"), read_tensors(weights)
     try:
-        net = ClassicUNet(tuple(len(tensors[f"downs.{level}.0.bias"]) for level in range(len(WIDTHS))))
+        net = ClassicUNet(widths_of(tensors))
         net.load_state_dict(tensors)
     except (KeyError, RuntimeError) as e:
         raise DataError(f"{weights} holds another net; this takes what --preset article made: {e}") from e

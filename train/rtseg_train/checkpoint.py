@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rtseg.errors import DataError
 from rtseg.files import decode_text, parse_json, whole_file
 from rtseg.sources.plain_name import plain_name
-from rtseg_train.nets import build
+from rtseg_train.nets import build_for
 
 
 @dataclass
@@ -57,7 +57,7 @@ def load_weights(path: Path) -> tuple[nn.Module, dict[str, object]]:
     if not isinstance(info.get("arch"), str):
         raise DataError(f"{path.with_suffix('.json')} names no arch; it is not from `rtseg train`")
     tensors = read_tensors(path)
-    net = build(str(info["arch"]))
+    net = build_for(str(info["arch"]), tensors)
     try:
         net.load_state_dict(tensors)
     except RuntimeError as e:

@@ -57,10 +57,10 @@ class Person:
             )
         return cls(text, tuple(numbers), tuple(colours))
 
-    def alpha(self, mask: Picture) -> tuple[U8, float]:
-        """(alpha 0 or 255 of a mask of numbers HxW or colours HxWx3 BGR, share of the picture that is void).
+    def alpha(self, mask: Picture) -> tuple[U8, NDArray[np.bool_]]:
+        """(alpha 0 or 255 of a mask of numbers HxW or colours HxWx3 BGR, bool HxW of what is void in it).
 
-        Void that is not asked for belongs to what is nearer, person or not: the edge is the middle of a border of void.
+        Void that is not asked for has no label. Its alpha, for what needs one everywhere, is that of what is nearer.
         """
         if self.colours:
             inside = np.any([np.all(mask == c[::-1], axis=2) for c in self.colours], axis=0)
@@ -74,7 +74,7 @@ class Person:
                 cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5) for part in (inside, outside)
             )
             inside = inside | (void & (to_person <= to_other))
-        return np.where(inside, np.uint8(255), np.uint8(0)), float(void.mean())
+        return np.where(inside, np.uint8(255), np.uint8(0)), void
 
 
 def classes_in(mask: Picture) -> list[int]:
@@ -90,20 +90,24 @@ def classes_in(mask: Picture) -> list[int]:
         whites = counts[white] if values[-1] == white else 0
         return values if any(areas[v] and (v > FAINT or counts[v] > whites) for v in between) else []
     even = np.ptp(np.diff(values)) <= 2 and values[-1] == white  # a soft mask of a few steps
-    grey = [v for v in between if areas[v] and NOISE * white < v < (1 - NOISE) * white]  # one alone: a trimap
+    noise = NOISE * white if white == 255 else 0  # no lossy format has 16 bits
+    grey = [v for v in between if areas[v] and noise < v < white - noise]  # one alone: a trimap
     return values if len(grey) > 1 and not even else []
 
 
 def colours_in(mask: Picture) -> list[Colour]:
-    """The colours in a mask HxWx3 BGR that has one for each class; none for two colours, or a soft mask."""
+    """The colours in a mask HxWx3 BGR that has one for each class; none for black and another, or a soft mask."""
     if mask.dtype != np.uint8:
         return []
     packed = (mask.astype(np.float32) @ np.array([1, 2**8, 2**16], np.float32)).astype(np.float32)  # exact: below 2**24
     if len(np.unique(packed[::8, ::8])) > MOST_CLASSES:
         return []
     values = np.unique(packed)
-    areas = np.unique(packed[flat(packed)], return_counts=True)[1] > AREA * packed.size
-    if len(values) > MOST_CLASSES or np.count_nonzero(areas) < 3:
+    if len(values) > MOST_CLASSES:
+        return []
+    found, counts = np.unique(packed[flat(packed)], return_counts=True)
+    large = found[counts > AREA * packed.size]
+    if len(large) < (3 if 0 in large else 2):
         return []
     return [(int(v) >> 16, int(v) >> 8 & 255, int(v) & 255) for v in values]
 

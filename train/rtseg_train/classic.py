@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 WIDTHS = (64, 128, 256, 512, 1024)  # channels of the five levels: 34,513,410 parameters
+
+
+def widths_from(width: int) -> tuple[int, ...]:
+    """The five levels' channels, by those of the first: each has twice as many as the one above."""
+    return tuple(width << level for level in range(len(WIDTHS)))
+
+
+def widths_of(tensors: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """The channels of a net with these tensors; raises KeyError for another net's."""
+    weights = [tensors[f"downs.{level}.0.weight"] for level in range(len(WIDTHS))]
+    widths = tuple(weight.shape[0] if weight.dim() else 0 for weight in weights)
+    for weight, cin, cout in zip(weights, (3, *widths), widths, strict=False):
+        if weight.shape != (cout, cin, 3, 3) or not cout:  # so that what is made is no larger than what is there
+            raise KeyError("downs")
+    return widths
 
 
 def double_conv(cin: int, cout: int) -> nn.Sequential:

@@ -21,8 +21,8 @@ from rtseg_train.classes import Person
 from rtseg_train.dataset import several
 from rtseg_train.evaluate import Look, Predictor
 from rtseg_train.folders import IMAGES, MASK_ENDINGS, MASK_FILES, MASKS, list_images, subfolder
-from rtseg_train.masks import read_mask
-from rtseg_train.metrics import Score, score
+from rtseg_train.masks import Mask, read_mask
+from rtseg_train.metrics import Score, as_alpha, score
 
 U8 = NDArray[np.uint8]
 FRAMES = ("frames",)  # names of a clip's folder of frames; IMAGES will do too, but may be stills
@@ -40,8 +40,8 @@ class Clip:
     def __len__(self) -> int:
         return len(self.masks)
 
-    def read(self) -> Iterator[tuple[U8, U8 | None]]:
-        """(frame_bgr HxWx3, label HxW 0..255) in order; raises DataError or SourceError for what can't be used."""
+    def read(self) -> Iterator[tuple[U8, Mask | None]]:
+        """(frame_bgr HxWx3, its mask) in order; raises DataError or SourceError for what can't be used."""
         count = 0
         for count, image in enumerate(self._images(), start=1):
             if count > len(self.masks):
@@ -58,13 +58,13 @@ class Clip:
         else:
             yield from (read_picture(path, DataError) for path in self.frames)
 
-    def _label(self, path: Path, shape: tuple[int, ...]) -> U8:
-        """uint8 HxW, 0..255; raises DataError when it has not the frame's shape."""
-        label = read_mask(path, self.person).alpha
-        if label.shape != shape:
-            (mh, mw), (h, w) = label.shape, shape
+    def _label(self, path: Path, shape: tuple[int, ...]) -> Mask:
+        """Raises DataError when it has not the frame's shape."""
+        mask = read_mask(path, self.person)
+        if mask.alpha.shape != shape:
+            (mh, mw), (h, w) = mask.alpha.shape, shape
             raise DataError(f"{path} is {mw}x{mh}, its frame is {w}x{h}")
-        return label
+        return mask
 
 
 def is_clip(path: Path) -> bool:
@@ -143,13 +143,13 @@ def score_clip(predict: Predictor, clip: Clip, looks: Sequence[Look] = ()) -> It
     predict: made with `keep_state` if the model is to see the alpha before; nothing else may use it meanwhile.
     """
     before = None
-    for image, label in clip.read():
+    for number, (image, mask) in enumerate(clip.read()):
         alpha = predict(image)
-        if label is None:
+        if mask is None:
             before = None
             continue
-        result = score(clip.name, alpha, label, before)
-        before = alpha, label
+        result = score(clip.name, alpha, mask.alpha, before, mask.void)
+        before = alpha if mask.void is None else np.where(mask.void, as_alpha(mask.alpha), alpha), mask.alpha
         for look in looks:
-            look(image, label, alpha, result)
+            look(f"{clip.name}, frame {number}", image, mask, alpha, result)
         yield result

@@ -36,8 +36,8 @@ class TrainConfig:
     frozen_steps: int = 500  # first phase: decoder only, encoder frozen
     batch: int = 16  # pictures per step
     area: int | None = None  # pixels at network size that the model prefers; else the arch's
-    min_area: int | None = None  # batches are drawn between this, else 0.9 x area,
-    max_area: int | None = None  # and this; else 2.2 x area
+    min_area: int | None = None  # pixels of the smallest batches; else 0.9 x area
+    max_area: int | None = None  # pixels of the largest batches; else 2.2 x area
     lr: float = 1e-3  # learning rate of the decoder at its peak
     frozen_lr: float = 2e-3  # learning rate of the decoder in the first phase
     encoder_lr: float = 2e-4  # learning rate of the encoder at its peak; higher forgets ImageNet first

@@ -24,7 +24,7 @@ from rtseg_train.data_report import Inspection, usable
 from rtseg_train.dataset import Pair
 from rtseg_train.folders import list_images
 from rtseg_train.inspect_data import look
-from rtseg_train.masks import read_pair
+from rtseg_train.masks import Mask, read_labelled
 from rtseg_train.windows import Picture
 from rtseg_train.workers import AHEAD, Shared, one_thread
 
@@ -75,7 +75,7 @@ class TrainBatches(Dataset[Batch]):
             picture = self._inspect(index)
             if picture is not None:
                 (self.cut if picture.exact else self.people if picture.alpha.any() else self.empties).append(index)
-                budget -= picture.image.nbytes + picture.alpha.nbytes
+                budget -= sum(p.nbytes for p in (picture.image, picture.alpha, picture.sure) if p is not None)
                 if budget > 0:
                     self.cache[index] = picture
             yield index + 1
@@ -92,10 +92,10 @@ class TrainBatches(Dataset[Batch]):
     def _inspect(self, index: int) -> Picture | None:
         """Read picture number `index` and note what it is; None when it can't be used."""
         if index < len(self.pairs):
-            finding, image, alpha = look(self.pairs[index])
+            finding, image, mask = look(self.pairs[index])
             self.inspection.train.append(finding)
             self.inspection.ask_early()
-            return None if finding.problem else shrink(self._labelled(self.pairs[index], image, alpha))
+            return None if finding.problem else shrink(self._labelled(self.pairs[index], image, mask))
         if index >= len(self.pairs) + len(self.rooms):
             finding, image, alpha = look_at_cutout(self.cutouts[index - len(self.pairs) - len(self.rooms)])
             self.inspection.cut.append(finding)
@@ -109,20 +109,25 @@ class TrainBatches(Dataset[Batch]):
     def _read(self, index: int) -> Picture:
         room = index - len(self.pairs)
         if room < 0:
-            return shrink(self._labelled(self.pairs[index], *read_pair(self.pairs[index])))
+            return shrink(self._labelled(self.pairs[index], *read_labelled(self.pairs[index])))
         if room < len(self.rooms):
             image = read_picture(self.rooms[room], DataError)
             return shrink(Picture(image, np.zeros(image.shape[:2], np.uint8)))
         image, alpha = read_cutout(self.cutouts[room - len(self.rooms)])
         return shrink(Picture(image, alpha, exact=True))
 
-    def _labelled(self, pair: Pair, image: U8, alpha: U8) -> Picture:
-        """With how far the label is to be believed, where the list says; raises DataError for one of another size."""
+    def _labelled(self, pair: Pair, image: U8, mask: Mask) -> Picture:
+        """With how far the label is to be believed: as the list says, and not at all where it is void.
+
+        Raises DataError for a `sure` of another size.
+        """
         sure = read_picture(pair.sure, DataError, cv2.IMREAD_GRAYSCALE) if pair.sure else None
-        if sure is not None and sure.shape != alpha.shape:
-            (sh, sw), (h, w) = sure.shape, alpha.shape
+        if sure is not None and sure.shape != mask.alpha.shape:
+            (sh, sw), (h, w) = sure.shape, mask.alpha.shape
             raise DataError(f"{pair.sure} is {sw}x{sh}, its picture {w}x{h}")
-        return Picture(image, alpha, sure)
+        if mask.void is not None:
+            sure = np.where(mask.void, np.uint8(0), np.uint8(255) if sure is None else sure)
+        return Picture(image, mask.alpha, sure)
 
     def picture(self, index: int) -> Picture:
         """Picture number `index`, from memory when it is there."""

@@ -11,6 +11,7 @@ from rtseg.errors import DataError
 from rtseg.formats import PICTURES
 from rtseg_train.classes import Person
 from rtseg_train.folders import MASK_ENDINGS, SPLITS, Layout, layout_of, part_of
+from rtseg_train.metrics import UNNAMED
 from rtseg_train.tables import Files, read_table
 
 LAYOUTS = """it takes
@@ -19,7 +20,7 @@ LAYOUTS = """it takes
   a folder with images/ and masks/ inside: images/anna.jpg (or imgs/anna.jpg) and masks/anna.png
   a folder with NAME/ and NAME_masks/ inside, such as train/ and train_masks/
 All kinds of folder may be split in two: training/ and testing/, or train/ and val/."""
-FIRST_ROWS = 10_000  # of a list; when the files of none of them are there the rest is not read
+MANY_MISSING = 10_000  # rows; when the files of so many are not there, and of fewer are, the rest is not read
 MOST_MISSING = 0.5  # share of a list's rows whose files may be missing: above, the list looks in the wrong place
 HELD_OUT_EVERY, MOST_HELD_OUT = 20, 200  # pictures
 
@@ -61,6 +62,7 @@ def find_sets(train: Path, val: str | None, person: str | None = None) -> Sets:
     """The training set, and the validation set: `val` (a list or folder; "none" for none), else the set's own
     part for it, else what `hold_out` takes from the training set. Raises DataError as `find_pairs` does.
     """
+    train = inside(train)
     found = find_pairs(train, person=person)
     if val == "none":
         return Sets(found, Found([], "none, as asked"))
@@ -83,6 +85,7 @@ def find_pairs(path: Path, split: str = "train", person: str | None = None) -> F
     if split not in SPLITS:
         raise DataError(f"unknown split {split!r}; choose from {', '.join(SPLITS)}")
     classes = None if person is None else Person.of(person)
+    path = inside(path)
     with looking_into(path):
         if path.is_dir():
             found = find_in_folder(path, split)
@@ -119,18 +122,33 @@ def find_in_folder(folder: Path, split: str) -> Found:
 
 
 def match(images: list[Path], masks: list[Path], layout: Layout) -> Found:
-    """Pairs of the same name, in the pictures' order; a sub-folder's name is the source of what is in it."""
+    """Pairs of the same name (anna.jpg and anna_mask.png, mask_anna.png or anna.jpg.png), in the pictures' order.
+
+    A sub-folder's name is the source of what is in it.
+    """
     by_name = {key(mask, layout.masks): mask for mask in reversed(masks)}  # of two with one name the first counts
     pairs, lonely = [], []
     for image in images:
         names = [image, *(image.with_stem(image.stem + e) for e in MASK_ENDINGS)]
+        names += [image.with_name(f"mask_{image.name}"), image.with_name(f"{image.name}.png")]
         mask = next((by_name.pop(k) for k in (key(n, layout.images) for n in names) if k in by_name), None)
         if mask is None:
             lonely.append(image)
         else:
-            pairs.append(Pair("/".join(image.relative_to(layout.images).parent.parts) or "all", image, mask))
+            pairs.append(Pair("/".join(image.relative_to(layout.images).parent.parts) or UNNAMED, image, mask))
     used = {pair.mask for pair in pairs}
     return Found(pairs, layout.words, layout.split, tuple(lonely), tuple(m for m in masks if m not in used))
+
+
+def inside(path: Path) -> Path:
+    """The folder itself, or what is alone in it, as VOCdevkit/VOC2012/ and what archives unpack to."""
+    with looking_into(path):
+        while path.is_dir():
+            found = [p for p in path.iterdir() if p.name[0] != "."]
+            if len(found) != 1 or not found[0].is_dir() or found[0].name.lower() in sum(SPLITS.values(), ()):
+                break
+            path = found[0]
+    return path
 
 
 def key(path: Path, folder: Path) -> str:
@@ -144,7 +162,8 @@ def read_list(path: Path, picture: str = "image") -> Found:
     picture: the column of the pictures' files.
     A list most of whose files are missing looks in the wrong place, and is refused; of others the rows are left out.
     """
-    files, rows = Files(path.parent), 0
+    files, rows, again = Files(path.parent), 0, 0
+    seen: set[tuple[Path | None, Path | None]] = set()
     pairs: list[Pair] = []
     missing: list[str] = []
     for number, row in read_table(path, (picture, "mask")):
@@ -153,18 +172,24 @@ def read_list(path: Path, picture: str = "image") -> Found:
             raise DataError(f"{path}, line {number}: {picture} or mask is empty")
         named = [row[picture], row["mask"], row.get("sure", "")]
         image, mask, sure = (files.find(name) if name else None for name in named)
-        if image and mask and (sure or not named[2]):
-            pairs.append(Pair(row.get("source") or "all", image, mask, sure))
+        if (image, mask) in seen:
+            again += 1
+        elif image and mask and (sure or not named[2]):
+            seen.add((image, mask))
+            pairs.append(Pair(row.get("source") or UNNAMED, image, mask, sure))
         else:
             missing += [shorten(n) for n, file in zip(named, (image, mask, sure), strict=True) if n and not file]
-        if rows == FIRST_ROWS and not pairs:
+        if rows - len(pairs) - again == MANY_MISSING and len(pairs) < MANY_MISSING:
             break  # a million names that are not there: no need to look for each
     if not rows:
         raise DataError(f"{path} has a header, but no rows: it lists no pictures")
-    if len(pairs) < rows * (1 - MOST_MISSING):
-        what = f"files that are not there in {rows - len(pairs)} of {rows} rows (paths are relative to the list)"
+    if len(pairs) + again < rows * (1 - MOST_MISSING):
+        what = (
+            f"files that are not there in {rows - len(pairs) - again} of {rows} rows (paths are relative to the list)"
+        )
         raise DataError(f"{path} names {what}: {several(missing)}")
-    return Found(pairs, "a CSV list", missing=tuple(missing))
+    words = "a CSV list" + (f", {again} rows of which are there twice" if again else "")
+    return Found(pairs, words, missing=tuple(missing))
 
 
 def hold_out(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:

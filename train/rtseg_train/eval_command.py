@@ -6,7 +6,6 @@ rtseg eval balanced.onnx my/clip --single-frame
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtseg.errors import DataError
-from rtseg.messages import shown
 from rtseg.options.call import quoted
 from rtseg.options.completion import providers
-from rtseg.options.values import PROVIDERS, one_of, target
+from rtseg.options.values import PROVIDERS, one_of, report, target
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,18 +47,28 @@ COLUMNS = {
 def eval_command(
     model: Annotated[
         Path | None,
-        typer.Argument(help="A model file (.onnx), a checkpoint (.safetensors) or a run's folder.", show_default=False),
+        typer.Argument(
+            metavar="MODEL",
+            help="A model file (.onnx), a checkpoint (.safetensors) or a run's folder.",
+            show_default=False,
+        ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Argument(
+            metavar="DATA",
             help="A CSV with the columns image,mask[,source], a folder of pictures and masks, a clip.",
             show_default=False,
         ),
     ] = None,
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", callback=target, help="Write all figures here, picture by picture."),
+        typer.Option(
+            "--json",
+            metavar="FILE|-",
+            callback=report,
+            help="Write all figures here, picture by picture; -: to standard output.",
+        ),
     ] = None,
     sheet: Annotated[
         Path | None,
@@ -98,19 +106,19 @@ def eval_command(
     steadiness too: dtSSD and edge flicker. Labels with a soft edge are also scored for SAD and for soft pixels: those
     of alpha 0.05 to 0.95 per pixel of the person, beside the label's own. All models go through the edge filter, as in
     use. Figures are in percent, but for gradient and SAD (sums / 1000) and dtSSD (x 100).
-
-    Example: rtseg eval balanced.onnx my/val.csv --sheet worst.png
     """
-    from rich.progress import track
-
-    from rtseg.console import Messages
+    from rtseg.commands import console
     from rtseg.inputs import model_inputs, refuse_inputs
+    from rtseg.progress import progress_bar
     from rtseg_train.metrics import Reliability, summary
     from rtseg_train.report import WorstTiles
 
     if model is None or data is None:
         raise typer.BadParameter(missing(model), param_hint="MODEL DATA")
-    clips, pairs = read_data(data, split, clip, masks, person)
+    clips, pairs, how = read_data(data, split, clip, masks, person)
+    said = console(json_file)
+    if how:
+        said.print(how)
     scored = [path for c in clips for path in (*c.frames, *c.masks) if path]
     scored += [path for pair in pairs for path in (pair.image, pair.mask)]
     scored += [data] if data.is_file() else []
@@ -118,20 +126,23 @@ def eval_command(
     if single_frame and not clips:
         raise DataError(f"--single-frame is for clips, {data} holds stills; add --clip if they are a video's frames")
     bins, worst = Reliability(), WorstTiles(WORST)
-    looks: list[Look] = [lambda image, label, alpha, score: bins.add(alpha, label)] if reliability else []
+    looks: list[Look] = []
+    if reliability:
+        looks.append(lambda name, image, mask, alpha, score: bins.add(alpha, mask.alpha, mask.void))
     looks += [worst.look] if sheet else []
     options = ModelOptions(model, area, provider)
     running = run_clips(options, clips, not single_frame, looks) if clips else run_stills(options, pairs, looks)
     total = sum(map(len, clips)) + len(pairs)
-    scores = list(track(running, "scoring", total=total, transient=True))
+    with progress_bar(said) as progress:
+        scores = list(progress.track(running, total=total, description="scoring"))
     table = summary(s for _, s in scores)
     mode = ("each frame by itself" if single_frame else "as a video") if clips else "stills"
-    Messages(soft_wrap=False).print(score_table(table, f"{model} on {data}, {mode}"))
-    report: dict[str, object] = {"model": str(model), "data": str(data), "mode": mode, "scores": table}
+    said.print(score_table(table, f"{model} on {data}, {mode}"), soft_wrap=False)
+    found: dict[str, object] = {"model": str(model), "data": str(data), "mode": mode, "scores": table}
     if reliability:
-        report["reliability"] = bins.figures()
-    report["pictures"] = [{"image": name, "source": s.source, **s.figures()} for name, s in scores]
-    write_results(report, json_file, worst, sheet, bins, reliability)
+        found["reliability"] = bins.figures()
+    found["pictures"] = [{"image": name, "source": s.source, **s.figures()} for name, s in scores]
+    write_results(found, json_file, worst, sheet, bins, reliability)
 
 
 def missing(given: Path | None) -> str:
@@ -157,8 +168,8 @@ class ModelOptions:
 
 def read_data(
     data: Path, split: str, clip: bool, masks: Path | None, person: str | None
-) -> tuple[list[Clip], list[Pair]]:
-    """Clips, or the labelled stills; the other list is empty."""
+) -> tuple[list[Clip], list[Pair], str]:
+    """Clips, or the labelled stills; the other list is empty. And how stills were read, in words."""
     from rtseg_train.clips import find_clips, is_clip
 
     try:
@@ -166,12 +177,12 @@ def read_data(
     except (OSError, ValueError) as e:
         raise DataError(f"{data}: {getattr(e, 'strerror', None) or e}; give a folder or a CSV list") from e
     if clip or masks or is_clip(data):
-        return find_clips(data, masks, person), []
-    return [], find_stills(data, split, person)
+        return find_clips(data, masks, person), [], ""
+    return [], *find_stills(data, split, person)
 
 
-def find_stills(data: Path, split: str, person: str | None) -> list[Pair]:
-    """The pairs of a list or folder; says how it was read, and what was left out of a folder."""
+def find_stills(data: Path, split: str, person: str | None) -> tuple[list[Pair], str]:
+    """The pairs of a list or folder; and how it was read, and what was left out of a folder."""
     from rtseg_train.dataset import find_pairs, several
 
     found = find_pairs(data, split, person)
@@ -179,8 +190,7 @@ def find_stills(data: Path, split: str, person: str | None) -> list[Pair]:
         raise DataError(f"{data} names files that are not there: {several(found.missing)}")
     lonely = len(found.lonely_images), len(found.lonely_masks)
     left_out = f"; left out {lonely[0]} pictures without a mask and {lonely[1]} masks without a picture"
-    typer.echo(shown(f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}"))
-    return found.pairs
+    return found.pairs, f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}"
 
 
 def run_stills(model: ModelOptions, pairs: list[Pair], looks: list[Look]) -> Iterator[tuple[str, Score]]:
@@ -206,7 +216,7 @@ def run_clips(
 
 
 def write_results(
-    report: dict[str, object],
+    found: dict[str, object],
     json_file: Path | None,
     worst: WorstTiles,
     sheet: Path | None,
@@ -214,13 +224,12 @@ def write_results(
     reliability: Path | None,
 ) -> None:
     """The files that were asked for; raises DataError when one can't be written."""
-    from rtseg.files import whole_file
+    from rtseg.files import write_json
     from rtseg_train.report import draw_reliability
 
     try:
         if json_file:
-            with whole_file(json_file) as temporary:
-                temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            write_json(json_file, found)
         if sheet:
             worst.write(sheet)
         if reliability:

@@ -16,13 +16,13 @@ from rtseg.paths.cpu import CpuPath
 from rtseg.pixels.geometry import network_size
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.dataset import Pair
-from rtseg_train.masks import read_pair
+from rtseg_train.masks import Mask, read_labelled
 from rtseg_train.metrics import Score, score
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Predictor = Callable[[U8], F32]  # frame_bgr HxWx3 -> alpha HxW
-Look = Callable[[U8, U8, F32, Score], None]  # sees frame_bgr, label, alpha and score of each picture
+Look = Callable[[str, U8, Mask, F32, Score], None]  # sees name, frame_bgr, mask, alpha and score of each picture
 
 
 class TorchNetwork:
@@ -106,9 +106,9 @@ def load_predictor(path: Path, area: int | None, provider: str, *, keep_state: b
 def evaluate(predict: Predictor, pairs: Sequence[Pair], looks: Sequence[Look] = ()) -> Iterator[Score]:
     """Score every pair, in order; each of `looks` sees it too."""
     for pair in pairs:
-        image, label = read_pair(pair)
+        image, mask = read_labelled(pair)
         alpha = predict(image)
-        result = score(pair.source, alpha, label)
+        result = score(pair.source, alpha, mask.alpha, void=mask.void)
         for look in looks:
-            look(image, label, alpha, result)
+            look(pair.image.name, image, mask, alpha, result)
         yield result

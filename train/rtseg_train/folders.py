@@ -7,9 +7,21 @@ from pathlib import Path
 
 from rtseg.formats import PICTURES
 
-IMAGES = ("images", "imgs", "image", "img", "jpegimages")  # names of folders, in small letters; the first counts
-MASKS = ("masks", "mask", "segmentationclass", "mattes", "matte")
-MASK_ENDINGS = ("_matte", "_mask")
+IMAGES = (
+    "images",
+    "imgs",
+    "image",
+    "img",
+    "jpegimages",
+    "pictures",
+    "photos",
+    "im",
+)  # names of folders, in small letters; the first counts
+MASKS = (
+    *("masks", "mask", "segmentationclass", "mattes", "matte", "labels", "label", "alpha", "alphas", "pha", "gt"),
+    *("segmentations", "segmentation", "annotations", "annotation"),
+)
+MASK_ENDINGS = ("_matte", "_mask", "-mask", ".mask", "_label", "_seg", "_segmentation", "_alpha", "_gt")
 MASK_FILES = (*PICTURES, ".gif")
 # A set may be split into sub-folders; the first name that is there counts.
 SPLITS = {
@@ -33,8 +45,8 @@ class Layout:
         if self.images != self.masks:
             return pictures_under(self.images), pictures_under(self.masks, MASK_FILES)
         beside = list_images(self.images, MASK_FILES)
-        masks = [p for p in beside if p.stem.lower().endswith(MASK_ENDINGS)]
-        return [p for p in beside if is_picture(p) and not p.stem.lower().endswith(MASK_ENDINGS)], masks
+        masks = [p for p in beside if is_called_mask(p)]
+        return [p for p in beside if is_picture(p) and not is_called_mask(p)], masks
 
 
 def list_images(folder: Path, kinds: tuple[str, ...] = PICTURES) -> list[Path]:
@@ -50,6 +62,12 @@ def pictures_under(folder: Path, kinds: tuple[str, ...] = PICTURES) -> list[Path
 def is_picture(path: Path, kinds: tuple[str, ...] = PICTURES) -> bool:
     """By name; hidden files are not, among them what macOS leaves on foreign disks (._00001.png)."""
     return path.suffix.lower() in kinds and not path.name.startswith(".") and path.is_file()
+
+
+def is_called_mask(path: Path) -> bool:
+    """Whether a picture's name says that it is the mask of the one beside it."""
+    name = path.stem.lower()
+    return name.endswith(MASK_ENDINGS) or name.startswith("mask_")
 
 
 def part_of(folder: Path, split: str) -> Layout | None:
@@ -76,7 +94,7 @@ def layout_of(folder: Path) -> Layout | None:
     images, masks = subfolder(folder, IMAGES), subfolder(folder, MASKS)
     if images and masks:
         return Layout(images, masks, f"{images.name}/ and {masks.name}/")
-    if any(p.stem.lower().endswith(MASK_ENDINGS) for p in list_images(folder, MASK_FILES)):
+    if any(map(is_called_mask, list_images(folder, MASK_FILES))):
         return Layout(folder, folder, "pictures beside their masks")
     return None
 

@@ -39,8 +39,8 @@ class Finding:
         return not self.problem and self.values == "one value" and self.person == 0
 
 
-def look(pair: Pair) -> tuple[Finding, U8, U8]:
-    """A picture's finding, the picture and its alpha as `read_pair` gives them; both are 0x0 when unusable."""
+def look(pair: Pair) -> tuple[Finding, U8, Mask]:
+    """A picture's finding, the picture and its mask as `read_labelled` gives them; both are 0x0 when unusable."""
     try:
         if pair.image.suffix.lower() in JPEG and jpeg_is_cut_off(pair.image):
             raise DataError(f"{pair.image} is cut off: a JPEG without its end")
@@ -49,11 +49,11 @@ def look(pair: Pair) -> tuple[Finding, U8, U8]:
         image, mask = read_labelled(pair)
     except DataError as e:
         nothing = np.zeros((0, 0), np.uint8)
-        return Finding(pair, str(e), asks=isinstance(e, UnknownClasses)), nothing, nothing
+        return Finding(pair, str(e), asks=isinstance(e, UnknownClasses)), nothing, Mask(nothing, "", ())
     height, width = mask.alpha.shape
     person = round(float(np.count_nonzero(mask.alpha > 127)) / mask.alpha.size, 4)
     found = Finding(pair, "", (width, height), mask.values, mask.done, person, doubts_of(mask, person), mask.number)
-    return found, image, mask.alpha
+    return found, image, mask
 
 
 def jpeg_is_cut_off(path: Path) -> bool:
@@ -81,7 +81,7 @@ def doubts_of(mask: Mask, person: float) -> tuple[str, ...]:
         "looks inverted": person < 1 and looks_inverted(mask.alpha),
         f"{100 * person:.0f} % is person": ALL_PERSON < person < 1,
         "nearly black": mask.alpha.any() and person == 0,
-        "much of it is void": mask.void > MUCH_VOID,
+        "much of it is void": mask.void is not None and mask.void.mean() > MUCH_VOID,
         "a mask in colour": any(text.startswith("colour") for text in mask.done),
         f"only {width}x{height}": min(width, height) < SMALLEST_SIDE,
     }

@@ -25,7 +25,7 @@ from rtseg_train.evaluate import evaluate, torch_predictor
 from rtseg_train.memory import batch_bytes, check_memory, processes_here
 from rtseg_train.metrics import summary
 from rtseg_train.nets import build
-from rtseg_train.report import draw_curves, draw_sheet
+from rtseg_train.report import Sheet, draw_curves
 from rtseg_train.run_folder import inputs_of, refuse_to_overwrite, writing
 from rtseg_train.said import how_repeatable, say, scores_in_words, too_short
 from rtseg_train.starting import starting_net
@@ -129,14 +129,15 @@ def evaluation(config: TrainConfig, folder: Path, state: TrainState, val: list[P
     scores: dict[str, dict[str, float]] = {}
     if val:
         predict = torch_predictor(copy.deepcopy(state.ema).cpu().float(), config.preferred_area)
-        scores = summary(evaluate(predict, val))
+        sheet = Sheet(range(0, len(val), max(1, len(val) // SHEET_PICTURES))[:SHEET_PICTURES])
+        scores = summary(evaluate(predict, val, [sheet.look]))
         for group in ("PORTRAIT", "ALL"):
             if group in scores:
                 row[f"{group.lower()}_iou"] = round(scores[group]["iou"], 3)
                 row[f"{group.lower()}_boundary_iou"] = round(scores[group]["boundary_iou"], 3)
         if "EMPTY" in scores:
             row["false_alarm"] = round(scores["EMPTY"]["false_alarm"], 4)
-        draw_sheet(predict, val[:: max(1, len(val) // SHEET_PICTURES)][:SHEET_PICTURES], folder / "sheet.png")
+        sheet.write(folder / "sheet.png")
     info = {"name": config.model_name, "arch": config.arch, "area": config.preferred_area}
     save_weights(state.ema, folder / "model.safetensors", info | {"step": state.step, "scores": scores})
     return row

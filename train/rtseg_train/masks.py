@@ -32,7 +32,7 @@ class Mask:
     values: str  # "0/255", "0/1" (or whatever the second value was), "soft", "one value", "classes"
     done: tuple[str, ...]  # what was done to it, in words; nothing for an 8-bit grey mask
     number: int = 0  # that stood for the person, where there was only one
-    void: float = 0.0  # share of the picture without a class
+    void: NDArray[np.bool_] | None = None  # HxW: pixels without a class; None where all have one
 
 
 def read_pair(pair: Pair) -> tuple[U8, U8]:
@@ -76,7 +76,7 @@ def read_mask(path: Path, person: Person | None = None) -> Mask:
         done.append("colour: brightest channel taken")
     elif raw.ndim == 3:
         raw = cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY)
-    classes = [] if done else classes_in(raw)
+    classes = [] if any(text.startswith("colour") for text in done) else classes_in(raw)
     if classes:
         raise question(str(path), classes)
     return of_alpha(raw, done, numbers)
@@ -110,8 +110,9 @@ def of_person(path: Path, raw: NDArray[Any], person: Person) -> Mask:
     elif person.colours and raw.ndim == 2:
         raw = np.dstack([raw] * 3)
     alpha, void = person.alpha(raw)
-    done = (f"{person.text} taken as the person", *(("void given to what is nearer",) if void else ()))
-    return Mask(alpha, "classes" if alpha.any() and not alpha.all() else "one value", done, void=void)
+    done = (f"{person.text} taken as the person", *(("void left out",) if void.any() else ()))
+    values = "classes" if alpha.any() and not alpha.all() else "one value"
+    return Mask(alpha, values, done, void=void if void.any() else None)
 
 
 def is_coloured(raw: NDArray[Any]) -> bool:

@@ -21,6 +21,7 @@ FLICKER_RATIO = 0.01  # of the diagonal, on each side of the label's edge: 7 pix
 GRADIENT_SIGMA = 1.4  # pixels, as in Rhemann et al. 2009
 GRADIENT_RADIUS = 4  # pixels; beyond it the Gaussian is below 1 %
 HALF = (0.05, 0.95)  # alphas between these are half-transparent
+UNNAMED = "all"  # source of pictures whose list or folder says none
 PORTRAIT = ("eg1800", "aisegment", "selfie1460")
 
 
@@ -152,16 +153,30 @@ class Score:
         return row | {name: value for name, value in others.items() if value is not None}
 
 
-def score(source: str, alpha: F32, label: U8, before: tuple[F32, U8] | None = None) -> Score:
-    """Compare alpha with a label, both cut at a half for the IoUs; `before`: the same two of the previous frame."""
-    a, b, truth = alpha > 0.5, label > 127, as_alpha(label)
+def score(
+    source: str,
+    alpha: F32,
+    label: U8,
+    before: tuple[F32, U8] | None = None,
+    void: NDArray[np.bool_] | None = None,
+) -> Score:
+    """Compare alpha with a label, both cut at a half for the IoUs; `before`: the same two of the previous frame.
+
+    void: bool HxW of pixels without a label, which are left out.
+    """
+    truth = as_alpha(label)
+    if void is not None:  # what differences and neighbourhoods are taken of must be something: no error
+        alpha = np.where(void, truth, alpha)
+    known = slice(None) if void is None else ~void
+    a, b = alpha > 0.5, label > 127
     steadiness: tuple[float | None, float | None] = (None, None)
     if before is not None:
         pairs = (alpha, before[0], truth, as_alpha(before[1]))
         steadiness = dtssd(*pairs), edge_flicker(*pairs)
-    mae, grad = float(np.abs(alpha - truth).mean()), gradient_error(alpha, truth)
-    whole = iou(a, b), boundary_iou(a, b), float(a.mean()), mae, not b.any()
-    return Score(source, *whole, mean_iou(a, b), grad, *steadiness, *softness(alpha, truth))
+    edges, a, b = iou(boundary(a)[known], boundary(b)[known]), a[known], b[known]
+    mae, count = float(np.abs(alpha - truth)[known].sum(dtype=np.float64)), max(1, a.size)
+    whole = iou(a, b), edges, np.count_nonzero(a) / count, mae / count, not b.any()
+    return Score(source, *whole, mean_iou(a, b), gradient_error(alpha, truth), *steadiness, *softness(alpha, truth))
 
 
 def softness(alpha: F32, truth: F32) -> tuple[float, float, float] | tuple[None, None, None]:
@@ -178,10 +193,14 @@ def as_alpha(label: U8) -> F32:
 
 
 def summary(scores: Iterable[Score]) -> dict[str, dict[str, float]]:
-    """Means of `Score.figures` by source, and over PORTRAIT, ALL (every picture with a person) and EMPTY."""
+    """Means of `Score.figures` by source, and over PORTRAIT, ALL (every picture with a person) and EMPTY.
+
+    Pictures of no source of their own (UNNAMED) are in those alone.
+    """
     groups: dict[str, list[Score]] = defaultdict(list)
     for s in scores:
-        groups[s.source].append(s)
+        if s.source != UNNAMED:
+            groups[s.source].append(s)
         if s.empty:
             groups["EMPTY"].append(s)
         else:
@@ -210,8 +229,10 @@ class Reliability:
         self.alpha = np.zeros(bins)  # their sum
         self.person = np.zeros(bins)  # the sum of the label's alpha there
 
-    def add(self, alpha: F32, label: U8) -> None:
-        """Count one picture's pixels."""
+    def add(self, alpha: F32, label: U8, void: NDArray[np.bool_] | None = None) -> None:
+        """Count one picture's pixels, but those that are void."""
+        if void is not None:
+            alpha, label = alpha[~void], label[~void]
         bins = len(self.pixels)
         index = np.minimum((alpha * bins).astype(np.intp), bins - 1).ravel()
         self.pixels += np.bincount(index, minlength=bins)

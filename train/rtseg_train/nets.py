@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
 from rtseg.errors import DataError
-from rtseg_train.classic import ClassicUNet
+from rtseg_train.classic import ClassicUNet, widths_of
 from rtseg_train.unet import DetailUNet, UNet
 
 # All map (frame_bgr uint8 NxHxWx3, previous_alpha Nx1xHxW) to logits Nx1xHxW; their areas are in config.py.
@@ -25,3 +26,11 @@ def build(arch: str) -> nn.Module:
     if arch not in BUILDERS:
         raise DataError(f"unknown arch {arch!r}; choose from {', '.join(BUILDERS)}")
     return BUILDERS[arch]()
+
+
+def build_for(arch: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """`build` for the weights of a checkpoint; the classic net, which `--width` makes narrower, as wide as they are."""
+    if arch == "classic":
+        with contextlib.suppress(KeyError):  # another net's
+            return ClassicUNet(widths_of(tensors))
+    return build(arch)

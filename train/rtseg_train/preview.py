@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -52,10 +52,10 @@ def draw_batches(batches: Mapping[int, Batch], target: Path) -> None:
     write_sheet(tiles, target)
 
 
-def fit_size(image: U8, height: int) -> tuple[int, int]:
+def fit_size(image: U8, height: int, widest: int = WIDEST) -> tuple[int, int]:
     """(width, height) of a picture brought to a height, or to the greatest width."""
     h, w = image.shape[:2]
-    scale = min(height / h, WIDEST / w)
+    scale = min(height / h, widest / w)
     return max(1, round(w * scale)), max(1, round(h * scale))
 
 
@@ -69,6 +69,15 @@ def captioned(picture: U8, text: str, colour: tuple[int, int, int]) -> U8:
     result[: picture.shape[0], : picture.shape[1]] = picture
     result[picture.shape[0] :] = bar
     return result
+
+
+def titled(picture: U8, titles: Sequence[str]) -> U8:
+    """The picture with a line above it: a title for each of its columns, which are equally wide."""
+    bar = np.full((CAPTION, picture.shape[1], 3), DARK, np.uint8)
+    for number, title in enumerate(titles):
+        left = number * picture.shape[1] // len(titles)
+        cv2.putText(bar, title, (left + 2, CAPTION - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.36, LIGHT, 1, cv2.LINE_AA)
+    return np.vstack([bar, picture])
 
 
 def write_sheet(tiles: list[U8], target: Path) -> None:

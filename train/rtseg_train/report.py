@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import heapq
+from collections.abc import Container
 from pathlib import Path
 
 import cv2
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
-from rtseg_train.dataset import Pair
-from rtseg_train.evaluate import Predictor
-from rtseg_train.masks import read_pair
+from rtseg_train.masks import Mask
 from rtseg_train.metrics import Reliability, Score
+from rtseg_train.preview import LIGHT, SHEET_WIDTH, TILE_HEIGHT, captioned, fit_size, titled, write_sheet
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 
 FEW_ROWS = 50  # of a log
-TILE_HEIGHT, SHEET_WIDTH, GAP = 192, 1900, 6  # pixels
+COLUMNS = ("picture", "label", "alpha", "on green")  # of a tile
 
 
 def draw_curves(log: Path, target: Path) -> None:
@@ -49,6 +52,7 @@ def draw_curves(log: Path, target: Path) -> None:
     right.set(xlabel="step", ylabel="validation, %")
     for axes in (left, right):
         axes.set_xlim(left=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     if right.lines:
         figure.legend(loc="outside lower right", ncols=2)  # beside the points, not on them
     with whole_file(target) as temporary:
@@ -56,41 +60,38 @@ def draw_curves(log: Path, target: Path) -> None:
     plt.close(figure)
 
 
-def tile(image: NDArray[np.uint8], label: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Picture, label, prediction and the person on green, side by side; uint8 BGR."""
+def tile(name: str, image: U8, label: U8, alpha: F32, score: Score) -> U8:
+    """Picture, label, alpha and the person on green side by side, what they are above, name and score below; BGR."""
     grey = [cv2.cvtColor(x, cv2.COLOR_GRAY2BGR) for x in (label, np.rint(alpha * 255).astype(np.uint8))]
     cut = image * alpha[..., None] + np.array([0, 200, 0]) * (1 - alpha[..., None])
-    row = np.hstack([image, *grey, cut.astype(np.uint8)])
-    width = round(row.shape[1] * TILE_HEIGHT / row.shape[0])
-    return cv2.resize(row, (width, TILE_HEIGHT), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    size = fit_size(image, TILE_HEIGHT, SHEET_WIDTH // len(COLUMNS))
+    shown = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (image, *grey, cut.astype(np.uint8))]
+    return captioned(titled(np.hstack(shown), COLUMNS), f"{name}: {in_words(score)}", LIGHT)
 
 
-def draw_sheet(predict: Predictor, pairs: list[Pair], target: Path) -> None:
-    """A contact sheet PNG of the given pairs."""
-    tiles = []
-    for pair in pairs:
-        image, label = read_pair(pair)
-        tiles.append(tile(image, label, predict(image)))
-    draw_tiles(tiles, target)
+def in_words(score: Score) -> str:
+    """The figures that a picture is judged by, in percent."""
+    if score.empty:
+        return f"nobody there, {score.person:.1%} called person"
+    return f"IoU {100 * score.iou:.1f}, boundary IoU {100 * score.boundary_iou:.1f}"
 
 
-def draw_tiles(tiles: list[NDArray[np.uint8]], target: Path) -> None:
-    """A PNG of tiles (uint8 BGR, TILE_HEIGHT high), as many to a row as fit."""
-    rows: list[list[NDArray[np.uint8]]] = [[]]
-    for made in tiles:
-        made = made[:, :SHEET_WIDTH]
-        if sum(t.shape[1] + GAP for t in rows[-1]) + made.shape[1] > SHEET_WIDTH:
-            rows.append([])
-        rows[-1].append(made)
-    sheet = np.full((len(rows) * (TILE_HEIGHT + GAP), SHEET_WIDTH, 3), 32, np.uint8)
-    for y, row in enumerate(rows):
-        x, top = 0, y * (TILE_HEIGHT + GAP)
-        for made in row:
-            sheet[top : top + TILE_HEIGHT, x : x + made.shape[1]] = made
-            x += made.shape[1] + GAP
-    _, png = cv2.imencode(".png", sheet)
-    with whole_file(target) as temporary:
-        temporary.write_bytes(png.tobytes())
+class Sheet:
+    """The tiles of some pictures, by their numbers in the order in which they are seen."""
+
+    def __init__(self, wanted: Container[int]) -> None:
+        self._wanted, self._seen = wanted, 0
+        self._tiles: list[U8] = []
+
+    def look(self, name: str, image: U8, mask: Mask, alpha: F32, score: Score) -> None:
+        """Consider one picture."""
+        if self._seen in self._wanted:
+            self._tiles.append(tile(name, image, mask.alpha, alpha, score))
+        self._seen += 1
+
+    def write(self, target: Path) -> None:
+        """A contact sheet PNG."""
+        write_sheet(self._tiles, target)
 
 
 class WorstTiles:
@@ -98,21 +99,19 @@ class WorstTiles:
 
     def __init__(self, count: int) -> None:
         self.count, self._seen = count, 0
-        self._heap: list[tuple[float, int, NDArray[np.uint8]]] = []  # how bad, minus the order, tile
+        self._heap: list[tuple[float, int, U8]] = []  # how bad, minus the order, tile
 
-    def look(
-        self, image: NDArray[np.uint8], label: NDArray[np.uint8], alpha: NDArray[np.float32], score: Score
-    ) -> None:
+    def look(self, name: str, image: U8, mask: Mask, alpha: F32, score: Score) -> None:
         """Consider one picture."""
         badness, self._seen = score.person if score.empty else 1 - score.iou, self._seen + 1
         if len(self._heap) < self.count:
-            heapq.heappush(self._heap, (badness, -self._seen, tile(image, label, alpha)))
+            heapq.heappush(self._heap, (badness, -self._seen, tile(name, image, mask.alpha, alpha, score)))
         elif badness > self._heap[0][0]:
-            heapq.heapreplace(self._heap, (badness, -self._seen, tile(image, label, alpha)))
+            heapq.heapreplace(self._heap, (badness, -self._seen, tile(name, image, mask.alpha, alpha, score)))
 
     def write(self, target: Path) -> None:
         """A contact sheet PNG, worst first."""
-        draw_tiles([made for _, _, made in sorted(self._heap, key=lambda item: item[:2], reverse=True)], target)
+        write_sheet([made for _, _, made in sorted(self._heap, key=lambda item: item[:2], reverse=True)], target)
 
 
 def draw_reliability(bins: Reliability, target: Path) -> None:

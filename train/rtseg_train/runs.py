@@ -22,7 +22,6 @@ from rtseg_train.loop import fit
 from rtseg_train.preview import draw_batches
 from rtseg_train.run_folder import inputs_of, refuse_to_overwrite, writing
 
-ARTICLE_SEED = 2021  # as the article has it
 BATCHES = 3  # that --show-batch draws
 LOOK_AHEAD = 64  # batches among which one of pairs is looked for
 
@@ -67,9 +66,13 @@ def first_batches(data: Batches) -> dict[int, Batch]:
     return found
 
 
-def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
-    """The article's recipe on the pictures that can be used; validation takes the place of its test set."""
+def run_article(values: dict[str, Any], folder: Path, epochs: int, size: int, width: int) -> None:
+    """The article's recipe on the pictures that can be used; validation takes the place of its test set.
+
+    values: settings, among them the batch and the seed. Raises DataError.
+    """
     from rtseg_train.article import train_article  # brings torchvision
+    from rtseg_train.classic import widths_from
 
     refuse_used(folder, "state.safetensors", "model.safetensors")
     cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
@@ -83,8 +86,18 @@ def run_article(values: dict[str, Any], folder: Path, epochs: int) -> None:
     train, test = usable(inspection.train), usable(inspection.val)
     try:
         with finishing(), writing(folder):
-            seed = values.get("seed", ARTICLE_SEED)
-            weights = train_article(train, test, folder, epochs=epochs, seed=seed)
+            weights = train_article(
+                train,
+                test,
+                folder,
+                epochs=epochs,
+                batch=values["batch"],
+                size=size,
+                seed=values["seed"],
+                widths=widths_from(width),
+                workers=values.get("workers", 2),
+                threads=values.get("threads", 0),
+            )
     except KeyboardInterrupt as e:
         raise SystemExit(128 + number_of(e)) from None
     console.print(f"{weights}: the weights\nnext: rtseg export {quoted(str(folder))}")

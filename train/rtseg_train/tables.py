@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import _csv
 
 DELIMITERS = ",;\t|"
+ALSO = {  # other names of columns, which count where the first is not there
+    "image": ("images", "img", "image_path", "image_file", "filename", "file_name"),
+    "mask": ("masks", "mask_path", "mask_file", "label", "labels"),
+}
 DEEPEST = 100  # folders in a path, in which other spellings are looked for
 Row = dict[str, str]
 
@@ -24,7 +28,8 @@ Row = dict[str, str]
 def read_table(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, Row]]:
     """(number of the line, what it says by column) of every row; names of columns are in small letters.
 
-    Empty rows are left out, wherever they stand. Raises DataError for what is no list with these columns.
+    Empty rows, comments (#) and the header once more are left out, wherever they stand. Raises DataError for what is no
+    list with these columns.
     """
     try:
         text = decode_text(path.read_bytes(), errors="surrogateescape")
@@ -39,22 +44,37 @@ def read_table(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, Row]]:
 
 def rows_of(text: str, wanted: tuple[str, ...], path: Path) -> Iterator[tuple[int, Row]]:
     """`read_table` for the text of a list."""
-    lines = io.StringIO(text, newline="")
-    header = next((line for line in lines if line.strip() and not line.lower().startswith("sep=")), "")  # Excel's
+    lines = io.StringIO(text.rstrip("\0\x1a\r\n"), newline="")  # the first two are how old programs end a text
+    delimiter, names = header_of(lines, wanted, path)
     before = text.count("\n", 0, lines.tell())
-    for delimiter in DELIMITERS:
-        names = [name.strip().lower() for name in next(split([header], delimiter), [])]
-        if set(wanted) <= set(names):
-            break
-    else:
-        found = header.strip()[:200]
-        raise DataError(f"{path} needs a header with the columns {','.join(wanted)}; its first line is {found!r}")
     reader = split(lines, delimiter)
     blank = dict.fromkeys(names, "")
     for fields in reader:
         row = blank | {name: field.strip() for name, field in zip(names, fields, strict=False)}
-        if any(row.values()):
+        comment = bool(fields) and fields[0].startswith("#")
+        comment = comment and (fields[0].startswith("# ") or not all(row[name] for name in wanted))
+        again = all(row[name].lower() == name for name in wanted)
+        if any(row.values()) and not comment and not again:
             yield before + reader.line_num, row
+
+
+def header_of(lines: Iterable[str], wanted: tuple[str, ...], path: Path) -> tuple[str, list[str]]:
+    """(delimiter, names of the columns) by the first line that is no comment; Excel has "sep=;" before it."""
+    first = ""
+    for line in map(str.strip, lines):
+        if not line or line.lower().startswith("sep="):
+            continue
+        for delimiter in DELIMITERS:
+            names = [name.strip().lower() for name in next(split([line.removeprefix("#")], delimiter), [])]
+            for name in wanted:
+                if name not in names and (other := next((n for n in ALSO.get(name, ()) if n in names), "")):
+                    names[names.index(other)] = name
+            if set(wanted) <= set(names):
+                return delimiter, names
+        first = first or line
+        if not line.lstrip('"').startswith("#"):
+            break
+    raise DataError(f"{path} needs a header with the columns {','.join(wanted)}; its first line is {first[:200]!r}")
 
 
 def split(lines: Iterable[str], delimiter: str) -> _csv.Reader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,14 +14,15 @@ from time import monotonic
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 from torch import nn
 
+from rtseg.console import Messages
 from rtseg.errors import DataError
 from rtseg.files import ASSETS, write_json
 from rtseg.frames import Source
 from rtseg.inputs import model_inputs, refuse_inputs, source_inputs
 from rtseg.pixels.geometry import limited
+from rtseg.progress import every_minute, progress_bar
 from rtseg.sources.opening import open_source
 from rtseg.sources.pictures import read_picture
 from rtseg_train.checkpoint import load_weights, save_weights
@@ -66,15 +68,17 @@ def tune(source: str, model: str, folder: Path, *, plate: Path | None, seconds: 
     `folder/model.safetensors` exists afterwards only if the new model is better. Raises DataError when the
     clip shows nobody, SourceError when it can't be read.
     """
-    if (folder / "run").exists():
-        raise DataError(f"{folder} holds a tuning already; give another --out")
     start = SHIPPED / f"{model}.safetensors" if Path(model).name == model and "." not in model else Path(model)
     inputs = [*source_inputs(source), *model_inputs(start), *([("the plate", plate)] if plate else [])]
     refuse_inputs([folder / name for name in RESULTS] + list((folder / "data").rglob("*.*")), inputs)
+    if found := next((name for name in ("run", "data", *RESULTS) if os.path.lexists(folder / name)), None):
+        raise DataError(f"{folder} holds {found} already, of a tuning or of yours; give another --out")
     net, notes = load_weights(start)
     area = int(str(notes["area"]))
-    frames = sample_frames(source, seconds)
-    seen = list(track(opinions(net, area, frames), "labelling", total=len(frames), transient=True))
+    with every_minute(Messages(), f"taking frames of {source}"):
+        frames = sample_frames(source, seconds)
+    with progress_bar() as progress:
+        seen = list(progress.track(opinions(net, area, frames), total=len(frames), description="labelling"))
     empty = fit_size(read_picture(plate, DataError), frames[0].shape) if plate else None
     room = find_room(frames, [o.alpha for o in seen], empty)
     labels = [label(f, o, room) for f, o in zip(frames, seen, strict=True)]

@@ -29,8 +29,6 @@ def tune_command(
 
     Sit as in a call, then move about and lean out of the picture once: what the camera sees of the room
     behind you is what it learns from.
-
-    Example: rtseg tune --video me.mp4 --out mine
     """
     from rtseg.console import Messages
     from rtseg_train.tune import tune

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.model import Model
-from rtseg.pipeline import Pipeline
+from rtseg.models.networks import Loaded
 from rtseg.pixels.shrink import shrink
 
 U8 = NDArray[np.uint8]
@@ -48,9 +48,8 @@ def seen_by_balanced(threads: int) -> Callable[[U8], float]:
     return look
 
 
-def second_look(pipeline: Pipeline) -> Doubt | None:
-    """For a pipeline's frames; None for a net that its adapter says to be made for other pictures than people."""
-    model = pipeline.model
+def second_look(model: Loaded) -> Doubt | None:
+    """For what this net says; None for one that its adapter says to be made for other pictures than people."""
     if isinstance(model, ForeignModel) and not model.adapter.demo_check:
         return None
     return Doubt(seen_by_balanced(model.threads))
@@ -64,7 +63,7 @@ class Doubt:
         self._recent: deque[tuple[float, float]] = deque()  # time, share that was believed
         self._last: float | None = None  # time of the last frame
         self._looked = float("-inf")
-        self._believed = False
+        self._believed = False  # that who fills the picture is a person
 
     def believes(self, share: float, frame_bgr: U8, now: float) -> bool:
         """Whether a frame of which `share` is person, at `now` (seconds, monotonic), may be shown.
@@ -78,12 +77,14 @@ class Doubt:
         while self._recent and now - self._recent[0][0] > RECENT:
             self._recent.popleft()
         lowest = min((s for _, s in self._recent), default=0.0)
-        if share < MUCH:
-            self._believed = True
-        elif now - self._looked > (AGAIN if self._believed else PAUSE) or (self._believed and share - lowest > RISE):
-            self._believed, self._looked = self._look(frame_bgr) >= CONFIRMED * share, now
-            if self._believed:
-                self._recent.clear()
-        if self._believed:
+        shown = share < MUCH
+        if not shown:
+            due = now - self._looked > (AGAIN if self._believed else PAUSE)
+            if due or (self._believed and share - lowest > RISE):
+                self._believed, self._looked = self._look(frame_bgr) >= CONFIRMED * share, now
+                if self._believed:
+                    self._recent.clear()
+            shown = self._believed
+        if shown:
             self._recent.append((now, share))
-        return self._believed
+        return shown

@@ -1,0 +1,98 @@
+"""The options of `rtseg train`: one for each field of TrainConfig, in panels, and what a JSON of them may hold."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rtseg.errors import DataError
+from rtseg.files import decode_text, parse_json
+from rtseg.options.completion import starting
+from rtseg.options.values import number, one_of
+from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
+
+RUN, PICTURES, NET = "The run", "Pictures", "The net"  # panels of the help
+LENGTH, RATES, SAMPLES, LOSS, MACHINE, SAVED = (
+    *("How long", "Learning rates", "What the pictures become", "The loss"),
+    *("The machine", "What is kept on the way"),
+)
+PANELS = {
+    PICTURES: ("val", "person", "strict", "backgrounds", "cutouts"),
+    NET: ("arch", "init", "encoder", "name", "area", "min_area", "max_area"),
+    LENGTH: ("steps", "frozen_steps", "batch", "warmup", "rounded_steps"),
+    RATES: ("lr", "frozen_lr", "encoder_lr", "weight_decay", "clip", "ema"),
+    SAMPLES: ("composite", "empty", "cutout", "paired", "fed_back"),
+    LOSS: ("boundary", "temporal"),
+    MACHINE: ("precision", "workers", "threads", "cache_mib", "seed"),
+    SAVED: ("eval_every", "checkpoint_every", "tensorboard"),
+}
+PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
+CHOICES = {"arch": tuple(AREAS), "precision": PRECISIONS}  # settings that are one of a few words
+
+
+def choice(names: Iterable[str], note: str, panel: str) -> Any:
+    """An option that takes one of the names."""
+    known = tuple(names)
+
+    def offer(incomplete: str) -> list[str]:
+        return starting(known, incomplete)
+
+    return typer.Option(
+        metavar="|".join(known), callback=one_of(known), autocompletion=offer, help=note, rich_help_panel=panel
+    )
+
+
+def config_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option per field of TrainConfig, with the field's comment as help.
+
+    All default to None, which keeps what the command takes as the field's value.
+    """
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+    notes, options = field_help(), []
+    for name, kind in TrainConfig.option_types().items():
+        panel = PANEL_OF[name]
+        option: Any = choice(CHOICES[name], notes[name], panel) if name in CHOICES else None
+        if option is None:
+            check = number if kind is float else None
+            option = typer.Option(help=notes[name], rich_help_panel=panel, callback=check)
+        annotation = Annotated[kind | None, option]  # type: ignore[valid-type]  # made at run time
+        options.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
+
+    def run(**values: Any) -> None:
+        command(settings={o.name: values.pop(o.name) for o in options}, **values)
+
+    run.__doc__ = command.__doc__
+    run.__signature__ = inspect.Signature(own + options)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in own + options}
+    return run
+
+
+def options(names: Iterable[str]) -> list[str]:
+    """Settings as they are written on the command line."""
+    return [f"--{name.replace('_', '-')}" for name in sorted(names)]
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Some or all fields of TrainConfig from a JSON file; raises DataError for anything else."""
+    try:
+        values = parse_json(decode_text(path.read_bytes()))
+    except (OSError, ValueError) as e:
+        raise DataError(f"cannot read the settings {path}: {e}") from e
+    if not isinstance(values, dict):
+        raise DataError(f'{path} holds no settings: it needs an object such as {{"steps": 2000}}')
+    types = TrainConfig.option_types() | {"train": str}
+    unknown = sorted(values.keys() - types.keys())
+    if unknown:
+        raise DataError(f"{path} has settings that rtseg does not know: {', '.join(unknown)}")
+    for name, value in values.items():
+        kind = types[name]
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if isinstance(value, bool) != (kind is bool) or not fits:
+            if value is None:
+                continue
+            raise DataError(f"{path}: {name} is {value!r}; it must be of type {kind.__name__}")
+    return {name: value for name, value in values.items() if value is not None}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target, free_names
 from rtseg.frames import Source
 from rtseg.inputs import refuse_inputs, refuse_own_room, source_inputs
-from rtseg.live.controls import KEYS, Controls, choices
+from rtseg.live.controls import FEW_KEYS, KEYS, Controls, choices
 from rtseg.live.engine import Engine
 from rtseg.live.loop import Loop
 from rtseg.live.reconnect import Reconnecting
 from rtseg.live.settings import Settings
+from rtseg.live.surface import InWindow, Surface
+from rtseg.live.switching import Played, Switching
 from rtseg.models.model import AUTO, at_leisure
 from rtseg.models.providers import has_gpu
 from rtseg.options.call import Call
@@ -58,8 +61,14 @@ class CamOptions:
     follow: bool = True
 
 
-def run(options: CamOptions, call: Call, console: Console) -> Call:
-    """Run until the source ends or the user quits; the call with what the keys have changed. Raises RtsegError."""
+Page = Callable[[Controls, Pipeline], AbstractContextManager[Surface]]  # opens the control page
+
+
+def run(options: CamOptions, call: Call, console: Console, page: Page | None = None) -> Call:
+    """Run until the source ends or the user quits; the call with what has been changed on the way. Raises RtsegError.
+
+    page: opens what is in the window's place.
+    """
     pipeline = Pipeline(
         background=options.background,
         blur=options.blur,
@@ -71,12 +80,22 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
     pipeline.follow = options.follow
     pipeline.edge, pipeline.feather, pipeline.specks = options.edge, options.feather, options.specks
     settings = Settings(
-        options.background, options.blur, options.mirror, options.smoothing, options.edge, options.feather
+        background=options.background,
+        blur=options.blur,
+        mirror=options.mirror,
+        smoothing=options.smoothing,
+        edge=options.edge,
+        feather=options.feather,
+        specks=options.specks,
+        save_power=options.save_power,
+        target_fps=options.target_fps,
+        model=options.model,
+        source=options.source,
     )
     controls = Controls(settings, choices(options.background), call)
     if options.out is not None and not options.out.strip():
         raise OutputError("--out is empty; give a file name, or virtual for a camera")
-    problem = display_problem() if options.window else "--no-window"
+    problem = None if page else display_problem() if options.window else "--no-window"
     with ExitStack() as stack:
         stack.callback(pipeline.close)
         refuse_own_room(pipeline.reads, options.source)
@@ -86,6 +105,7 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
                 console,
                 watched=not problem or is_virtual(options.out),
                 again=not problem and options.out is None,
+                page=page is not None,
             )
         )
         out = options.out or (str(next(free_names(Path(f"rtseg-{stem(source)}.mp4")))) if problem else None)
@@ -97,16 +117,19 @@ def run(options: CamOptions, call: Call, console: Console) -> Call:
         # What is written of a file should not depend on how busy the machine was: then it is the best.
         auto = options.model == AUTO and (source.live or not out)
         describe(source, pipeline, path, problem, options, console, auto=auto)
+        if not problem and not page:
+            console.print(KEYS)
         stack.enter_context(finishing())
         sink = open_sink(out, source, options, console) if out else None
         if sink:
             stack.enter_context(sink)
-        window = stack.enter_context(Window(source.width, source.height)) if not problem else None
-        engine = Engine(
-            source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto, sent=is_virtual(out)
-        )
+        surface: Surface | None = stack.enter_context(page(controls, pipeline)) if page else None
+        if not problem and not page:
+            surface = InWindow(stack.enter_context(Window(source.width, source.height)), FEW_KEYS)
+        sent = is_virtual(out) or page is not None  # where a virtual camera can be switched on
+        engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto, sent=sent)
         stack.callback(engine.stop)
-        loop = Loop(source, pipeline, engine, controls, sink, window, console)
+        loop = Loop(source, pipeline, engine, controls, sink, surface, console)
         broken: SourceError | None = None
         try:
             loop.run()
@@ -148,21 +171,23 @@ def is_virtual(out: str | None) -> bool:
     return out is not None and parse_virtual(out) is not None
 
 
-def choose_source(options: CamOptions, console: Console, *, watched: bool, again: bool) -> Source:
+def choose_source(options: CamOptions, console: Console, *, watched: bool, again: bool, page: bool = False) -> Source:
     """The source asked for; without one the first camera, and without any camera the demo clip.
 
     watched: whether there is a window or a virtual camera, to be kept alive. again: whether the demo clip is for the
-    window alone: then it goes round until the user quits.
+    window alone: then it goes round until the user quits. page: whether another source can be put in its place.
     """
-    if options.source is not None:
-        source = lasting(options.source, options, watched)
-    elif (camera := default_camera()) is not None:
-        source = lasting(camera, options, watched)
+    name = options.source if options.source is not None else default_camera()
+    if name is not None:
+        source = lasting(name, options, watched)
     else:
         console.print("no camera found: playing the bundled demo clip (choose another with --source)")
         source = Again(lambda: open_source("demo")) if again else open_source("demo")
     if not source.live and (options.size or options.fps):
         console.print(f"note: --size and --fps are for cameras; {source.name} stays as it is")
+    if page and (again or source.live):
+        name = name or "demo"
+        return Switching(lambda other: on_page(other, options), as_live(source, name), name)
     return source
 
 
@@ -174,6 +199,18 @@ def lasting(name: str, options: CamOptions, watched: bool) -> Source:
 
     source = opened()
     return Reconnecting(opened, source) if isinstance(source, Camera) or (watched and source.live) else source
+
+
+def on_page(name: str, options: CamOptions) -> Source:
+    """A source in another's place: a clip goes round, at its own speed."""
+    return as_live(lasting(name, options, watched=True), name)
+
+
+def as_live(source: Source, name: str) -> Source:
+    """A live source as it is; of a clip that name opens one that is live."""
+    if source.live:
+        return source
+    return Played(source if isinstance(source, Again) else Again(lambda: open_source(name), source))
 
 
 def stem(source: Source) -> str:
@@ -210,8 +247,6 @@ def describe(
         console.print(f"note: blur {pipeline.blur:g} leaves your room recognisable; {HIDING_BLUR:g} and more hides it")
     if problem and options.window:
         console.print(f"no window: {problem}")
-    if not problem:
-        console.print(KEYS)
     if out:
         until = ", until you press Ctrl-C" if source.live and problem else ""
         console.print(f"writing {out}{until}")

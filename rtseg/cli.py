@@ -18,8 +18,9 @@ from rtseg.commands import backgrounds, cameras, console, doctor, models
 from rtseg.errors import RtsegError
 from rtseg.files import STDOUT
 from rtseg.messages import shown
+from rtseg.options.borrowed import with_options_of
 from rtseg.options.forwarded import SETTINGS, Forwarded, forward
-from rtseg.options.panels import MODEL, PICTURE, WHERE, InPanels, commands_in_panels
+from rtseg.options.panels import MODEL, PAGE, PICTURE, WHERE, InPanels, commands_in_panels
 from rtseg.options.shared import (
     Background,
     Blur,
@@ -29,10 +30,12 @@ from rtseg.options.shared import (
     Emit,
     Feather,
     Follow,
+    Host,
     Jobs,
     JsonFile,
     ModelName,
     Output,
+    Port,
     Provider,
     Quiet,
     RawFps,
@@ -134,34 +137,42 @@ def cam(
     save: SaveConfig = None,
 ) -> None:
     """Run on a camera, file or stream, in a window and/or to a file."""
-    from rtseg.cam import CamOptions, run
-    from rtseg.inputs import background_inputs, model_inputs, refuse_inputs, source_inputs
-    from rtseg.options.call import call_of, typed_effect
-    from rtseg.options.saving import config_target, holds_secret, save_config, unsaved
+    from rtseg.capture import capture
 
-    bg, blur = typed_effect(context, bg, blur)
-    call = call_of(context).changed(bg=bg, blur=blur)
-    target = None if save is None else config_target(save, config)
-    if config:
-        console().print(f"config: {config}")
-    bg, blur = effect(bg, blur)
-    outputs = [target, Path(out) if out else None]
-    refuse_inputs(outputs[1:], [("the config", config)] if config else [])
-    if target:
-        refuse_inputs(outputs, [*source_inputs(source), *background_inputs(bg), *model_inputs(model)])
-    asked = parse_size(size) if size else None
-    options = CamOptions(
-        bg, blur, source, out, window, model, provider, threads, asked, fps, mirror, smoothing, save_power, target_fps,
-        edge, feather, specks, follow
-    )  # fmt: skip
-    call = run(options, call, console())
-    if target:
-        kept = save_config(target, call)
-        console().print(f"saved the options in {target}" + (f"; the file before is {kept}" if kept else ""))
-        if holds_secret(call):
-            console().print("it holds a password, and only you may read it")
-        for name, value in unsaved(call).items():
-            console().print(f"--{name} {value} is not saved: every session would write over it")
+    capture(context, console())
+
+
+@app.command(
+    cls=InPanels,
+    rich_help_panel=USE,
+    epilog="rtseg ui\nrtseg ui --bg beach.jpg --out virtual --no-open --port 8765",
+)
+@with_options_of(cam, hidden=("window",))
+def ui(
+    context: typer.Context,
+    port: Port = None,
+    host: Host = "127.0.0.1",
+    browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.", rich_help_panel=PAGE)
+    ] = True,
+    backgrounds: Annotated[
+        Path | None,
+        typer.Option(
+            "--backgrounds",
+            metavar="FOLDER",
+            help="Of your own pictures and films.  [default: a folder of rtseg's]",
+            rich_help_panel=PAGE,
+        ),
+    ] = None,
+) -> None:
+    """As cam, but with a page in the browser in the window's place.
+
+    The page's address is printed on a line of its own; no display is needed. It ends with Ctrl-C.
+    """
+    from rtseg.capture import capture
+    from rtseg.ui.run import open_page
+
+    capture(context, console(), open_page(context.params, console()))
 
 
 @app.command(

@@ -6,6 +6,7 @@ RtsegError
 ├── ModelError         a model file can't be used, or its output is not an alpha
 │   └── ProviderError  the execution provider that was asked for is not to be had
 ├── OutputError        a window, file or folder can't be written
+├── PageError          the control page can't be served, or asks for what can't be
 ├── DataError          training data, configs or checkpoints can't be used
 └── ExportError        an export failed or missed its parity tolerance
 """
@@ -35,6 +36,10 @@ class ProviderError(ModelError):
 
 class OutputError(RtsegError):
     """A window, file or folder can't be written."""
+
+
+class PageError(RtsegError):
+    """The control page can't be served, or asks for what can't be."""
 
 
 class DataError(RtsegError):

@@ -177,6 +177,11 @@ class Pipeline:
         check_area(pixels)
         self._area = pixels
 
+    @property
+    def ships(self) -> bool:
+        """Whether the model is one of those that ship, which `use` changes for one another."""
+        return str(self._name) in TIERS
+
     def use(self, name: str, area: int | None = None) -> None:
         """Another model that ships, from the next frame on; what is known of the last frame is carried over.
 

@@ -13,12 +13,13 @@ from rich.console import Console
 from rtseg.errors import ModelError, SourceError
 from rtseg.frames import Frame
 from rtseg.live import engine as engine_module
-from rtseg.live import loop as loop_module
-from rtseg.live.controls import Controls, choices
+from rtseg.live import surface as surface_module
+from rtseg.live.controls import FEW_KEYS, Controls, choices
 from rtseg.live.engine import Engine
 from rtseg.live.loop import Loop
 from rtseg.live.overlay import Shown
 from rtseg.live.settings import Settings
+from rtseg.live.surface import InWindow
 from rtseg.options.call import Call
 from rtseg.pipeline import Pipeline
 
@@ -113,9 +114,10 @@ def play(
     with patch.object(engine_module, "second_look", lambda pipeline: None):  # what the model says is made up
         engine = Engine(source, pipeline, **options)
     controls = Controls(Settings(background="#00ff00"), choices("#00ff00"), CALL)
-    loop = Loop(source, pipeline, engine, controls, kept, seen, console)  # type: ignore[arg-type]
+    window = InWindow(seen, FEW_KEYS)  # type: ignore[arg-type]
+    loop = Loop(source, pipeline, engine, controls, kept, window, console)  # type: ignore[arg-type]
     try:
-        with patch.object(loop_module, "preview", lambda shown, settings: replace(shown, image=shown.image.copy())):
+        with patch.object(surface_module, "preview", lambda shown, _: replace(shown, image=shown.image.copy())):
             loop.run()
     finally:
         engine.stop()

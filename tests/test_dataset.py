@@ -247,7 +247,7 @@ def test_the_articles_recipe_gets_what_can_be_used(tmp_path: Path, monkeypatch: 
     given: list[tuple[int, int, int, int]] = []
 
     # The recipe itself takes a GPU; tests/test_article.py runs it small.
-    def recipe(train: list[Pair], test: list[Pair], out: Path, *, epochs: int, seed: int) -> Path:
+    def recipe(train: list[Pair], test: list[Pair], out: Path, *, epochs: int, seed: int, **_: object) -> Path:
         given.append((len(train), len(test), epochs, seed))
         return out / "model.safetensors"
 

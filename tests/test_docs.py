@@ -41,6 +41,7 @@ OTHERS = (
         "parallel",
         "pip",
         "python",
+        "ssh",
         "sudo",
         "systemctl",
         "tee",

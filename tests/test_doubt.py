@@ -145,7 +145,7 @@ def test_who_suddenly_fills_much_more_is_looked_at_again_and_who_comes_nearer_is
 
 
 def test_the_second_net_has_to_see_it_at_both_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rtseg.live import doubt
+    from rtseg.models import doubt
     from rtseg.pixels.geometry import network_size
 
     looks: list[int] = []

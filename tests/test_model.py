@@ -9,7 +9,7 @@ from conftest import INFO
 from rtseg import Pipeline
 from rtseg.errors import ModelError, ProviderError
 from rtseg.models import providers
-from rtseg.models.model import Model, ModelInfo, find_model
+from rtseg.models.model import Model, ModelInfo, find_model, part_of
 from rtseg.models.session import open_session
 
 Maker = Callable[..., Path]
@@ -120,3 +120,10 @@ def test_cuda_gives_the_cpus_composite(demo_frames: list[np.ndarray]) -> None:
 def test_absurd_threads_are_refused(threads: int) -> None:
     with pytest.raises(ModelError, match="threads"):
         Model("balanced", provider="cpu", threads=threads)
+
+
+@pytest.mark.parametrize(("area", "share", "pixels"), [(53248, 0.25, 13312), (20480, 0.25, 8192), (4096, 0.5, 4096)])
+def test_an_area_is_taken_down_only_as_far_as_a_person_can_be_told_from_a_room(
+    area: int, share: float, pixels: int
+) -> None:
+    assert part_of(area, share) == pixels

@@ -1,5 +1,6 @@
-"""What runs while a camera does: `engine` reads and composites in threads of their own, `loop` shows and writes.
+"""What runs while a camera does: `reader` and `engine` in threads of their own, `loop` shows and writes.
 
-`reconnect` waits for a lost camera, `pace` holds the rate, `controls` turns keys into `settings`, `overlay` draws them,
-`recorder` writes what the key for it asks, `journal` says how it goes.
+`surface` is where it is seen and told what to do, a window or the control page; `controls` turns keys and wishes into
+`settings`, `actions` does what comes of them, `overlay` draws them. Pictures go to `outlets`, and `recorder` is one.
+`reconnect` waits for a lost camera, `switching` puts another in its place; `pace` holds the rate, `journal` tells.
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rtseg.live.pace import FULL, HALF, LEVELS, Governor, Point, best_within, ladder
-from rtseg.models.model import AREA_LIMITS, TIERS
+from rtseg.models.model import TIERS, part_of
 from rtseg.pipeline import Pipeline, noise
 
 PART = LEVELS[2]  # of a tier's own area, at which it is measured a second time; below it the next tier is better
@@ -131,7 +131,7 @@ def measure(pipeline: Pipeline, name: str, width: int, height: int, clock: Clock
 def areas(pipeline: Pipeline, width: int, height: int) -> list[Point]:
     """The pipeline's model at all LEVELS; what grows with the cost is the network's real number of pixels."""
     model, own = pipeline.model, pipeline.model.info.area
-    wanted = {share: max(AREA_LIMITS[0], round(own * share)) for share in LEVELS}
+    wanted = {share: part_of(own, share) for share in LEVELS}
     return [
         Point(model.info.name, share, area, float(math.prod(model.size_for(width, height, area))))
         for share, area in wanted.items()

@@ -1,8 +1,8 @@
-"""What the keys in the preview window do: a key changes the settings, the loop acts on the event that comes of it."""
+"""What keys and the control page do: they change the settings here, and the loop acts on the events that come of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from rtseg.backgrounds.background import DEFAULT_BLUR, HIDING_BLUR, shipped_backgrounds
 from rtseg.backgrounds.colour import colour
 from rtseg.live.settings import Settings
-from rtseg.options.call import Call
+from rtseg.options.call import Call, Value
 from rtseg.sources.kinds import pictures_and_videos
 
 HELP = (
@@ -51,9 +51,23 @@ class Event(Enum):
 
     QUIT = auto()
     BACKGROUND = auto()  # settings.background or settings.blur changed
-    MATTE = auto()  # settings.smoothing, settings.edge or settings.feather changed
+    MATTE = auto()  # settings.smoothing, edge, feather, specks or save_power changed
+    MODEL = auto()  # settings.model or settings.target_fps changed
+    SOURCE = auto()  # settings.source changed
     SNAPSHOT = auto()
     RECORD = auto()  # settings.recording says whether to start or to stop
+    VIRTUAL_ON = auto()
+    VIRTUAL_OFF = auto()
+
+
+# What a page may set, and what the loop has to do then.
+SET: Mapping[str, Event | None] = {
+    **dict.fromkeys(("background", "blur"), Event.BACKGROUND),
+    **dict.fromkeys(("smoothing", "edge", "feather", "specks", "save_power"), Event.MATTE),
+    **dict.fromkeys(("model", "target_fps"), Event.MODEL),
+    "source": Event.SOURCE,
+    "mirror": None,
+}
 
 
 def choices(background: str | None) -> list[str]:
@@ -87,7 +101,7 @@ class Controls:
     def __init__(self, settings: Settings, backgrounds: Sequence[str], call: Call) -> None:
         if not settings.effect:
             raise ValueError("a session starts with the effect on; only the key e turns it off")
-        self.settings = settings
+        self.settings = self._start = settings
         self._call = call
         self._backgrounds, self._refused = list(backgrounds), set[str]()
         present = settings.background or "blur"
@@ -135,6 +149,38 @@ class Controls:
             self._asked = None
         return event
 
+    def set(self, changes: Mapping[str, object]) -> list[Event]:
+        """Take values for some of SET, that have been checked; the events of those that are new.
+
+        With another background its own blur comes back, unless one is given.
+        """
+        if "background" in changes and "blur" not in changes and changes["background"] != self.settings.background:
+            background = changes["background"]
+            plain = is_colour(None if background is None else str(background))
+            own = None if plain else self._blurs.get(background is None)
+            changes = {**changes, "blur": own}
+        new = {name: value for name, value in changes.items() if getattr(self.settings, name) != value}
+        events = [SET[name] for name in new]  # of nothing else, whoever asks
+        self._change(**new)
+        if not is_colour(self.settings.background):
+            self._blurs[self.settings.background is None] = self.settings.blur
+        return list(dict.fromkeys(filter(None, events)))
+
+    def pause(self, on: bool) -> None:
+        """Whoever pauses does not want to be seen: the effect is on again afterwards."""
+        self._change(paused=on, effect=True)
+
+    def record(self, on: bool) -> list[Event]:
+        """Start or stop a recording."""
+        if on == self.settings.recording:
+            return []
+        self._change(recording=on)
+        return [Event.RECORD]
+
+    def go_back(self, works: Settings, *names: str) -> None:
+        """What was asked for can't be had."""
+        self._change(**{name: getattr(works, name) for name in names})
+
     def say(self, text: str, now: float, seconds: float = MESSAGE_TIME) -> None:
         """Show a text on the screen."""
         self._message, self._until = text, now + seconds
@@ -163,8 +209,18 @@ class Controls:
         """The command with what the keys have made of it."""
         s = self.settings
         blur = None if s.background is None and s.blur == DEFAULT_BLUR else s.blur
-        edge = {"edge": s.edge, "feather": s.feather}
-        return self._call.changed(bg=s.background, blur=blur, mirror=s.mirror, smoothing=s.smoothing, **edge)
+        values: dict[str, Value | None] = {
+            "bg": s.background,
+            "blur": blur,
+            "mirror": s.mirror,
+            "smoothing": s.smoothing,
+            "edge": s.edge,
+            "feather": s.feather,
+        }
+        for name in ("specks", "save_power", "target_fps", "model", "source"):
+            if (value := getattr(s, name)) != getattr(self._start, name):
+                values[name.replace("_", "-")] = value
+        return self._call.changed(**values)
 
     def command_line(self) -> str:
         """What to type to get the present settings from the start."""
@@ -190,8 +246,7 @@ class Controls:
         return Event.RECORD
 
     def _pause(self, now: float) -> None:
-        """Whoever pauses does not want to be seen: the effect is on again afterwards."""
-        self._change(paused=not self.settings.paused, effect=True)
+        self.pause(not self.settings.paused)
         if not self.settings.paused:
             self.say("going on", now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Literal
@@ -16,13 +16,14 @@ from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame, Source
 from rtseg.live.choice import Choice, areas, budget_for, choose
 from rtseg.live.pace import FULL, Governor, Metronome, Point, ladder
+from rtseg.live.reader import Reader
 from rtseg.models.doubt import second_look
+from rtseg.models.model import AUTO
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.opacity import over
 from rtseg.veil import alpha_of, composited
 
 QUEUE = 2  # composites that may wait for output when no frame may be lost
-AHEAD = 4  # frames of a file that may wait for inference
 
 
 @dataclass(frozen=True)
@@ -41,58 +42,6 @@ class Composite:
 
 class Doubted(ModelError):
     """There is an alpha, which is not believed."""
-
-
-class Reader:
-    """Frames of a source, read in a thread of its own, so that decoding does not wait for inference.
-
-    Of a live source only the newest is kept and reading never waits for us; of a file or pipe every frame comes out,
-    and reading waits while AHEAD of them lie here.
-    """
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._change = Condition()
-        self._frames: deque[Frame] = deque(maxlen=1 if source.live else None)
-        self._error: BaseException | None = None
-        self._ended = self._stopped = False
-        Thread(target=self._read, name="capture", daemon=True).start()
-
-    def _read(self) -> None:
-        try:
-            for frame in self._source:
-                with self._change:
-                    self._change.wait_for(lambda: self._source.live or len(self._frames) < AHEAD or self._stopped)
-                    if self._stopped:
-                        return
-                    self._frames.append(frame)
-                    self._change.notify_all()
-        except Exception as e:
-            self._error = e
-        with self._change:
-            self._ended = True
-            self._change.notify_all()
-
-    def __iter__(self) -> Iterator[Frame]:
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._frames or self._ended or self._stopped)
-                if self._stopped:
-                    return
-                frame = self._frames.popleft() if self._frames else None
-                self._change.notify_all()
-            if frame is not None:
-                yield frame
-            elif self._error:
-                raise self._error
-            else:
-                return
-
-    def stop(self) -> None:
-        """Let go of the reader after the frame it is waiting for."""
-        with self._change:
-            self._stopped = True
-            self._change.notify_all()
 
 
 class Engine:
@@ -125,11 +74,15 @@ class Engine:
         self._metronome = Metronome(fps) if fps and source.live else None
         self._governor: Governor | None = None
         self._target = target_fps if source.live else None
-        rate = min(source.fps, fps) if fps else source.fps
-        self._budget = budget_for(rate, self._target, whole=not source.live) if auto else None
+        self._rate = min(source.fps, fps) if fps else source.fps
+        self._budget = budget_for(self._rate, self._target, whole=not source.live) if auto else None
         # Whoever has a file can look at what came of it, but not who it is sent to at once.
         self._doubt = second_look(pipeline.model) if source.live or sent else None
         self.model_error: ModelError | None = None
+        self.refusal: str | None = None  # why the model that was asked for last is not used
+        self._asked: tuple[str, float | None] | None = None  # by `use`
+        self._since = float("-inf")  # frames before are forgotten
+        self._forgotten = True  # what was remembered of them too
         self._source, self._pipeline = source, pipeline
         self._change = Condition()
         self._done: deque[Composite] = deque()
@@ -152,7 +105,10 @@ class Engine:
                 self.waits_for = "frame"
                 frame = next(frames, None)
                 self.waits_for = "model"
-                if frame is None or not self._put(self._composite(frame)):
+                if frame is None:
+                    break
+                self._take_asked()
+                if not self._put(self._composite(frame)):
                     break
         except Exception as e:
             self._error = e
@@ -177,8 +133,56 @@ class Engine:
         if self._source.live:
             self._governor = self.choice.governor()
 
+    def use(self, model: str, target_fps: float | None) -> None:
+        """Another tier, or `auto`, and another rate from the next frame on. Raises ModelError for what has to stay."""
+        if self.fixed:
+            raise ModelError(self.fixed)
+        with self._change:
+            self._asked = model, target_fps
+
+    @property
+    def fixed(self) -> str | None:
+        """Why `use` can change nothing, or None."""
+        if self._pipeline.model.provider == "cuda":
+            return "on CUDA the model stays as it is; start again with another --model"
+        return None if self._pipeline.ships else "a model of your own stays; start again with another --model"
+
+    def _take_asked(self) -> None:
+        """Do what `use` has asked for."""
+        with self._change:
+            asked, self._asked = self._asked, None
+        if asked is None or self.fixed:
+            return
+        name, target = asked
+        self._target, self._governor, self.choice = target if self._source.live else None, None, None
+        self._budget = budget_for(self._rate, self._target, whole=not self._source.live) if name == AUTO else None
+        try:
+            if self._budget is None:
+                self._pipeline.use(name)
+            self._warm_up()
+            self.refusal = None
+        except ModelError as e:
+            self._budget, self.refusal = None, f"{name} can't be used: {e}"
+
+    def forget(self, moment: float) -> None:
+        """Another camera: no frame from before `moment` (monotonic seconds) comes out, and nothing is known of it."""
+        with self._change:
+            self._since, self._forgotten = moment, False
+            self._done.clear()
+
+    def _start_anew(self, captured: float) -> None:
+        """The first frame after `forget` is one of another room."""
+        with self._change:
+            if self._forgotten or captured < self._since:
+                return
+            self._forgotten = True
+        self._pipeline.reset()
+        if self._doubt:
+            self._doubt = second_look(self._pipeline.model)
+
     def _composite(self, frame: Frame) -> Composite:
         captured = frame.time if self._source.live else time.monotonic()
+        self._start_anew(captured)
         try:
             composite = self._good(frame, captured)
             self.model_error = None
@@ -232,8 +236,16 @@ class Engine:
         share = self._governor.point.share if self._governor else 1.0
         return f"network at {share:.0%}" if share < 1 else None
 
+    @property
+    def label(self) -> str:
+        """What works on frames: `balanced`, `balanced 75%`."""
+        way, name = self.way, self._pipeline.model.info.name
+        return name if way is None else way if self.choice else f"{name}, {way}"
+
     def _put(self, composite: Composite) -> bool:
         with self._change:
+            if composite.captured < self._since:
+                return not self._stopped
             if self._source.live:
                 self._done.clear()
             else:

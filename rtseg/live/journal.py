@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from rtseg.frames import Source
 from rtseg.live.engine import Composite, Engine
@@ -19,8 +19,8 @@ RECENT, KEPT = 30, 3000  # frames for the rate now, and for the latency of the s
 class Journal:
     """Counts the frames that are shown or written, and prints each trouble once."""
 
-    def __init__(self, source: Source, pipeline: Pipeline, engine: Engine, console: Console) -> None:
-        self._source, self._pipeline, self._engine, self._console = source, pipeline, engine, console
+    def __init__(self, source: Source, pipeline: Pipeline, engine: Engine, say: Callable[[str], None]) -> None:
+        self._source, self._pipeline, self._engine, self._say = source, pipeline, engine, say
         self.frames = 0
         self._started = time.monotonic()
         self._recent: deque[float] = deque(maxlen=RECENT)
@@ -38,14 +38,21 @@ class Journal:
         """Print it, the first time."""
         if text not in self._said:
             self._said.add(text)
-            self._console.print(text)
+            self._say(text)
 
     def report(self) -> None:
         """Print what auto has chosen, and what went wrong."""
         failed = self._engine.model_error
         hidden = f"showing the background only: {failed}" if failed else None
         chosen = str(self._engine.choice) if self._engine.choice else None
-        for trouble in (chosen, hidden, self.notice, self._pipeline.remark, self._pipeline.background.remark):
+        for trouble in (
+            chosen,
+            hidden,
+            self.notice,
+            self._engine.refusal,
+            self._pipeline.remark,
+            self._pipeline.background.remark,
+        ):
             if trouble:
                 self.say(trouble)
 
@@ -54,14 +61,24 @@ class Journal:
         """What is the matter with the source."""
         return getattr(self._source, "notice", None)
 
+    @property
+    def fps(self) -> float:
+        """Frames per second of late."""
+        spent = self._recent[-1] - self._recent[0] if self._recent else 0.0
+        return (len(self._recent) - 1) / spent if spent > 0 else 0.0
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the camera to here, of the last frame; None for what is not live."""
+        return self._latencies[-1] if self._source.live and self._latencies else None
+
     def status(self, composite: Composite) -> str:
         """One short line on the composite that was shown last."""
         if not self._recent:
             return self.notice or "? help"
-        spent = self._recent[-1] - self._recent[0]
-        parts = [f"{(len(self._recent) - 1) / spent if spent > 0 else 0.0:.1f} fps"]
-        if self._source.live:
-            parts.append(f"{self._latencies[-1] * 1e3:.0f} ms")
+        parts = [f"{self.fps:.1f} fps"]
+        if self.latency is not None:
+            parts.append(f"{self.latency * 1e3:.0f} ms")
         if way := self._engine.way:
             parts.append(way)
         if composite.hidden:

@@ -1,4 +1,4 @@
-"""What can be changed in the preview window while it runs, and what of it concerns the outputs."""
+"""What can be changed while a session runs, and what of it concerns the outputs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ U8 = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be changed while it runs. No option or file can turn the effect off: only the key can."""
+    """What can be changed while it runs. No option, file or page can turn the effect off: only the key can."""
 
     background: str | None = None  # as --bg takes it; None for the room, out of focus
     blur: float | None = None  # strength 1..100; None for a sharp background, or the room at the default
     mirror: bool = False
     smoothing: bool = True
     edge: float = 0.0  # -1..1, and
-    feather: float = 0.0  # 0..1: see pixels/edge.py
+    feather: float = 0.0  # 0..1, and
+    specks: float = 0.0  # percent of the picture: see pixels/edge.py
+    save_power: bool = False
+    target_fps: float | None = None
+    model: str = "auto"  # as --model takes it
+    source: str | None = None  # as --source takes it
     effect: bool = True  # False shows the real room, in the window and in every output
     paused: bool = False  # nothing but the background
     recording: bool = False

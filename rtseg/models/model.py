@@ -30,12 +30,18 @@ FORMAT = "1"  # of the metadata; a file with another one is from a newer or olde
 INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
 # A size of 4 GPixel would be a broken file, not a setting.
 AREA_LIMITS = (32 * 32, 4096 * 4096)
+LEAST_PART = 8192  # pixels to which a model's area is taken down, at the least: with 6144 one took a canyon for a face
 
 
 def check_area(area: int) -> None:
     """Raise ModelError for what is no number of pixels at network size."""
     if isinstance(area, bool) or not isinstance(area, Integral) or not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
         raise ModelError(f"area is {area!r}; give a whole number, {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
+
+
+def part_of(area: int, share: float) -> int:
+    """Pixels at network size for a share of a model's own area, where that is not too few to know a person by."""
+    return max(AREA_LIMITS[0], round(share * area), min(area, LEAST_PART))
 
 
 @dataclass(frozen=True)

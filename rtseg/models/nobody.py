@@ -18,7 +18,7 @@ from rtseg.errors import ModelError
 from rtseg.files import ASSETS
 from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.fused import FusedModel
-from rtseg.models.model import AREA_LIMITS
+from rtseg.models.model import part_of
 from rtseg.models.networks import Loaded
 from rtseg.pixels.geometry import cover
 
@@ -163,7 +163,7 @@ def require_nobody(model: Loaded) -> None:
 def found(model: Loaded) -> str | None:
     """What speaks against it, in words. Raises ModelError when it gives no alpha."""
     share = 1.0 if isinstance(model, ForeignModel) else SHARE  # others' may be lost at a size not their own
-    width, height = model.size_for(*FRAME, max(AREA_LIMITS[0], round(share * model.info.area)))
+    width, height = model.size_for(*FRAME, part_of(model.info.area, share))
     alpha = alphas_of(model)
     most = MOST_OF_FLAT_FOREIGN if isinstance(model, ForeignModel) else MOST_OF_FLAT
     for name, picture in flats(width, height):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
 from rtseg.files import ASSETS
-from rtseg.models.model import AREA_LIMITS
+from rtseg.models.model import part_of
 from rtseg.models.networks import Loaded
 from rtseg.models.nobody import alphas_of, empty_pictures, rooms
 
@@ -30,7 +30,7 @@ def empty(width: int, height: int) -> Iterator[tuple[str, U8]]:
 
 def seen_in_rooms(model: Loaded, shares: Iterable[float]) -> dict[str, float]:
     """Mean alpha of each picture, by its name and the network's size, at these shares of the area a model prefers."""
-    areas = [max(AREA_LIMITS[0], round(share * model.info.area)) for share in shares]
+    areas = [part_of(model.info.area, share) for share in shares]
     found, alpha = {}, alphas_of(model)
     for width, height in dict.fromkeys(model.size_for(*FRAME, area) for area in areas):
         for name, picture in empty(width, height):

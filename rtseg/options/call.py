@@ -21,6 +21,8 @@ Value = str | float | bool
 KINDS = (bool, int, float, str, Path)
 EFFECT = {"bg", "blur"}  # one on the command line, and neither is taken from the file
 NOT_FILED = ("config", "save-config", "help")
+ON_THE_LINE = ("port", "host", "open", "backgrounds")  # of `ui`, which has the same options as `cam` in a file
+SECTIONS = {"ui": "cam"}  # commands whose options are in another one's section
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Call:
     values: Mapping[str, Value | None]  # by option name
     filed: Mapping[str, Value] = field(default_factory=dict)  # what the config file says
     config: str | None = None  # the file as it was typed; None for the user's own, which is read without a word
+
+    @property
+    def section(self) -> str:
+        """Where they are in a config file."""
+        return section_of(self.command)
 
     def changed(self, **values: Value | None) -> Call:
         """The call with other values; options that the command does not have are left out."""
@@ -105,13 +112,18 @@ def options_of(parameters: Iterable[Any], function: Callable[..., Any] | None) -
         name, hint = p.opts[0].removeprefix("--"), hints.get(p.name)
         plain, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         kinds = [k for k in get_args(plain) or (plain,) if k is not NoneType]
-        if name in NOT_FILED or kinds[0] not in KINDS:
+        if name in (*NOT_FILED, *ON_THE_LINE) or kinds[0] not in KINDS:
             continue
         default = str(p.default) if isinstance(p.default, Path) else p.default
         off = p.secondary_opts[0] if p.secondary_opts else None
         limits = [getattr(note, key, None) for note in notes[:1] or [None] for key in ("min", "max", "callback")]
         options.append(Option(name, p.name, kinds[0], default, off, *limits))
     return tuple(options)
+
+
+def section_of(command: str) -> str:
+    """The section of a config file that holds a command's options."""
+    return SECTIONS.get(command, command)
 
 
 def call_of(context: typer.Context) -> Call:

@@ -22,7 +22,7 @@ from rtseg.errors import DataError
 from rtseg.files import ASSETS, parse_toml, read_settings_text
 from rtseg.formats import VIDEOS
 from rtseg.messages import shown
-from rtseg.options.call import Option, Value, options_of
+from rtseg.options.call import Option, Value, options_of, section_of
 
 TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
@@ -50,7 +50,7 @@ def take_config(context: typer.Context, path: Path | None) -> Path | None:
     if path is None and not is_there(chosen):
         return None
     options = options_of(context.command.params, context.command.callback)
-    filed = read_config(chosen, str(context.info_name), options)
+    filed = read_config(chosen, section_of(str(context.info_name)), options)
     context.default_map = {o.parameter: filed[o.name] for o in options if o.name in filed}
     return chosen
 

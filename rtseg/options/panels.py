@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 
 # Panels of options that several commands have.
 PICTURE, WHERE, MODEL, MANY = "The picture", "From where, to where", "Model and speed", "Many files"
+PAGE = "The page"
 OTHERS = "Other options"
 KINDS = {"int": "NUMBER", "int range": "NUMBER", "float": "NUMBER", "float range": "NUMBER", "str": "TEXT"}
 KIND = re.compile(r"<([^<>]+)>")  # typer's word for a type

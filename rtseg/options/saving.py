@@ -30,8 +30,8 @@ def save_config(path: Path, call: Call) -> Path | None:
     try:
         path = behind_links(path)  # which stay links
         path.parent.mkdir(parents=True, exist_ok=True)
-        data = written(call.command, values).encode()
-        kept = keep(path, call.command)
+        data = written(call.section, values).encode()
+        kept = keep(path, call.section)
         with private(path) if holds_secret(call) else contextlib.nullcontext(), whole_file(path) as partial:
             partial.write_bytes(data)
     except (OSError, UnicodeEncodeError) as e:

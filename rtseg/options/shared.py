@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.options import completion, values
-from rtseg.options.panels import MANY, MODEL, PICTURE, WHERE
+from rtseg.options.panels import MANY, MODEL, PAGE, PICTURE, WHERE
 from rtseg.pixels.edge import LIMITS
 
 
@@ -187,6 +187,24 @@ JsonFile = Annotated[
         metavar="FILE|-",
         callback=values.report,
         help="Also write the figures here; -: to standard output, which then has nothing else.",
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65535,
+        help="Of the page; 0 for a free one.  [default: 8765, or a free one]",
+        rich_help_panel=PAGE,
+    ),
+]
+Host = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        help="Another address to serve the page on, which lets others in; 0.0.0.0 for all.",
+        rich_help_panel=PAGE,
     ),
 ]
 Config = Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ SCAN_INTERVAL = 1.0  # seconds between two looks at who reads it
 LINGER = 3.0  # seconds that it counts as wanted after its last reader: programs close and open it while they start
 CLOSE_TIMEOUT = 2.0  # seconds that closing waits for its threads
 PREFIX = "virtual"
+CURE = re.compile(r"((?:pip install|sudo) .+)$")  # at the end of a message
 OBS = {
     "win32": "install OBS Studio 26 or newer, start it once, and stop its own virtual camera if that runs",
     "darwin": (
@@ -39,6 +41,23 @@ def parse_virtual(text: str) -> str | None:
     """
     prefix, _, device = text.partition(":")
     return device.strip() if prefix == PREFIX else None
+
+
+def missing() -> tuple[str, str | None] | None:
+    """Why no virtual camera can be opened here, and the command that cures it, as far as can be told; or None.
+
+    It looks only, and opens none.
+    """
+    try:
+        driver()
+        if sys.platform == "linux":
+            from rtseg.sinks import loopback
+
+            loopback.choose(None)
+    except OutputError as e:
+        command = CURE.search(str(e))
+        return str(e), command[1] if command else None
+    return None
 
 
 class VirtualCamera:
@@ -66,6 +85,7 @@ class VirtualCamera:
         if self.size != size:
             why = "sides must be even" if self.size == even(size) else "a program still reads it in this size"
             self.remark = "the virtual camera has {}x{}, not {}x{}: {}".format(*self.size, *size, why)
+        self._closed = False
         self._demand = Demand(self.readers)
         self._sender = Sender(self._camera.send, np.zeros((self.size[1], self.size[0], 3), np.uint8), fps)
 
@@ -95,6 +115,9 @@ class VirtualCamera:
 
     def close(self) -> None:
         """Readers get no more pictures."""
+        if self._closed:
+            return
+        self._closed = True
         self._demand.close()
         if not self._sender.close():
             return  # it hangs in the driver: closing under it would crash
@@ -196,16 +219,20 @@ def even(size: tuple[int, int]) -> tuple[int, int]:
     return size[0] + size[0] % 2, size[1] + size[1] % 2
 
 
+def driver() -> Any:
+    """pyvirtualcam. Raises OutputError where it is not installed."""
+    try:
+        return importlib.import_module("pyvirtualcam")
+    except ImportError as e:
+        raise OutputError(f"a virtual camera needs pyvirtualcam ({e}): pip install 'rtseg[vcam]'") from e
+
+
 def open_camera(device: str | None, size: tuple[int, int], fps: float) -> tuple[Any, str | None]:
     """(a pyvirtualcam.Camera that takes BGR, in another size if readers need that; what the user should know of it).
 
     Raises OutputError.
     """
-    try:
-        pyvirtualcam = importlib.import_module("pyvirtualcam")
-    except ImportError as e:
-        raise OutputError(f"a virtual camera needs pyvirtualcam ({e}): pip install 'rtseg[vcam]'") from e
-    remark = None
+    pyvirtualcam, remark = driver(), None
     if sys.platform == "linux":
         from rtseg.sinks import loopback
 

@@ -14,14 +14,14 @@ from rtseg.frames import Frame, Source
 class Again:
     """A source played round and round; times and numbers go on. It ends when it is closed, or gives no frame.
 
-    Raises what `opened` raises.
+    first: the source, where it is open already. Raises what `opened` raises.
     """
 
     live: bool = False
     count: int | None = None
 
-    def __init__(self, opened: Callable[[], Source]) -> None:
-        self._opened, self._source, self._closed = opened, opened(), Event()
+    def __init__(self, opened: Callable[[], Source], first: Source | None = None) -> None:
+        self._opened, self._source, self._closed = opened, first or opened(), Event()
         first = self._source
         self.name, self.width, self.height, self.fps = first.name, first.width, first.height, first.fps
 

@@ -1,0 +1,128 @@
+"""What a page may ask for: JSON from a browser becomes changes that `Controls` takes. All of it is checked here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rtseg.backgrounds.background import BLUR_LIMITS, DEFAULT_BLUR
+from rtseg.backgrounds.colour import colour
+from rtseg.errors import BackgroundError, PageError
+from rtseg.live.controls import is_colour
+from rtseg.live.settings import Settings
+from rtseg.messages import shown
+from rtseg.models.model import AUTO, TIERS
+from rtseg.pixels.edge import LIMITS
+from rtseg.ui.gallery import Gallery
+from rtseg.ui.origins import Origins
+
+RATES = (1.0, 240.0)  # frames per second, as --target-fps
+GREEN = "transparent"  # what "none" is behind the person
+RANGES: Mapping[str, Any] = {
+    "blur": BLUR_LIMITS,
+    **{name: LIMITS[name] for name in ("edge", "feather", "specks")},
+    "target_fps": (1.0, 120.0),
+    "tier": (AUTO, *TIERS),
+}
+
+
+def changes(values: object, gallery: Gallery, origins: Origins) -> dict[str, object]:
+    """The `values` of a page's message as fields of Settings. Raises PageError for what can't be."""
+    if not isinstance(values, dict) or not values:
+        raise PageError("there is nothing to set; give values by their names")
+    readers: dict[str, tuple[str, Callable[[str, Any], object]]] = {
+        "background": ("background", lambda _, value: background(value, gallery)),
+        "blur": ("blur", blur),
+        **{name: (name, within(*LIMITS[name])) for name in ("edge", "feather", "specks")},
+        **{name: (name, yes_or_no) for name in ("smoothing", "mirror", "save_power")},
+        "target_fps": ("target_fps", lambda name, value: None if value is None else within(*RATES)(name, value)),
+        "tier": ("model", tier),
+        "source": ("source", lambda _, value: origins.named(value)),
+    }
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        if name not in readers:
+            raise PageError(f"{name!r} can't be set; known are {', '.join(readers)}")
+        field, read = readers[name]
+        found[field] = read(name, value)
+    return found
+
+
+def background(value: object, gallery: Gallery) -> str | None:
+    """As --bg takes it; None for the room, out of focus."""
+    given = value if isinstance(value, dict) else {}
+    match given.get("kind"):
+        case "blur":
+            return None
+        case "none":
+            return GREEN
+        case "colour" if isinstance(text := given.get("value"), str):
+            try:
+                if text.startswith("#") and (plain := colour(text)):
+                    return plain
+            except BackgroundError as e:
+                raise PageError(str(e)) from e
+            raise PageError(f"colour {text!r} is not like #rrggbb")
+        case "picture" | "video" if isinstance(name := given.get("id"), str):
+            return gallery.find(name).value
+    raise PageError('a background is like {"kind": "picture", "id": ...}, {"kind": "colour", "value": "#rrggbb"}, '
+                    '{"kind": "blur"} or {"kind": "none"}')  # fmt: skip
+
+
+def blur(name: str, value: object) -> float | None:
+    """A strength; 0 and null are none."""
+    return None if value is None or (value == 0 and value is not False) else within(*BLUR_LIMITS)(name, value)
+
+
+def within(low: float, high: float) -> Callable[[str, Any], float]:
+    """A reader of numbers between the two."""
+
+    def read(name: str, value: Any) -> float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or not low <= value <= high:
+            raise PageError(f"{name} is {value!r}; give a number, {low:g} to {high:g}")
+        return float(value)
+
+    return read
+
+
+def yes_or_no(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise PageError(f"{name} is {value!r}; give true or false")
+    return value
+
+
+def tier(name: str, value: object) -> str:
+    if value not in (AUTO, *TIERS):
+        raise PageError(f"{name} is {value!r}; give one of {', '.join((AUTO, *TIERS))}")
+    return str(value)
+
+
+def described(settings: Settings, gallery: Gallery) -> dict[str, Any]:
+    """The background and the other settings as a page has them."""
+    name = settings.background
+    strength = settings.blur or (DEFAULT_BLUR if name is None else 0.0)
+    own = {k: getattr(settings, k) for k in ("edge", "feather", "specks", "smoothing", "mirror", "save_power")}
+    return {
+        "background": what_is(name, gallery),
+        "blur": strength,
+        **own,
+        "target_fps": settings.target_fps,
+        "tier": settings.model if settings.model in (AUTO, *TIERS) else None,
+        "paused": settings.paused,
+    }
+
+
+def what_is(name: str | None, gallery: Gallery) -> dict[str, Any]:
+    """A background as a page knows it; one that is not in the gallery has no id."""
+    if name is None:
+        return {"kind": "blur"}
+    if name == GREEN:
+        return {"kind": "none"}
+    if (item := gallery.known(name)) is not None:
+        return {"kind": item.kind, "id": item.id}
+    if is_colour(name):
+        return {"kind": "colour", "value": colour(name)}
+    return {"kind": "picture", "id": None, "name": shown(Path(name).name)}

@@ -433,6 +433,19 @@ def test_a_page_comes_back_after_a_restart(world: pytest.MonkeyPatch) -> None:
             page.watch(1)
 
 
+def test_a_page_outlives_the_folder_that_rtseg_was_started_in(world: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    world.chdir(tmp_path / "gone")
+    with session(world) as made, Browser(made.url).live() as page:
+        becomes(page, grey)
+        (tmp_path / "gone").rmdir()
+        assert page.set(edge=0.5) is None
+        page.until(lambda: page.state["edge"] == 0.5)
+        assert page.do("snapshot")["error"]
+        becomes(page, grey)
+    world.chdir(tmp_path)
+
+
 def test_pages_come_and_go(world: pytest.MonkeyPatch) -> None:
     with session(world) as made:
         browser = Browser(made.url)

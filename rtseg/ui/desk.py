@@ -7,7 +7,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from rtseg.live.controls import Controls, Event
@@ -36,6 +35,9 @@ class Desk:
         self.surface, self.gallery, self.origins, self.keep = surface, gallery, origins, keep
         self.preview = Preview()
         self.backgrounds = 0  # how often the user's folder was changed here
+        self._folder = ""  # where snapshots and recordings go; it may vanish
+        with contextlib.suppress(OSError):
+            self._folder = os.getcwd()
         self._missing: tuple[str, str | None] | None = None
         self._cpu, self._busy, self._at = 0.0, time.process_time(), time.monotonic()
 
@@ -75,7 +77,7 @@ class Desk:
             "virtual": {"on": news.virtual is not None, "name": news.virtual, "problem": problem, "cure": cure},
             "fixed": news.fixed,
             "folder": str(self.gallery.folder),
-            "cwd": str(Path.cwd()),
+            "cwd": self._folder,
             "ranges": wishes.RANGES,
         }
 

@@ -16,7 +16,8 @@ from cuda_ways import AROUND, BLUR, Way
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError, RtsegError
-from rtseg.models.foreign import ForeignModel
+from rtseg.models.foreign.model import ForeignModel
+from rtseg.models.networks import open_foreign
 from rtseg.models.session import open_session
 from rtseg.pipeline import Pipeline
 
@@ -73,7 +74,7 @@ def foreign_ways(
             try:
                 yield placed(copy, effect, provider, background, how)
                 if how == WHOLE and effect == "picture":
-                    model = ForeignModel.of(open_session(copy, provider))
+                    model = open_foreign(open_session(copy, provider))
                     yield Way(file.stem, None, effect, model.info.precision, ALONE, alone(model, size), dict)
             except RtsegError as e:
                 remarks.append(f"{file.name} at {size[0]}x{size[1]}, {how}: {e}")

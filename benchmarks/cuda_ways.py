@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.files import ASSETS
-from rtseg.models.fused import NO_PICTURE, FusedModel, FusedPath
+from rtseg.models.fused import NO_PICTURE, FusedModel
 from rtseg.models.networks import FUSED
+from rtseg.paths.cuda import CudaPath
 from rtseg.pipeline import Pipeline
 
 U8 = NDArray[np.uint8]
@@ -71,7 +72,7 @@ def ways(file: Path, tier: str | None, effect: str, provider: str, background: U
         return
     frame = background.nbytes
     for captured in (True, False) if provider == "cuda" else (False,):
-        path = FusedPath(model, *size, model.info.area, capture=captured)
+        path = CudaPath(model, *size, model.info.area, capture=captured)
         if captured and path.remark:
             remarks.append(f"{file.name} at {size[0]}x{size[1]}: {path.remark}")
             continue
@@ -83,11 +84,11 @@ def ways(file: Path, tier: str | None, effect: str, provider: str, background: U
     yield Way(file.stem, tier, effect, precision, UNBOUND, plain_run(model, background), dict, up, frame)
 
 
-def bound_run(path: FusedPath, background: U8) -> Callable[[U8], U8]:
+def bound_run(path: CudaPath, background: U8) -> Callable[[U8], U8]:
     return lambda frame_bgr: path.composite(frame_bgr, background, BLUR)
 
 
-def stages_of(path: FusedPath) -> Callable[[], Mapping[str, float]]:
+def stages_of(path: CudaPath) -> Callable[[], Mapping[str, float]]:
     return lambda: path.timings
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rtseg.errors import DataError
 from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_picture
-from rtseg_train.dataset import find_pairs, list_images
+from rtseg_train.dataset import find_pairs
+from rtseg_train.folders import list_images
 from rtseg_train.masks import read_pair
 
 U8 = NDArray[np.uint8]

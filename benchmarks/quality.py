@@ -27,8 +27,9 @@ from rtseg.errors import DataError, RtsegError
 from rtseg.files import write_json
 from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_picture
-from rtseg_train.dataset import list_images, read_list
+from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate
+from rtseg_train.folders import list_images
 from rtseg_train.masks import Mask, read_mask, read_pair
 from rtseg_train.metrics import Reliability, Score, score, summary
 

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.bench import SIZES
-from rtseg.cpu_path import widened
 from rtseg.models.model import Model
+from rtseg.paths.cpu import widened
 from rtseg.pixels.blur import blurred_room
 from rtseg.pixels.colours import apart, rim_step
 from rtseg.pixels.composite import blend

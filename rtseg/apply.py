@@ -27,7 +27,7 @@ from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
 from rtseg.stopping import finishing
 from rtseg.targets import PIXELS, Job, left_out, plan, share_of
-from rtseg.veil import alpha_of, each_composited
+from rtseg.veil import alpha_of, composited
 
 U8 = NDArray[np.uint8]
 # Of the preferred area, for a picture by itself: there is time, and ALL gains 1.4 IoU and 2.8 boundary IoU (RUNS.md).
@@ -212,7 +212,7 @@ def render(pipeline: Pipeline, frame_bgr: U8, emit: str, seconds: float = 0.0, o
 
     opacity: of a frame that is transparent in places, uint8 HxW.
     """
-    composite = each_composited(pipeline, frame_bgr, seconds, opacity)
+    composite = composited(pipeline, frame_bgr, seconds, opacity)
     if emit == "composite":
         return composite
     alpha = np.rint(alpha_of(pipeline, opacity) * 255).astype(np.uint8)

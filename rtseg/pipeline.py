@@ -11,19 +11,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.backgrounds.background import Background, check_blur
-from rtseg.backgrounds.scene import open_behind
-from rtseg.cpu_path import CpuPath
-from rtseg.errors import BackgroundError, ModelError, ProviderError
+from rtseg.backgrounds.background import Background
+from rtseg.backgrounds.behind import Stage, open_behind
+from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import check_frame, check_size
 from rtseg.inputs import background_inputs, model_inputs
-from rtseg.models.foreign import ForeignModel
-from rtseg.models.fused import FusedModel, FusedPath
-from rtseg.models.model import TIERS, Model, check_area
-from rtseg.models.networks import open_network
+from rtseg.models.model import TIERS, check_area
+from rtseg.models.networks import Loaded, open_network, require_effect
 from rtseg.models.nobody import require_nobody
-from rtseg.pixels.buffers import BufferPool
-from rtseg.pixels.cache import troubles
+from rtseg.paths.path import FramePath, path_of
 from rtseg.pixels.edge import Edge, Limited
 from rtseg.stream import Result, Streamed, streamed
 
@@ -62,12 +58,13 @@ class Pipeline:
     ) -> None:
         if area is not None:
             check_area(area)
-        self._blur, self._background = open_behind(background, blur)
+        self._stage = Stage(open_behind(background, blur))
         self.provider, self._name, self._threads = provider, model, threads
         self.model = self._open(provider)
         self._read_for_model = model_inputs(model)
         self.reads = [*background_inputs(background), *self._read_for_model]  # files that nothing may be written over
-        fixed = self.model.signature.size if isinstance(self.model, ForeignModel) else self.model.static
+        self._changing = Lock()
+        fixed = self.model.static
         if fixed and area not in (None, fixed[0] * fixed[1]):
             raise ModelError("{} works at {}x{} alone, not at an area of {}; leave it out".format(model, *fixed, area))
         self._area = area or self.model.info.area
@@ -76,19 +73,15 @@ class Pipeline:
         self.save_power = False  # True: the network is left out where nothing moves
         self.follow = True  # on the CPU the network sees a box around the people, larger than they would else be
         self.processed = self.skipped = 0  # frames; those that took the alpha of one before
-        self.recovering = False  # CUDA has failed, and the next frame will be done on the CPU
         self.failure: str | None = None  # why CUDA was left on the way
-        self._pool = BufferPool()
-        self._loaded: dict[str, Model | ForeignModel | FusedModel] = {}  # tiers that `use` has put aside
-        self._path: CpuPath | FusedPath | None = None
+        self._loaded: dict[str, Loaded] = {}  # tiers that `use` has put aside
+        self._path: FramePath | None = None
         self._size: tuple[int, ...] | None = None  # HxWx3 of the path's frames
         self._frame: U8 | None = None
         self._alpha: F32 | None = None
-        self._changing = Lock()
-        self._next: tuple[float | None, Background] | None = None  # what `change` has opened
 
-    def _open(self, provider: str, name: str | None = None) -> Model | ForeignModel | FusedModel:
-        effect = "picture" if self.blur is None else "blur"
+    def _open(self, provider: str, name: str | None = None) -> Loaded:
+        effect = self._stage.now.effect
         return open_network(name or self._name, effect=effect, provider=provider, threads=self._threads)
 
     def __call__(self, frame_bgr: U8, seconds: float | None = None) -> U8:
@@ -97,26 +90,18 @@ class Pipeline:
         seconds: the frame's time in its file, by which a film in the background moves; None: by the clock.
 
         Raises ModelError when there is no good alpha (show `hidden(width, height)` then) and SourceError for what is
-        not a frame. After either the state is as after `reset()`. When CUDA fails on the way, `auto` raises once and
-        does the next frame on the CPU (`recovering` says so in between); `cuda` raises ProviderError from then on.
+        not a frame. After either the state is as after `reset()`. When CUDA fails on the way, `auto` does the frame
+        again on the CPU, and all that follow (`remark` says so); `cuda` raises ProviderError from then on.
         """
-        if self.recovering:
-            self._recover()
-        with self._changing:
-            following, self._next = self._next, None
-        if following:
-            self._take_over(*following)
+        self._take_over()
         try:
+            try:
+                return self._process(frame_bgr, seconds)
+            except ModelError as e:
+                if self.model.provider != "cuda":
+                    raise
+                self._leave_cuda(e)
             return self._process(frame_bgr, seconds)
-        except ModelError as e:
-            self.reset()
-            if self.model.provider != "cuda":
-                raise
-            self.failure = str(e)
-            if self.provider == "cuda":
-                raise ProviderError(f"--provider cuda: {e}; free the GPU's memory, or use --provider auto") from e
-            self.recovering = True
-            raise ModelError(f"{e}; going on on the CPU") from e
         except Exception:
             self.reset()
             raise
@@ -127,18 +112,21 @@ class Pipeline:
             path.forget()
         frame_bgr = np.ascontiguousarray(frame_bgr)
         room = None if self.blur else self.background.at(seconds, *frame_bgr.shape[1::-1])
-        controls = Edge(self.edge, self.feather, self.specks)
-        if isinstance(path, FusedPath):
-            out = path.composite(frame_bgr, room, self.blur or 0.0, controls)
-        else:
-            out = self._pool.get(frame_bgr.shape)
-            path.save_power, path.follow = self.save_power, self.follow
-            path.composite(frame_bgr, room, self.blur or 0.0, out, controls)
-            self.skipped += path.skipped
+        path.save_power, path.follow = self.save_power, self.follow
+        out = path.composite(frame_bgr, room, self.blur or 0.0, Edge(self.edge, self.feather, self.specks))
         self._frame, self._alpha = frame_bgr, None
         self.timings = path.timings
         self.processed += 1
+        self.skipped += path.skipped
         return out
+
+    def _leave_cuda(self, e: ModelError) -> None:
+        """Put the CPU in CUDA's place, which has failed; raises ProviderError where CUDA alone was asked for."""
+        if self.provider == "cuda":
+            raise ProviderError(f"--provider cuda: {e}; free the GPU's memory, or use --provider auto") from e
+        self._path = None
+        self.model = self._open("cpu")
+        self.failure = self.model.fallback_reason = str(e)
 
     def change(self, background: str | Path | U8 | None = None, blur: float | None = None) -> None:
         """Another background or blur from the next frame on; may be called while another thread is in a frame.
@@ -146,41 +134,38 @@ class Pipeline:
         Raises BackgroundError, and leaves what there is, when it can't be had.
         """
         following = open_behind(background, blur)
-        if isinstance(self.model, FusedModel) and str(self._name) not in TIERS:
-            self.model.require("picture" if following[0] is None else "blur")  # there is no file of the other effect
-        reads = [*background_inputs(background), *self._read_for_model]
+        if str(self._name) not in TIERS:  # of which there is a file for either effect
+            require_effect(self.model, following.effect)
         with self._changing:
-            replaced, self._next, self.reads = self._next, following, reads
-        if replaced:
-            replaced[1].close()
+            self.reads = [*background_inputs(background), *self._read_for_model]  # first: who sees it can look them up
+            self._stage.put(following)
 
-    def _take_over(self, blur: float | None, background: Background) -> None:
+    def _take_over(self) -> None:
         """Put what `change` has opened in place."""
-        old = self.blur, self.background
-        self._blur, self._background = blur, background
+        before = self._stage.turn()
+        if before is None:
+            return
         try:
-            if isinstance(self.model, FusedModel) and (blur is None) != (old[0] is None):
+            if self.model.effect not in (None, self._stage.now.effect):
                 self.model = self._open(self.model.provider)
         except Exception:
-            self._blur, self._background = old
+            self._stage.now = before
             raise
-        old[1].close()
+        before.background.close()
 
     @property
     def blur(self) -> float | None:
         """How much the room is blurred, 1..100; None where a background takes its place. Raises BackgroundError."""
-        return self._blur
+        return self._stage.now.blur
 
     @blur.setter
     def blur(self, strength: float) -> None:
-        if self._blur is None:
-            raise BackgroundError("there is a background in the room's place: use change(blur=...)")
-        self._blur = check_blur(strength)
+        self._stage.set_blur(strength)
 
     @property
     def background(self) -> Background:
         """What is shown where there is no person, or no alpha; `change` puts another in its place."""
-        return self._background
+        return self._stage.now.background
 
     @property
     def area(self) -> int:
@@ -210,13 +195,6 @@ class Pipeline:
             self._name, self.model = name, model
         self._area = area or self.model.info.area
 
-    def _recover(self) -> None:
-        """Put the CPU in CUDA's place."""
-        self._path = None
-        self.model = self._open("cpu")
-        self.model.fallback_reason = self.failure
-        self.recovering = False
-
     @property
     def alpha(self) -> F32:
         """float32 HxW in 0..1 of the last frame, at its size. Computed when first asked for.
@@ -238,9 +216,7 @@ class Pipeline:
     def hidden(self, width: int, height: int, seconds: float | None = None) -> U8:
         """The background alone, uint8 HxWx3 BGR, not to be written to: for when there is no good alpha."""
         check_size(width, height)
-        with self._changing:
-            background = self._next[1] if self._next else self.background
-        return background.at(seconds, width, height)
+        return self._stage.newest.at(seconds, width, height)
 
     @property
     def remark(self) -> str | None:
@@ -249,7 +225,7 @@ class Pipeline:
         """
         if self.failure:
             return f"CUDA failed: {self.failure}; going on on the CPU"
-        return self._path.remark if isinstance(self._path, FusedPath) else "; ".join(troubles()) or None
+        return self._path.remark if self._path else None
 
     def stream(self, source: Streamed) -> Iterator[Result]:
         """Every frame of a source, with its composite and its alpha, one after the other.
@@ -270,41 +246,30 @@ class Pipeline:
 
     def close(self) -> None:
         """End what runs for a background that moves."""
-        self.background.close()
-        if self._next:
-            self._next[1].close()
+        self._stage.close()
 
     def reset(self) -> None:
         """Forget the frames so far; the next one is treated as the first."""
         self._frame = self._alpha = None
-        if isinstance(self._path, FusedPath) and not self.recovering:
-            self._path.forget()  # its buffers on the device are worth keeping
-        else:
-            self._path = None
-        if not isinstance(self.model, FusedModel):
-            self.model.reset()
+        if self._path:
+            self._path.reset()
 
     def warm_up(self, width: int, height: int, frames: int = 3) -> None:
         """Compile, allocate and settle for frames of this size, then reset."""
         check_size(width, height)
         frame = noise(width, height)
         for _ in range(frames):
-            try:
-                self(frame, seconds=0.0)
-            except ModelError:
-                if not self.recovering:  # a library that CUDA misses may be missed at the first run only
-                    raise
+            self(frame, seconds=0.0)
         self.reset()
         self.processed = self.skipped = 0
 
-    def _path_for(self, frame_bgr: U8) -> CpuPath | FusedPath:
+    def _path_for(self, frame_bgr: U8) -> FramePath:
         """The path so far, or another for the first frame and after a change of size, model or area."""
         height, width = check_frame(frame_bgr)
         old = self._path if self._size == frame_bgr.shape else None
         if old is not None and (old.model, old.area) == (self.model, self._area):
             return old
-        way = FusedPath if isinstance(self.model, FusedModel) else CpuPath
-        path = way(self.model, width, height, self._area)  # type: ignore[arg-type]
+        path = path_of(self.model, width, height, self._area)
         require_nobody(self.model)  # whoever runs it: nothing comes out of a model that sees people in walls
         if old is not None and (memory := old.memory):
             path.remember(memory)

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from rtseg.frames import Frame
 from rtseg.inputs import Input, refuse_own_room
 from rtseg.models.doubt import second_look
-from rtseg.models.fused import FusedModel
-from rtseg.models.model import Network
+from rtseg.models.networks import Loaded
 from rtseg.sources.opening import open_source
-from rtseg.veil import Compositor, alpha_of, each_composited
+from rtseg.veil import Compositor, alpha_of, composited
 
 U8 = NDArray[np.uint8]
 Streamed = str | PathLike[str] | int | Iterable[Frame | U8]
@@ -30,7 +29,7 @@ class Streaming(Compositor, Protocol):
     reads: list[Input]
 
     @property
-    def model(self) -> Network | FusedModel: ...
+    def model(self) -> Loaded: ...
     @property
     def share(self) -> float: ...
     def reset(self) -> None: ...
@@ -64,7 +63,7 @@ def streamed(pipeline: Streaming, source: Streamed) -> Iterator[Result]:
             image, seconds, opacity = (
                 (item.image, item.time, item.opacity) if isinstance(item, Frame) else (item, None, None)
             )
-            composite = each_composited(pipeline, image, seconds, opacity)
+            composite = composited(pipeline, image, seconds, opacity)
             alpha = alpha_of(pipeline, opacity)
             if doubt and not doubt.believes(pipeline.share, image, monotonic()):
                 height, width = alpha.shape

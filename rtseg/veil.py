@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.errors import ModelError
 from rtseg.pixels.opacity import over
 
 U8 = NDArray[np.uint8]
@@ -15,8 +14,6 @@ U8 = NDArray[np.uint8]
 
 class Compositor(Protocol):
     """What is needed of a pipeline here."""
-
-    recovering: bool
 
     @property
     def blur(self) -> float | None: ...
@@ -38,16 +35,6 @@ def composited(pipeline: Compositor, frame_bgr: U8, seconds: float | None, opaci
     composite = pipeline(frame_bgr, seconds)
     height, width = composite.shape[:2]
     return over(composite, pipeline.hidden(width, height, seconds), opacity)
-
-
-def each_composited(pipeline: Compositor, frame_bgr: U8, seconds: float | None, opacity: U8 | None) -> U8:
-    """The same where no frame may be left out: when CUDA fails the frame is done again on the CPU."""
-    try:
-        return composited(pipeline, frame_bgr, seconds, opacity)
-    except ModelError:
-        if not pipeline.recovering:
-            raise
-        return composited(pipeline, frame_bgr, seconds, opacity)
 
 
 def alpha_of(pipeline: Compositor, opacity: U8 | None) -> NDArray[np.float32]:

@@ -14,8 +14,9 @@ from rtseg.files import ASSETS
 from rtseg.live import choice as choice_module
 from rtseg.live import pace
 from rtseg.live.choice import Budget, budget_for, choose
-from rtseg.models.fused import FusedModel, FusedPath
+from rtseg.models.fused import FusedModel
 from rtseg.models.model import TIERS
+from rtseg.paths.cuda import CudaPath
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.geometry import scaled
 from rtseg.pixels.matte import SURE
@@ -136,7 +137,7 @@ def test_nothing_jumps_where_the_tier_changes(demo_frames: list[U8]) -> None:
 def test_a_fused_graph_of_another_size_is_told_too(demo_frames: list[U8]) -> None:
     model = FusedModel(ASSETS / "fast-fused.onnx", provider="cpu")
     (height, width), background = demo_frames[0].shape[:2], np.zeros_like(demo_frames[0])
-    first, second = (FusedPath(model, width, height, area) for area in (20_480, 10_240))
+    first, second = (CudaPath(model, width, height, area) for area in (20_480, 10_240))
     assert first.memory is None
     first.composite(demo_frames[0], background, 0.0)
     memory = first.memory

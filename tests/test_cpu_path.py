@@ -8,27 +8,27 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.cpu_path import CpuPath
 from rtseg.errors import ModelError
 from rtseg.models.model import Model
+from rtseg.paths.cpu import CpuPath
 
 
 @pytest.mark.parametrize("replaced", [True, False])
 def test_steady_state_allocates_nothing_of_a_frames_size(replaced: bool) -> None:
     width, height = 1280, 720
     noise = np.random.default_rng(0).integers(0, 256, (3, height, width, 3), np.uint8)
-    out, background = np.empty_like(noise[0]), noise[2] if replaced else None
+    background = noise[2] if replaced else None
     path = CpuPath(Model("fast", provider="cpu", threads=1), width, height, 8192)
-    path.composite(noise[0], background, 20.0, out)
+    path.composite(noise[0], background, 20.0)
     tracemalloc.start()
     try:
         for frame in noise[:2]:
-            path.composite(frame, background, 20.0, out)
+            path.composite(frame, background, 20.0)
         tracemalloc.reset_peak()
         before, _ = tracemalloc.get_traced_memory()
         for _ in range(3):
             for frame in noise[:2]:
-                path.composite(frame, background, 20.0, out)
+                path.composite(frame, background, 20.0)
         after, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -45,10 +45,8 @@ def test_networks_of_any_size_work(
     monkeypatch.setattr(model, "size_for", lambda *_: size)
     frame, background = np.random.default_rng(0).integers(0, 256, (2, 90, 160, 3), np.uint8)
     path = CpuPath(model, 160, 90, 8192)
-    out = np.empty_like(frame)
     for behind in (background, None):
-        path.composite(frame, behind, 20.0, out)
-        np.testing.assert_array_equal(out, frame)
+        np.testing.assert_array_equal(path.composite(frame, behind, 20.0), frame)
     assert (path.alpha(frame) == 1).all()
 
 
@@ -73,8 +71,7 @@ def test_a_person_does_not_glow_in_the_blurred_room(monkeypatch: pytest.MonkeyPa
     sure[height * 100 // 360 :, width * 220 // 640 : width * 420 // 640] = 1
     soft = cv2.GaussianBlur(cv2.dilate(sure, np.ones((3, 3))), (0, 0), 2.0)
     monkeypatch.setattr(model, "run", lambda *_: soft)
-    out = np.empty_like(frame)
-    CpuPath(model, 640, 360, 20480).composite(frame, None, 20.0, out)
+    out = CpuPath(model, 640, 360, 20480).composite(frame, None, 20.0)
     beyond = out[150:330, 424:460].astype(int) - room
     assert np.abs(beyond).max() < 12
     assert np.abs(out[150:330, 240:400].astype(int) - person).max() < 12

@@ -188,12 +188,16 @@ def tiny(folder: Path, **settings: object) -> TrainConfig:
 
 def test_show_batch_has_a_batch_of_pairs(tmp_path: Path) -> None:
     from rtseg_train.preview import draw_batches
+    from rtseg_train.runs import first_batches
 
     data = TrainBatches(tiny(images_and_masks(tmp_path), steps=60, seed=3))
     list(data.preload())
     paired = [step for step in range(60) if data[step][-1]]
     assert paired[0] > 2, "another seed: this one shall have none among the first"
-    assert draw_batches(data, tmp_path / "batch.png") == [0, 1, paired[0]]
+    batches = first_batches(data)
+    assert list(batches) == [0, 1, paired[0]]
+    draw_batches(batches, tmp_path / "batch.png")
+    assert cv2.imread(str(tmp_path / "batch.png")) is not None
 
 
 def test_a_run_on_a_folder_resumes_only_with_the_same_pictures(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from rtseg.errors import DataError
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import TrainBatches
 from rtseg_train.distributed import World, check_shares, current_world
-from rtseg_train.loop import SHIPPED, fit
+from rtseg_train.loop import fit
+from rtseg_train.starting import SHIPPED
 from tiny_runs import environment, options, read_log, tiny
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -14,7 +14,7 @@ import typer
 from rtseg.backgrounds.background import find_background
 from rtseg.cli import app, optional_value
 from rtseg.errors import RtsegError
-from rtseg.models.adapter import read_adapter
+from rtseg.models.foreign.adapter import read_adapter
 from rtseg.models.model import AUTO, TIERS
 from rtseg.options.call import options_of
 from rtseg.options.config import read_config

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from rtseg.errors import DataError, ExportError
 from rtseg_export.checkpoint import default_name, find_checkpoint
 from rtseg_export.export import export
-from rtseg_export.frames import MAX_SIDE, demo_frames, pictures
+from rtseg_export.frames import PICTURE_SIDE, demo_frames, pictures
 from tiny_exports import edit_notes, make_frames, tiny_checkpoint
 from tiny_runs import write_pictures
 
@@ -165,7 +165,7 @@ def test_pictures_of_a_folder_and_of_a_training_list(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pictures(split, 64), pictures(listed, 64))
     cv2.imwrite(str(split / "wide.png"), np.zeros((20, 4000, 3), np.uint8))
     shutil.rmtree(split / "masks")
-    assert pictures(split)[0].shape == (5, MAX_SIDE, 3)
+    assert pictures(split)[0].shape == (5, PICTURE_SIDE, 3)
 
 
 def test_pictures_that_cannot_be_used(tmp_path: Path) -> None:

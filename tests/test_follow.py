@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from rtseg import Pipeline, apply, cam, cli, pipeline
-from rtseg.cpu_path import CpuPath
 from rtseg.errors import SourceError
 from rtseg.models.model import Model
+from rtseg.paths.cpu import CpuPath
 from rtseg.pixels.composite import blend, full_alpha
 from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
 from rtseg.pixels.shrink import shrink
@@ -292,6 +292,7 @@ def test_a_cut_begins_anew(seeing: Callable[..., Seeing], room: U8) -> None:
 def test_other_peoples_networks_see_the_whole_frame(make_model: Callable[..., Path], tmp_path: Path) -> None:
     class Foreign:
         path, provider, threads, fallback_reason = tmp_path, "cpu", 1, None
+        static, follows, remembers = None, False, False
 
         def size_for(self, *_: int) -> tuple[int, int]:
             return 96, 64
@@ -308,7 +309,7 @@ def test_other_peoples_networks_see_the_whole_frame(make_model: Callable[..., Pa
     path.follow = True
     frame = np.zeros((H, W, 3), np.uint8)
     for _ in range(20):
-        path.composite(frame, frame, 0.0, frame.copy())
+        path.composite(frame, frame, 0.0)
 
 
 @pytest.mark.parametrize(("words", "expected"), [([], True), (["--no-follow"], False)])

@@ -17,8 +17,8 @@ import foreign_nets
 from foreign_nets import BYTE, FLOAT, HALF, echo, probabilities, save
 from rtseg import Pipeline
 from rtseg.errors import ModelError
-from rtseg.models.adapter import Adapter, Input, Output, State, read_adapter
-from rtseg.models.foreign import ForeignModel
+from rtseg.models.foreign.adapter import Adapter, Input, Output, State, read_adapter
+from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.model import Model
 from rtseg.models.networks import open_network
 from test_cli import rtseg

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from rtseg import Pipeline
 from rtseg.errors import BackgroundError, ModelError, ProviderError
 from rtseg.files import ASSETS
-from rtseg.models.fused import FusedModel, FusedPath
+from rtseg.models import nobody
+from rtseg.models.fused import FusedModel
+from rtseg.paths.cuda import CudaPath
 from rtseg.pixels.edge import Edge
 from rtseg.pixels.geometry import cover
 from rtseg_export.export import export
@@ -93,7 +95,7 @@ def test_what_it_gives_is_not_changed_later(demo_frames: list[U8]) -> None:
 
 def test_another_background_is_sent(demo_frames: list[U8]) -> None:
     height, width = demo_frames[0].shape[:2]
-    path = FusedPath(FusedModel(FILES["picture"], provider="cpu"), width, height, 20480)
+    path = CudaPath(FusedModel(FILES["picture"], provider="cpu"), width, height, 20480)
     for level in (0, 255):
         composite = path.composite(demo_frames[0], np.full((height, width, 3), level, np.uint8), 0.0)
         assert (composite[:20, :20] == level).all()
@@ -103,7 +105,7 @@ def test_a_graph_of_one_size_gives_the_same(demo_frames: list[U8]) -> None:
     height, width = demo_frames[0].shape[:2]
     room = np.zeros_like(demo_frames[0])
     model = FusedModel(FILES["picture"], provider="cpu")
-    free, fixed = (FusedPath(model, width, height, 20480, capture=capture) for capture in (False, True))
+    free, fixed = (CudaPath(model, width, height, 20480, capture=capture) for capture in (False, True))
     assert fixed.remark is None
     for frame in demo_frames[:3]:
         for controls in (Edge(), Edge(0.5, 0.5, 1.0)):
@@ -179,22 +181,32 @@ def failing_pipeline(provider: str, frame: U8) -> Pipeline:
     pipeline(frame)
     pipeline.model.provider = "cuda"
     path = pipeline._path
-    assert isinstance(path, FusedPath)
+    assert isinstance(path, CudaPath)
     path._session = Failing(path._session)
     pipeline(frame), pipeline(frame)
     return pipeline
 
 
-def test_auto_goes_on_on_the_cpu_when_cuda_fails(demo_frames: list[U8]) -> None:
+def test_auto_does_the_frame_again_on_the_cpu_when_cuda_fails(demo_frames: list[U8]) -> None:
     pipeline = failing_pipeline("auto", demo_frames[0])
-    with pytest.raises(ModelError, match=r"out of memory.*going on on the CPU"):
-        pipeline(demo_frames[1])
-    assert pipeline.recovering
     composite = pipeline(demo_frames[1])
-    assert (pipeline.model.provider, pipeline.recovering) == ("cpu", False)
-    assert "out of memory" in str(pipeline.model.fallback_reason)
+    assert pipeline.model.provider == "cpu" and "out of memory" in str(pipeline.model.fallback_reason)
+    assert "out of memory" in str(pipeline.remark) and "going on on the CPU" in str(pipeline.remark)
     fresh = Pipeline(background="#00ff00", model=FILES["picture"], provider="cpu", threads=1)
     np.testing.assert_array_equal(composite, fresh(demo_frames[1]))
+
+
+def test_where_the_cpu_fails_too_there_is_no_picture(
+    demo_frames: list[U8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = failing_pipeline("auto", demo_frames[0])
+    monkeypatch.setattr(nobody, "found", lambda _: None)  # it would be refused before its first frame
+    pipeline._name = ruined(tmp_path, float("nan"))
+    with pytest.raises(ModelError, match="not finite"):
+        pipeline(demo_frames[1])
+    with pytest.raises(ModelError, match="no alpha yet"):
+        _ = pipeline.alpha
+    assert (pipeline.hidden(64, 36) == (0, 255, 0)).all()
 
 
 def test_cuda_that_fails_at_its_first_run_is_said_and_replaced(demo_frames: list[U8]) -> None:

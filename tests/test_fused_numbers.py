@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rtseg.cpu_path import CpuPath
 from rtseg.models.fused import NO_PICTURE
+from rtseg.paths.cpu import CpuPath
 from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.matte import grey_of
@@ -30,7 +30,7 @@ WALL, SHIRT = (170, 180, 160), (30, 60, 190)
 class Drawn(torch.nn.Module):
     """Stands for a net on both ways; `told` keeps the alphas that it was told."""
 
-    path, provider, threads, fallback_reason = Path("drawn"), "cpu", 1, None
+    path, follows, remembers = Path("drawn"), False, False
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,15 +55,14 @@ class Both:
 
     def __init__(self, behind: U8 | None, blur: float = 20.0) -> None:
         self.net, self.behind, self.blur = Drawn(), behind, blur
-        self.cpu = CpuPath(self.net, W, H, SMALL[0] * SMALL[1])  # type: ignore[arg-type]
+        self.cpu = CpuPath(self.net, W, H, SMALL[0] * SMALL[1])
         self.graph = FusedBlur(self.net) if behind is None else FusedPicture(self.net)
         self.alpha, self.grey = torch.zeros(1, 1, *SMALL[::-1]), torch.full((1, 1, *SMALL[::-1]), NO_PICTURE)
 
     def __call__(self, frame: U8, alpha: F32, edge: Edge = PLAIN) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Composites of (the graph, the CPU)."""
         self.net.alpha = alpha
-        out = np.empty_like(frame)
-        self.cpu.composite(frame, self.behind, self.blur, out, edge)
+        out = self.cpu.composite(frame, self.behind, self.blur, edge)
         effect = torch.tensor(self.blur) if self.behind is None else torch.from_numpy(self.behind)[None]
         with torch.inference_mode():
             made, self.alpha, self.grey, a, b, _ = self.graph(

@@ -11,8 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rtseg.errors import DataError
-from rtseg.pixels.matte import fit_coefficients
-from rtseg_train import loop
+from rtseg.pixels.edge import PLAIN
+from rtseg.pixels.matte import fit_coefficients, grey_of
+from rtseg_export.fused import FusedPicture
+from rtseg_export.fused_matte import fit
+from rtseg_train import starting
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.config import AREAS, TrainConfig
 from rtseg_train.losses import boundary_loss, edge_filter, temporal_loss
@@ -21,9 +24,9 @@ from rtseg_train.step import initial_state, train_step
 from rtseg_train.unet import CoarseStem, ConvBN, DetailUNet, UNet, rounded
 
 
-@pytest.mark.parametrize("path", sorted(loop.SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(starting.SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
 def test_a_net_starts_from_what_ships_by_its_name(path: Path) -> None:
-    started, shipped = loop.starting_net(TrainConfig(train="", arch=path.stem)).state_dict(), load_file(path)
+    started, shipped = starting.starting_net(TrainConfig(train="", arch=path.stem)).state_dict(), load_file(path)
     assert load_weights(path)[1]["arch"] == path.stem
     assert started.keys() == shipped.keys()
     assert all(torch.equal(value, shipped[name]) for name, value in started.items())
@@ -31,13 +34,13 @@ def test_a_net_starts_from_what_ships_by_its_name(path: Path) -> None:
 
 def test_others_start_from_the_largest_that_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of the encoder that it lacks, and a decoder of other widths, stay as they are."""
-    monkeypatch.setattr(loop, "SHIPPED", tmp_path)
+    monkeypatch.setattr(starting, "SHIPPED", tmp_path)
     monkeypatch.setitem(BUILDERS, "wide", lambda: UNet((64, 48, 32, 32, 32), max_repeats=3))
     monkeypatch.setitem(AREAS, "wide", 4096)
     given = {"fast": UNet(max_repeats=1), "balanced": UNet(max_repeats=2)}
     for name, net in given.items():
         save_file(net.state_dict(), tmp_path / f"{name}.safetensors")
-    started = loop.starting_net(TrainConfig(train="", arch="wide")).encoder.state_dict()
+    started = starting.starting_net(TrainConfig(train="", arch="wide")).encoder.state_dict()
     for name, value in given["balanced"].encoder.state_dict().items():
         assert torch.equal(value, started[name])
 
@@ -45,7 +48,7 @@ def test_others_start_from_the_largest_that_ships(tmp_path: Path, monkeypatch: p
 def test_weights_of_another_kind_of_net_are_refused(tmp_path: Path) -> None:
     save_file(UNet(max_repeats=1).state_dict(), tmp_path / "unet.safetensors")
     with pytest.raises(DataError, match=r"fits 0 of the .* --init scratch"):
-        loop.starting_net(TrainConfig(train="", arch="classic", init=str(tmp_path / "unet.safetensors")))
+        starting.starting_net(TrainConfig(train="", arch="classic", init=str(tmp_path / "unet.safetensors")))
 
 
 def test_normalisation_is_the_encoders() -> None:
@@ -80,7 +83,7 @@ def test_the_detail_net_starts_from_an_ordinary_one(tmp_path: Path) -> None:
     torch.manual_seed(0)
     given = UNet()
     save_file(given.state_dict(), tmp_path / "unet.safetensors")
-    net = loop.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "unet.safetensors")))
+    net = starting.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "unet.safetensors")))
     assert isinstance(net, DetailUNet)
     x = torch.randn(1, 4, 64, 96)
     small = torch.nn.functional.avg_pool2d(x, 2)
@@ -89,7 +92,7 @@ def test_the_detail_net_starts_from_an_ordinary_one(tmp_path: Path) -> None:
     for mine, theirs in ((net.ups[0], given.ups[1]), (net.ups[1], given.ups[2])):
         assert torch.equal(mine.convs[0].conv.weight, theirs.convs[0].conv.weight)
     save_file(net.state_dict(), tmp_path / "detail.safetensors")
-    again = loop.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "detail.safetensors")))
+    again = starting.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "detail.safetensors")))
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True))
 
 
@@ -121,15 +124,21 @@ def test_every_net_has_an_area() -> None:
     assert AREAS.keys() == BUILDERS.keys()
 
 
-def test_the_losses_edge_filter_is_the_runtimes() -> None:
+def test_the_edge_filters_of_runtime_loss_and_graph_are_one() -> None:
     rng = np.random.default_rng(0)
     frame = cv2.GaussianBlur(rng.integers(0, 256, (64, 96, 3), np.uint8), (0, 0), 3)
     person = cv2.ellipse(np.zeros((64, 96), np.uint8), (48, 40), (18, 22), 0, 0, 360, 255, -1)
     alpha = cv2.GaussianBlur(person.astype(np.float32) / 255, (0, 0), 2)
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
-    a, b = fit_coefficients(grey, alpha)
+    np.testing.assert_allclose(grey_of(frame), grey, atol=1 / 255)
+    a, b = fit_coefficients(grey_of(frame), alpha)
     wanted = np.clip(a * grey + b, 0, 1)
     made = edge_filter(torch.from_numpy(frame)[None], torch.from_numpy(alpha)[None, None])[0, 0].numpy()
+    planes = (torch.from_numpy(plane)[None, None] for plane in (grey_of(frame), alpha))
+    fitted = [plane[0, 0].numpy() for plane in fit(*planes, torch.tensor(PLAIN))]
+    np.testing.assert_allclose(fitted, (a, b), atol=2e-3)
+    luma = torch.from_numpy(frame).permute(2, 0, 1)[None] * FusedPicture(torch.nn.Identity()).luma
+    np.testing.assert_allclose(luma.sum(1)[0], grey_of(frame), atol=1e-6)
     inside = np.s_[8:-8, 8:-8]  # at the border one mirrors the picture, the other averages what is there
     assert wanted[inside].std() > 0.1 and np.abs(made - wanted)[inside].max() < 0.02
 

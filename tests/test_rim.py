@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.cpu_path import widened
+from rtseg.paths.cpu import widened
 from rtseg.pixels.blur import blurred_room
 from rtseg.pixels.colours import apart, rim_step
 from rtseg.pixels.composite import blend

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from rtseg_train.config import TrainConfig
-from rtseg_train.loop import scores_in_words, too_short
 from rtseg_train.losses import boundary_loss, pixel_weights, segmentation_loss
 from rtseg_train.losses import temporal_loss as temporal
+from rtseg_train.said import scores_in_words, too_short
 from rtseg_train.step import initial_state, learning_rates, train_step, update_average
 from rtseg_train.unet import ConvBN, UNet
 

@@ -42,7 +42,7 @@ class Machine:
 class Tier:
     """Stands for a loaded model."""
 
-    threads, fallback_reason, static = 1, None, None
+    threads, fallback_reason, static, effect, follows, remembers = 1, None, None, None, False, False
 
     def __init__(self, name: str, machine: Machine, answer: Answer, provider: str) -> None:
         self.provider = provider

@@ -24,7 +24,7 @@ from rtseg_export.checkpoint import open_checkpoint
 from rtseg_export.compare import check, check_half, check_sizes, expected
 from rtseg_export.fused import GRAPHS, fused_graph
 from rtseg_export.fused_parity import check_fused
-from rtseg_export.graph import MAX_SIDE, alpha_graph, fold, save
+from rtseg_export.graph import NETWORK_SIDE, alpha_graph, fold, save
 from rtseg_export.parity import TOLERANCES, Parity, Tolerance, tolerance_of
 from rtseg_export.quantise import quantised
 
@@ -141,10 +141,10 @@ def check_settings(target: Path, precision: str, area: int | None, static: tuple
     if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
         raise ExportError(f"area is {area} pixels; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]}")
     if static is not None:
-        good = tuple(min(MAX_SIDE, max(STRIDE, STRIDE * round(side / STRIDE))) for side in static)
+        good = tuple(min(NETWORK_SIDE, max(STRIDE, STRIDE * round(side / STRIDE))) for side in static)
         if good != static:
             raise ExportError(
-                f"static size {static[0]}x{static[1]}: both must be multiples of {STRIDE} up to {MAX_SIDE}; "
+                f"static size {static[0]}x{static[1]}: both must be multiples of {STRIDE} up to {NETWORK_SIDE}; "
                 f"the nearest is {good[0]}x{good[1]}"
             )
 

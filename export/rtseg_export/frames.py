@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ExportError
+from rtseg.pixels.geometry import limited
 from rtseg.sources.opening import open_source
 from rtseg.sources.pictures import read_picture
-from rtseg_train.dataset import find_pairs, layout_of, list_images, part_of
+from rtseg_train.dataset import find_pairs
+from rtseg_train.folders import layout_of, list_images, part_of
 
 U8 = NDArray[np.uint8]
 COUNT = 12  # frames; a check at three sizes takes a few seconds
-MAX_SIDE = 1024  # pixels; 64 photos of 12 megapixels would be 2.3 GB
+PICTURE_SIDE = 1024  # pixels; 64 photos of 12 megapixels would be 2.3 GB
 
 
 def demo_frames(count: int = COUNT) -> list[U8]:
@@ -31,7 +32,7 @@ def pictures(path: Path, count: int = COUNT, option: str = "--pictures") -> list
     Larger ones are shrunk. Raises ExportError, and DataError for a damaged list.
     """
     paths = picture_paths(path, option)
-    return [shrunk(read_picture(paths[i], ExportError)) for i in spread(len(paths), count)]
+    return [limited(read_picture(paths[i], ExportError), PICTURE_SIDE) for i in spread(len(paths), count)]
 
 
 def picture_paths(path: Path, option: str) -> list[Path]:
@@ -44,15 +45,6 @@ def picture_paths(path: Path, option: str) -> list[Path]:
     if not paths:
         raise ExportError(f"{option} {path} has no pictures in it")
     return paths
-
-
-def shrunk(picture: U8) -> U8:
-    """The picture, no side longer than MAX_SIDE."""
-    scale = MAX_SIDE / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def spread(total: int, count: int) -> list[int]:

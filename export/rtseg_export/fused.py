@@ -1,7 +1,7 @@
 """The fused graph for CUDA: uint8 frame in, uint8 composite out, with the network and all pixel work in between.
 
 Only what a GPU must be sent crosses the bus: the frame, and a background when it changes. The steps and their
-constants are those of the CPU's way (rtseg/cpu_path.py), so that both give the same pictures; on a CPU this graph
+constants are those of the CPU's way (rtseg/paths/cpu.py), so that both give the same pictures; on a CPU this graph
 is several times slower than OpenCV around the network.
 """
 
@@ -17,12 +17,12 @@ from rtseg.frames import MAX_SIDE as MAX_FRAME
 from rtseg.models.fused import INPUTS, NO_PICTURE, OUTPUTS
 from rtseg.pixels.blur import BLUR_HEIGHT, FILLER, NEARBY, WIDE
 from rtseg.pixels.colours import NEAR
+from rtseg.pixels.compiled import LUMA
 from rtseg.pixels.geometry import STRIDE
 from rtseg.pixels.matte import AROUND, CUT, MOVED, STILL
 from rtseg_export.fused_matte import box, fit, sharper, steadied, without_specks
-from rtseg_export.graph import MAX_SIDE, trace
+from rtseg_export.graph import NETWORK_SIDE, trace
 
-LUMA = (0.114, 0.587, 0.299)  # Rec. 601 of B, G, R
 NOISE_SIGMA, NOISE_RADIUS = 1.0, 4  # pixels at network size; cv2.GaussianBlur's own radius for this sigma
 BLUR_RADIUS = 33  # pixels at half the network's size: three sigmas of the strongest blur at 160 lines
 LEAST_SIGMA = 0.3  # pixels there: next to no blur
@@ -46,7 +46,7 @@ class Fused(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
-        self.register_buffer("luma", torch.tensor(LUMA).view(1, 3, 1, 1) / 255)
+        self.register_buffer("luma", torch.tensor(LUMA).view(1, 3, 1, 1))
         self.register_buffer("noise", gaussian(torch.tensor(NOISE_SIGMA), NOISE_RADIUS))
 
     def person(self, frame: Tensor, previous_alpha: Tensor, previous_grey: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -130,7 +130,7 @@ def fused_graph(net: nn.Module, effect: str, static: tuple[int, int] | None = No
         "previous_grey": torch.full((1, 1, high, wide), NO_PICTURE),
     }
     sides = {1: Dim("height", min=2, max=MAX_FRAME), 2: Dim("width", min=2, max=MAX_FRAME)}
-    h, w = (STRIDE * Dim(name, min=1, max=MAX_SIDE // STRIDE) for name in ("h", "w"))
+    h, w = (STRIDE * Dim(name, min=1, max=NETWORK_SIDE // STRIDE) for name in ("h", "w"))
     network = {} if static else {2: h, 3: w}
     free = {
         "frame_bgr": sides,

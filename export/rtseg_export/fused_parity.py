@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rtseg.errors import ExportError, ModelError
-from rtseg.models.fused import NO_PICTURE, FusedModel, FusedPath
+from rtseg.models.fused import NO_PICTURE, FusedModel
 from rtseg.models.providers import cuda_problem
+from rtseg.paths.cuda import CudaPath
 from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg_export.compare import fit, one_thread
@@ -49,7 +50,7 @@ def check_fused(
         if not all(np.isfinite(alpha).all() for _, alpha, _ in expected):
             raise ExportError("the checkpoint gives NaN or Inf in torch already; its weights are damaged")
         for provider, model in models.items():
-            path = FusedPath(model, SCALE * size[0], SCALE * size[1], size[0] * size[1])
+            path = CudaPath(model, SCALE * size[0], SCALE * size[1], size[0] * size[1])
             differences += beside(provider, path, sequence, room, expected)
     return Parity(differences, tolerance)
 
@@ -68,9 +69,7 @@ def in_torch(graph: nn.Module, sequence: Sequence[U8], room: U8, size: tuple[int
         yield composite[0].numpy(), alpha[0, 0].numpy(), full
 
 
-def beside(
-    name: str, path: FusedPath, sequence: Sequence[U8], room: U8, expected: Sequence[Wanted]
-) -> list[Difference]:
+def beside(name: str, path: CudaPath, sequence: Sequence[U8], room: U8, expected: Sequence[Wanted]) -> list[Difference]:
     """The file's difference on each frame; ends with the first that has no usable alpha or another composite."""
     result: list[Difference] = []
     for number, (frame_bgr, (picture, wanted, full)) in enumerate(zip(sequence, expected, strict=True)):

@@ -21,7 +21,7 @@ from rtseg.pixels.geometry import STRIDE
 from rtseg_train.unet import ConvBN
 
 OPSET = 18  # older CUDA providers lack Resize-19 and would run it on the CPU
-MAX_SIDE = 4096  # pixels
+NETWORK_SIDE = 4096  # pixels
 CHATTY = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")  # loggers
 
 
@@ -59,7 +59,7 @@ def alpha_graph(net: nn.Module, static: tuple[int, int] | None = None) -> onnx.M
     }
     if static:
         return trace(AlphaNet(net), inputs, ["alpha"])
-    h, w = (STRIDE * Dim(name, min=1, max=MAX_SIDE // STRIDE) for name in ("h", "w"))
+    h, w = (STRIDE * Dim(name, min=1, max=NETWORK_SIDE // STRIDE) for name in ("h", "w"))
     return trace(AlphaNet(net), inputs, ["alpha"], {"frame_bgr": {1: h, 2: w}, "previous_alpha": {2: h, 3: w}})
 
 

@@ -1,4 +1,4 @@
-"""What stands behind the person: `scene` opens what --bg names, `background` is a picture or a colour, `film` a video.
+"""What stands behind the person: `behind` holds it, `scene` opens what --bg names.
 
-`reel` gives a film's pictures in order, `film` chooses the one for a moment.
+`background` is a picture or a colour, `film` a video: it chooses the picture for a moment, `reel` gives them in order.
 """

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from rtseg.backgrounds.background import (
-    DEFAULT_BLUR,
     KEPT_PIXELS,
     U8,
     Background,
     Still,
-    check_blur,
     find_background,
     load_background,
 )
@@ -22,10 +20,8 @@ from rtseg.formats import READ
 from rtseg.sources.kinds import likely_kind, pictures_and_videos
 from rtseg.sources.pictures import read_opaque
 
-BLURRED = "blur"  # the word for the room itself
 # Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
 TRANSPARENT = "#00ff00"
-HIDDEN = "#262626"  # stands for a blurred room until there is an alpha to blur by
 
 
 def open_background(value: str | Path | U8, blur: float | None = None) -> Background:
@@ -43,13 +39,6 @@ def open_background(value: str | Path | U8, blur: float | None = None) -> Backgr
         return Still(one_pixel(plain), name=text, blur=blur)
     path = find_background(text)
     return Folder(path, blur=blur) if path.is_dir() else open_file(path, blur)
-
-
-def open_behind(background: str | Path | U8 | None, blur: float | None) -> tuple[float | None, Background]:
-    """(strength by which the room is blurred or None, what is shown without an alpha); raises BackgroundError."""
-    if background is None or (isinstance(background, str) and background == BLURRED):
-        return check_blur(DEFAULT_BLUR if blur is None else blur), open_background(HIDDEN)
-    return None, open_background(background, blur)
 
 
 def open_file(path: Path, blur: float | None) -> Background:

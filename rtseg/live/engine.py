@@ -191,9 +191,7 @@ class Engine:
             raise  # the provider that was asked for is gone: there is nothing to go on with
         except ModelError as e:
             if not self._source.live and not isinstance(e, Doubted):
-                if not self._pipeline.recovering:
-                    raise
-                return self._good(frame, captured)
+                raise
             self.model_error = e
             height, width = frame.image.shape[:2]
             hidden = self._pipeline.hidden(width, height, None if self._source.live else frame.time)

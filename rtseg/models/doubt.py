@@ -16,9 +16,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from rtseg.models.foreign import ForeignModel
-from rtseg.models.fused import FusedModel
-from rtseg.models.model import Model, Network
+from rtseg.models.foreign.model import ForeignModel
+from rtseg.models.model import Model
+from rtseg.models.networks import Loaded
 from rtseg.pixels.shrink import shrink
 
 U8 = NDArray[np.uint8]
@@ -48,7 +48,7 @@ def seen_by_balanced(threads: int) -> Callable[[U8], float]:
     return look
 
 
-def second_look(model: Network | FusedModel) -> Doubt | None:
+def second_look(model: Loaded) -> Doubt | None:
     """For what this net says; None for one that its adapter says to be made for other pictures than people."""
     if isinstance(model, ForeignModel) and not model.adapter.demo_check:
         return None

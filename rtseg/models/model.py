@@ -114,20 +114,29 @@ def find_model(name: str | Path) -> Path:
     return path
 
 
-class Network(Protocol):
-    """What a pipeline needs of a loaded model: `Model` for our files, `ForeignModel` for other people's."""
+class Segmenter(Protocol):
+    """Makes alphas of pictures."""
 
     path: Path
-    info: ModelInfo
-    provider: str
-    threads: int
-    fallback_reason: str | None
+    follows: bool  # pictures may be boxes of the frame, whose sizes change
+    remembers: bool  # it has states of its own, from frame to frame
 
     def size_for(self, width: int, height: int, area: int) -> tuple[int, int]: ...
 
     def reset(self) -> None: ...
 
     def run(self, frame_bgr: NDArray[np.uint8], previous_alpha: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+class Network(Segmenter, Protocol):
+    """A loaded model that does: `Model` for our files, `ForeignModel` for other people's."""
+
+    info: ModelInfo
+    provider: str
+    threads: int
+    fallback_reason: str | None  # why `auto` did not take CUDA
+    static: tuple[int, int] | None  # (width, height) where the network has them fixed
+    effect: None  # of a file that makes composites, see `FusedModel`; alphas are good for all
 
 
 def static_size(shape: Sequence[int | str | None]) -> tuple[int, int] | None:
@@ -141,6 +150,8 @@ def static_size(shape: Sequence[int | str | None]) -> tuple[int, int] | None:
 class Model:
     """A loaded model.
 
+    `follows` where its size is free. What is remembered comes in as previous_alpha.
+
     Args:
         source: an .onnx file, the name of a tier that ships with rtseg, or a session already open.
         provider: `cuda` or `cpu`, or `auto` for CUDA where it works.
@@ -151,12 +162,15 @@ class Model:
         ProviderError: `cuda` was asked for and does not work here.
     """
 
+    effect = None
+    remembers = False
+
     def __init__(
         self, source: str | Path | Session = "balanced", *, provider: str = "auto", threads: int | None = None
     ) -> None:
         session = source if isinstance(source, Session) else open_session(find_model(source), provider, threads)
         self.path, self.provider, self.threads = session.path, session.provider, session.threads
-        self.fallback_reason = session.fallback_reason  # why `auto` did not take CUDA
+        self.fallback_reason = session.fallback_reason
         self._session = session.ort
         self.info = ModelInfo.read(self._session.get_modelmeta().custom_metadata_map, self.path)
         inputs = {i.name: i.type for i in self._session.get_inputs()}
@@ -164,6 +178,7 @@ class Model:
         if inputs != INPUTS or outputs != ["alpha"]:
             raise ModelError(f"{self.path} takes {inputs} and gives {outputs}; an rtseg model takes {INPUTS}")
         self.static = static_size(self._session.get_inputs()[list(inputs).index("frame_bgr")].shape)
+        self.follows = self.static is None
 
     def size_for(self, width: int, height: int, area: int) -> tuple[int, int]:
         """(width, height) of the network for frames of this size, at about `area` pixels.

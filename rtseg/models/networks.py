@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rtseg.errors import ModelError, ProviderError
+from rtseg.errors import BackgroundError, ModelError, ProviderError
 from rtseg.files import ASSETS
-from rtseg.models.foreign import ForeignModel
+from rtseg.models.foreign.model import ForeignModel
+from rtseg.models.foreign.probe import probe
 from rtseg.models.fused import FusedModel
-from rtseg.models.model import TIERS, Model, find_model
+from rtseg.models.model import TIERS, Model, Network, find_model
 from rtseg.models.providers import cuda_problem
-from rtseg.models.session import open_session
+from rtseg.models.session import Session, open_session
 
+Loaded = Network | FusedModel
 FUSED = {"picture": "fused", "blur": "fused-blur"}  # endings of the shipped files' names
 
 
-def open_network(
-    name: str | Path, *, effect: str, provider: str = "auto", threads: int | None = None
-) -> Model | ForeignModel | FusedModel:
+def open_network(name: str | Path, *, effect: str, provider: str = "auto", threads: int | None = None) -> Loaded:
     """A tier, or an .onnx file: an rtseg model, a fused one, or any other that has an adapter, X.toml beside X.onnx.
 
     effect: "picture" or "blur". A file with our metadata describes itself, an adapter beside it is not looked at.
@@ -29,9 +29,24 @@ def open_network(
     session = open_session(find_model(name), provider, threads)
     if FusedModel.fits(session):
         model = FusedModel(session)
-        model.require(effect)
+        require_effect(model, effect)
         return model
-    return ForeignModel.of(session) if ForeignModel.fits(session) else Model(session)
+    return open_foreign(session) if ForeignModel.fits(session) else Model(session)
+
+
+def open_foreign(session: Session) -> ForeignModel:
+    """By the adapter beside the file; raises ModelError where it does not fit what comes out for a few frames."""
+    model = ForeignModel.of(session)
+    probe(model)
+    return model
+
+
+def require_effect(model: Loaded, effect: str) -> None:
+    """Raise BackgroundError where the model's file makes composites of another effect."""
+    if model.effect not in (None, effect):
+        cure = "rtseg export CHECKPOINT --fused" + (" --blur" if effect == "blur" else "")
+        does = "replaces the background" if model.effect == "picture" else "blurs the room"
+        raise BackgroundError(f"{model.path} {does} and nothing else; for the other effect: {cure}")
 
 
 def open_tier(name: str, effect: str, provider: str, threads: int | None) -> Model | FusedModel:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -17,13 +16,15 @@ from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
 from rtseg.files import ASSETS
-from rtseg.models.foreign import ForeignModel
-from rtseg.models.fused import FusedModel, FusedPath
-from rtseg.models.model import Network, part_of
+from rtseg.models.foreign.model import ForeignModel
+from rtseg.models.fused import FusedModel
+from rtseg.models.model import part_of
+from rtseg.models.networks import Loaded
 from rtseg.pixels.geometry import cover
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+Alphas = Callable[[U8], F32]  # of a first frame, hxwx3 BGR, its alpha, hxw, both at network size
 Pair = tuple[tuple[int, int, int], tuple[int, int, int]]  # two colours, BGR
 FRAME = (160, 90)  # width, height, whose shape the pictures of the first look have
 SHARE = 0.5  # of the area a model prefers, for those: half the time of a frame each
@@ -40,12 +41,6 @@ PAIRS: dict[str, Pair] = {
     "red": ((40, 40, 180), (235, 235, 235)),
 }
 PERIODS = (4, 8, 12, 16, 24, 32)  # pixels at network size
-
-
-class Alphas(Protocol):
-    """Gives the alpha, float32 hxw, of a first frame, uint8 hxwx3 BGR, both at network size."""
-
-    def __call__(self, small_bgr: U8) -> F32: ...
 
 
 def checks(period: int, x: NDArray[np.intp], y: NDArray[np.intp]) -> F32:
@@ -135,29 +130,22 @@ def empty_pictures(width: int, height: int) -> Iterator[tuple[str, U8]]:
     yield from patterned(width, height)
 
 
-def alphas_of(model: Network | FusedModel, width: int, height: int) -> Alphas:
-    """What gives a model's alphas at this network size, which has to be one that it can work at."""
+def alphas_of(model: Loaded) -> Alphas:
+    """What gives a model's alphas of pictures of its network's size, which has to be one that it can work at."""
     if isinstance(model, FusedModel):
-        path = FusedPath(model, width, height, width * height, capture=False)
+        return model.first_alpha
 
-        def fused(small_bgr: U8) -> F32:
-            path.forget()
-            path.composite(small_bgr, np.zeros_like(small_bgr), 20.0)
-            return path.network_alpha
-
-        return fused
-
-    def plain(small_bgr: U8) -> F32:
+    def first(small_bgr: U8) -> F32:
         model.reset()
         return model.run(small_bgr, np.zeros(small_bgr.shape[:2], np.float32))
 
-    return plain
+    return first
 
 
-_looked: WeakKeyDictionary[Network | FusedModel, str | None] = WeakKeyDictionary()  # -> what is wrong, or None
+_looked: WeakKeyDictionary[Loaded, str | None] = WeakKeyDictionary()  # -> what is wrong, or None
 
 
-def require_nobody(model: Network | FusedModel) -> None:
+def require_nobody(model: Loaded) -> None:
     """Raise ModelError when the model calls walls, patterns or noise a person; each is looked at once.
 
     Walls of several levels and colours may have next to nothing of a person, so that constant halves are refused too.
@@ -172,11 +160,11 @@ def require_nobody(model: Network | FusedModel) -> None:
         raise ModelError(problem)
 
 
-def found(model: Network | FusedModel) -> str | None:
+def found(model: Loaded) -> str | None:
     """What speaks against it, in words. Raises ModelError when it gives no alpha."""
     share = 1.0 if isinstance(model, ForeignModel) else SHARE  # others' may be lost at a size not their own
     width, height = model.size_for(*FRAME, part_of(model.info.area, share))
-    alpha = alphas_of(model, width, height)
+    alpha = alphas_of(model)
     most = MOST_OF_FLAT_FOREIGN if isinstance(model, ForeignModel) else MOST_OF_FLAT
     for name, picture in flats(width, height):
         if not (seen := float(alpha(picture).mean())) <= most:
@@ -189,7 +177,7 @@ def found(model: Network | FusedModel) -> str | None:
     return None
 
 
-def verdict(model: Network | FusedModel, seen: float, what: str) -> str:
+def verdict(model: Loaded, seen: float, what: str) -> str:
     return (
         f"{model.path} calls {seen:.0%} of an empty picture ({what}) a person; it would show your room. "
         "Train it further, or export it again"

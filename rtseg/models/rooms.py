@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
 from rtseg.files import ASSETS
-from rtseg.models.fused import FusedModel
-from rtseg.models.model import Network, part_of
+from rtseg.models.model import part_of
+from rtseg.models.networks import Loaded
 from rtseg.models.nobody import alphas_of, empty_pictures, rooms
 
 U8 = NDArray[np.uint8]
@@ -28,18 +28,17 @@ def empty(width: int, height: int) -> Iterator[tuple[str, U8]]:
     yield from empty_pictures(width, height)
 
 
-def seen_in_rooms(model: Network | FusedModel, shares: Iterable[float]) -> dict[str, float]:
+def seen_in_rooms(model: Loaded, shares: Iterable[float]) -> dict[str, float]:
     """Mean alpha of each picture, by its name and the network's size, at these shares of the area a model prefers."""
     areas = [part_of(model.info.area, share) for share in shares]
-    found = {}
+    found, alpha = {}, alphas_of(model)
     for width, height in dict.fromkeys(model.size_for(*FRAME, area) for area in areas):
-        alpha = alphas_of(model, width, height)
         for name, picture in empty(width, height):
             found[f"{name} at {width}x{height}"] = float(alpha(picture).mean())
     return found
 
 
-def require_empty_rooms(model: Network | FusedModel, shares: Iterable[float]) -> None:
+def require_empty_rooms(model: Loaded, shares: Iterable[float]) -> None:
     """Raise ModelError with the worst pictures when more than MOST of one is called a person."""
     seen = seen_in_rooms(model, shares)
     bad = sorted(((share, name) for name, share in seen.items() if not share <= MOST), reverse=True)

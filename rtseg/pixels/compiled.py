@@ -21,7 +21,8 @@ from rtseg.pixels.cache import Kept, never_kept
 U = np.uint64
 CACHE_LINE = 64  # bytes
 # Rec. 601 luma of B, G, R in 0..255 to grey in 0..1; the same weights that cv2.COLOR_BGR2GRAY uses.
-LUMA_B, LUMA_G, LUMA_R = (np.float32(c / 255) for c in (0.114, 0.587, 0.299))
+LUMA = tuple(c / 255 for c in (0.114, 0.587, 0.299))
+LUMA_B, LUMA_G, LUMA_R = map(np.float32, LUMA)
 # Products may be fused and nothing is NaN or infinite; sums keep their order, so that a pixel's value does not
 # depend on where in a vectorised loop it stands.
 FASTMATH = {"contract", "nnan", "ninf", "nsz"}

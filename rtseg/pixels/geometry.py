@@ -35,6 +35,16 @@ def scaled(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.floa
     return cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
+def limited(picture: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """uint8 HxW or HxWxC with no side longer than `most` pixels; the picture itself where none is."""
+    height, width = picture.shape[:2]
+    share = most / max(height, width)
+    if share >= 1:
+        return picture
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
 def cover_crop(width: int, height: int, to_width: int, to_height: int) -> tuple[int, int, int, int]:
     """The centred (x, y, w, h) inside a width x height picture that has the target's aspect ratio."""
     w = min(width, max(1, round(height * to_width / to_height)))

@@ -18,8 +18,9 @@ from rtseg.formats import VIDEOS
 from rtseg.sources.opening import open_source
 from rtseg.sources.pictures import read_picture
 from rtseg_train.classes import Person
-from rtseg_train.dataset import IMAGES, MASK_ENDINGS, MASK_FILES, MASKS, list_images, several, subfolder
+from rtseg_train.dataset import several
 from rtseg_train.evaluate import Look, Predictor
+from rtseg_train.folders import IMAGES, MASK_ENDINGS, MASK_FILES, MASKS, list_images, subfolder
 from rtseg_train.masks import Mask, read_mask
 from rtseg_train.metrics import Score, as_alpha, score
 

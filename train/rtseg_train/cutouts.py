@@ -15,23 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rtseg.errors import DataError
-from rtseg_train.dataset import (
-    MASK_FILES,
-    MASKS,
-    Found,
-    Layout,
-    Pair,
-    Sets,
-    find_pairs,
-    find_sets,
-    layout_of,
-    looking_into,
-    match,
-    part_of,
-    pictures_under,
-    read_list,
-    subfolder,
-)
+from rtseg_train.dataset import Found, Pair, Sets, find_pairs, find_sets, looking_into, match, read_list
+from rtseg_train.folders import MASK_FILES, MASKS, Layout, layout_of, part_of, pictures_under, subfolder
 from rtseg_train.inspect_data import Finding, doubts_of
 from rtseg_train.masks import Mask, decode, read_pair
 from rtseg_train.tables import has_columns

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from rtseg.errors import DataError
-from rtseg.pixels.geometry import network_size
+from rtseg.pixels.geometry import limited, network_size
 from rtseg.sources.pictures import read_picture
-from rtseg_train.augment import make_sample, make_twins
+from rtseg_train.augment import Sample, make_sample, make_twins
+from rtseg_train.batch import Batch, stacked
 from rtseg_train.config import TrainConfig
 from rtseg_train.cutouts import find_with_cutouts, look_at_cutout, read_cutout
 from rtseg_train.data_report import Inspection, usable
-from rtseg_train.dataset import Pair, list_images
+from rtseg_train.dataset import Pair
+from rtseg_train.folders import list_images
 from rtseg_train.inspect_data import look
 from rtseg_train.masks import Mask, read_labelled
 from rtseg_train.windows import Picture
@@ -28,11 +30,8 @@ from rtseg_train.workers import AHEAD, Shared, one_thread
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-# frame_bgr NxHxWx3 u8; previous_alpha, alpha and how far it is to be believed, Nx1xHxW; how many pairs of frames of one
-# scene come first.
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]
 Scene = tuple[Picture, Picture | None, Picture, int]
-MAX_SIDE = 512  # pixels; pictures are kept no larger than this in memory
+KEPT_SIDE = 512  # pixels; pictures are kept no larger than this in memory
 # Shapes that batches take: webcams are landscape, phone photos portrait.
 ASPECTS = (16 / 9, 16 / 10, 4 / 3, 1.0, 3 / 4, 2 / 3)
 ASPECT_WEIGHTS = (0.16, 0.16, 0.2, 0.06, 0.3, 0.12)
@@ -152,7 +151,7 @@ class TrainBatches(Dataset[Batch]):
         size = network_size(round(aspect * 1000), 1000, int(area))
         pairs = cfg.batch // 2 if rng.random() < cfg.paired else 0
         own_pairs, own_singles = self._share(pairs), self._share(cfg.batch - 2 * pairs)
-        samples = []
+        samples: list[Sample] = []
         for i in own_pairs:
             rng = self._sample_rng(step, i)
             picture, room, other, index = self._scene(rng, size)
@@ -161,9 +160,7 @@ class TrainBatches(Dataset[Batch]):
             rng = self._sample_rng(step, pairs + i)
             picture, room, other, _ = self._scene(rng, size)
             samples.append(make_sample(rng, picture, size, room, other))
-        frames, *planes = (np.stack(part) for part in zip(*samples, strict=True))
-        previous, alphas, sure = (torch.from_numpy(plane)[:, None] for plane in planes)
-        return torch.from_numpy(frames), previous, alphas, sure, len(own_pairs)
+        return stacked(samples, len(own_pairs))
 
     def _share(self, count: int) -> range:
         """Which of `count` samples or pairs of a batch this process makes."""
@@ -217,17 +214,8 @@ def open_data(config: TrainConfig) -> tuple[TrainBatches, list[Pair]]:
 
 def shrink(picture: Picture) -> Picture:
     """The picture as it is kept in memory."""
-    height, width = picture.alpha.shape
-    scale = MAX_SIDE / max(height, width)
-    if scale >= 1:
-        return picture
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-
-    def shrunk(plane: U8) -> U8:
-        return cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-
-    sure = None if picture.sure is None else shrunk(picture.sure)
-    return Picture(shrunk(picture.image), shrunk(picture.alpha), sure, picture.exact)
+    sure = None if picture.sure is None else limited(picture.sure, KEPT_SIDE)
+    return Picture(limited(picture.image, KEPT_SIDE), limited(picture.alpha, KEPT_SIDE), sure, picture.exact)
 
 
 def batches(dataset: TrainBatches, first_step: int) -> DataLoader[Batch]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rtseg.errors import DataError
 from rtseg.formats import PICTURES
 from rtseg_train.classes import Person
+from rtseg_train.folders import MASK_ENDINGS, SPLITS, Layout, layout_of, part_of
 from rtseg_train.metrics import UNNAMED
 from rtseg_train.tables import Files, read_table
 
@@ -19,30 +20,8 @@ LAYOUTS = """it takes
   a folder with images/ and masks/ inside: images/anna.jpg (or imgs/anna.jpg) and masks/anna.png
   a folder with NAME/ and NAME_masks/ inside, such as train/ and train_masks/
 All kinds of folder may be split in two: training/ and testing/, or train/ and val/."""
-IMAGES = (
-    "images",
-    "imgs",
-    "image",
-    "img",
-    "jpegimages",
-    "pictures",
-    "photos",
-    "im",
-)  # names of folders, in small letters; the first counts
-MASKS = (
-    *("masks", "mask", "segmentationclass", "mattes", "matte", "labels", "label", "alpha", "alphas", "pha", "gt"),
-    *("segmentations", "segmentation", "annotations", "annotation"),
-)
-MASK_ENDINGS = ("_matte", "_mask", "-mask", ".mask", "_label", "_seg", "_segmentation", "_alpha", "_gt")
-MASK_FILES = (*PICTURES, ".gif")
 MANY_MISSING = 10_000  # rows; when the files of so many are not there, and of fewer are, the rest is not read
 MOST_MISSING = 0.5  # share of a list's rows whose files may be missing: above, the list looks in the wrong place
-# A set may be split into sub-folders; the first name that is there counts.
-SPLITS = {
-    "train": ("training", "train"),
-    "val": ("val", "valid", "validation", "testing", "test"),
-    "test": ("testing", "test", "val", "valid", "validation"),
-}
 HELD_OUT_EVERY, MOST_HELD_OUT = 20, 200  # pictures
 
 
@@ -77,24 +56,6 @@ class Sets:
     train: Found
     val: Found
     held_out: bool = False  # the validation pictures were taken from the training set
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the pictures and the masks of a folder lie."""
-
-    images: Path
-    masks: Path  # the same folder: pictures beside their masks
-    words: str  # for one line
-    split: bool = False
-
-    def pictures(self) -> tuple[list[Path], list[Path]]:
-        """(pictures, masks), each sorted."""
-        if self.images != self.masks:
-            return pictures_under(self.images), pictures_under(self.masks, MASK_FILES)
-        beside = list_images(self.images, MASK_FILES)
-        masks = [p for p in beside if is_called_mask(p)]
-        return [p for p in beside if is_picture(p) and not is_called_mask(p)], masks
 
 
 def find_sets(train: Path, val: str | None, person: str | None = None) -> Sets:
@@ -144,25 +105,6 @@ def looking_into(path: Path) -> Iterator[None]:
         raise DataError(f"cannot look into {path}: {e}") from e
 
 
-def part_of(folder: Path, split: str) -> Layout | None:
-    """The part of a split set: train/ (or one of its other names), or images/train/ beside masks/train/."""
-    whole = layout_of(folder)
-    for name in SPLITS[split]:
-        part = subfolder(folder, (name,))
-        layout = layout_of(part) if part else None
-        if part and layout:
-            return replace(layout, words=f"{layout.words} in {part.name}/", split=True)
-        masks = subfolder(folder, (f"{name}_masks", f"{name}_mask"))
-        if part and masks:
-            return Layout(part, masks, f"{part.name}/ and {masks.name}/", True)
-        if whole and whole.images != whole.masks:
-            images, masks = (subfolder(kind, (name,)) for kind in (whole.images, whole.masks))
-            if images and masks:
-                words = f"{whole.images.name}/{images.name}/ and {whole.masks.name}/{masks.name}/"
-                return Layout(images, masks, words, True)
-    return None
-
-
 def find_in_folder(folder: Path, split: str) -> Found:
     """`find_pairs` for a folder."""
     layout = part_of(folder, split)
@@ -177,22 +119,6 @@ def find_in_folder(folder: Path, split: str) -> Found:
         count = f"{len(images)} pictures ({', '.join(PICTURES)}) and {len(masks)} masks"
         raise DataError(f"{folder} has {count}, but none that belong together by name; {LAYOUTS}")
     return found
-
-
-def layout_of(folder: Path) -> Layout | None:
-    """The layout of a folder that is not split."""
-    images, masks = subfolder(folder, IMAGES), subfolder(folder, MASKS)
-    if images and masks:
-        return Layout(images, masks, f"{images.name}/ and {masks.name}/")
-    if any(map(is_called_mask, list_images(folder, MASK_FILES))):
-        return Layout(folder, folder, "pictures beside their masks")
-    return None
-
-
-def subfolder(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The first of the names (in small letters) that is a folder in this one, in letters of any case."""
-    inside = {p.name.lower(): p for p in sorted(folder.iterdir(), reverse=True) if p.is_dir()}
-    return next((inside[name] for name in names if name in inside), None)
 
 
 def match(images: list[Path], masks: list[Path], layout: Layout) -> Found:
@@ -214,12 +140,6 @@ def match(images: list[Path], masks: list[Path], layout: Layout) -> Found:
     return Found(pairs, layout.words, layout.split, tuple(lonely), tuple(m for m in masks if m not in used))
 
 
-def is_called_mask(path: Path) -> bool:
-    """Whether a picture's name says that it is the mask of the one beside it."""
-    name = path.stem.lower()
-    return name.endswith(MASK_ENDINGS) or name.startswith("mask_")
-
-
 def inside(path: Path) -> Path:
     """The folder itself, or what is alone in it, as VOCdevkit/VOC2012/ and what archives unpack to."""
     with looking_into(path):
@@ -234,21 +154,6 @@ def inside(path: Path) -> Path:
 def key(path: Path, folder: Path) -> str:
     """What a picture and its mask share: the sub-folders and the stem."""
     return path.relative_to(folder).with_suffix("").as_posix().lower()
-
-
-def list_images(folder: Path, kinds: tuple[str, ...] = PICTURES) -> list[Path]:
-    """The pictures directly in a folder, sorted by name."""
-    return sorted(p for p in folder.iterdir() if is_picture(p, kinds))
-
-
-def pictures_under(folder: Path, kinds: tuple[str, ...] = PICTURES) -> list[Path]:
-    """The pictures in a folder and all its sub-folders, sorted by path."""
-    return sorted(p for p in folder.rglob("*") if is_picture(p, kinds))
-
-
-def is_picture(path: Path, kinds: tuple[str, ...] = PICTURES) -> bool:
-    """By name; hidden files are not, among them what macOS leaves on foreign disks (._00001.png)."""
-    return path.suffix.lower() in kinds and not path.name.startswith(".") and path.is_file()
 
 
 def read_list(path: Path, picture: str = "image") -> Found:

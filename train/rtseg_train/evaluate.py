@@ -12,10 +12,8 @@ from torch import nn
 
 from rtseg.errors import DataError
 from rtseg.models.model import AREA_LIMITS
-from rtseg.pixels.composite import full_alpha
+from rtseg.paths.cpu import CpuPath
 from rtseg.pixels.geometry import network_size
-from rtseg.pixels.matte import fit_coefficients, grey_of, motion, remembered, steadied
-from rtseg.pixels.shrink import shrink
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import Mask, read_labelled
@@ -27,46 +25,43 @@ Predictor = Callable[[U8], F32]  # frame_bgr HxWx3 -> alpha HxW
 Look = Callable[[str, U8, Mask, F32, Score], None]  # sees name, frame_bgr, mask, alpha and score of each picture
 
 
-class TorchPipeline:
-    """What `rtseg.Pipeline` makes of a frame's alpha, with a torch net in place of the model file."""
+class TorchNetwork:
+    """A torch net in the place of a model file, for `CpuPath`; whole frames alone."""
 
-    def __init__(self, net: nn.Module, area: int) -> None:
-        self.net, self.area = net.eval(), area
-        self._before: tuple[tuple[int, ...], F32, F32] | None = None  # frame's shape, grey, alpha
+    follows = remembers = False
+
+    def __init__(self, net: nn.Module) -> None:
+        self.net, self.path = net.eval(), Path("the net")
+
+    def size_for(self, width: int, height: int, area: int) -> tuple[int, int]:
+        """(width, height) of the network for frames of this size."""
+        return network_size(width, height, area)
 
     def reset(self) -> None:
-        """Forget the frames so far."""
-        self._before = None
+        """Nothing is remembered here."""
 
-    def __call__(self, frame_bgr: U8) -> F32:
-        """alpha float32 HxW of a frame uint8 HxWx3, after the edge filter."""
-        h, w = frame_bgr.shape[:2]
-        size = network_size(w, h, self.area)
-        small = shrink(frame_bgr, size)
-        grey = grey_of(small)
-        shape, *before = self._before or ((), grey, grey)
-        moved = motion(grey, before[0]) if shape == frame_bgr.shape else None
-        previous = np.zeros_like(grey) if moved is None else remembered(before[1], moved)
+    def run(self, frame_bgr: U8, previous_alpha: F32) -> F32:
+        """alpha float32 HxW of a frame uint8 HxWx3 and the alpha before it, both at network size."""
         with torch.inference_mode():
-            logits = self.net(torch.from_numpy(small)[None], torch.from_numpy(previous)[None, None])
+            logits = self.net(torch.from_numpy(frame_bgr)[None], torch.from_numpy(previous_alpha)[None, None])
         alpha: F32 = torch.sigmoid(logits)[0, 0].numpy()
-        if moved is not None:
-            alpha = steadied(alpha, before[1], moved)
-        self._before = frame_bgr.shape, grey, alpha
-        a, b = fit_coefficients(grey, alpha)
-        out = np.empty((h, w), np.float32)
-        full_alpha(np.ascontiguousarray(frame_bgr), a, b, out)
-        return out
+        return alpha
 
 
 def torch_predictor(net: nn.Module, area: int, *, keep_state: bool = False) -> Predictor:
     """The net as the runtime would run it; each picture a first frame unless `keep_state`."""
-    pipe = TorchPipeline(net, area)
+    network = TorchNetwork(net)
+    paths: dict[tuple[int, ...], CpuPath] = {}  # the last one, by its frames' shape
 
     def predict(frame_bgr: U8) -> F32:
-        if not keep_state:
-            pipe.reset()
-        return pipe(frame_bgr)
+        frame_bgr = np.ascontiguousarray(frame_bgr)
+        if not keep_state or frame_bgr.shape not in paths:
+            paths.clear()
+            height, width = frame_bgr.shape[:2]
+            paths[frame_bgr.shape] = CpuPath(network, width, height, area)
+        path = paths[frame_bgr.shape]
+        path.composite(frame_bgr, frame_bgr, 0.0)
+        return path.alpha(frame_bgr)
 
     return predict
 

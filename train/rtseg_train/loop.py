@@ -1,37 +1,39 @@
-"""The training loop: `fit` runs two phases (decoder first, then everything), logs, evaluates, checkpoints."""
+"""The training loop: two phases, decoder first, then everything; logs, scores, checkpoints.
+
+From a pair of files to the loss a sample goes through five others: data.py draws the pictures of a batch, augment.py
+makes a sample of each, unet.py logits of the batch, losses.py says how far off they are; step.py has all that in one
+function, `train_step`, and moves the weights.
+"""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from rich.progress import Progress
-from torch import Tensor, nn
 
 from rtseg.errors import DataError
-from rtseg.models.model import TIERS
 from rtseg.progress import progress_bar
-from rtseg_train.checkpoint import TrainState, load_state, read_tensors, save_state, save_weights
+from rtseg_train.checkpoint import TrainState, load_state, save_state, save_weights
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import TrainBatches, batches, open_data
 from rtseg_train.dataset import Pair
-from rtseg_train.distributed import World, check_shares, current_world
+from rtseg_train.distributed import check_shares, current_world
 from rtseg_train.evaluate import evaluate, torch_predictor
 from rtseg_train.memory import batch_bytes, check_memory, processes_here
 from rtseg_train.metrics import summary
 from rtseg_train.nets import build
 from rtseg_train.report import Sheet, draw_curves
 from rtseg_train.run_folder import inputs_of, refuse_to_overwrite, writing
+from rtseg_train.said import how_repeatable, say, scores_in_words, too_short
+from rtseg_train.starting import starting_net
 from rtseg_train.step import choose_device, initial_state, learning_rates, train_step
 from rtseg_train.tracking import Board, Meter, add_row, check_tensorboard, keep_rows
-from rtseg_train.unet import CoarseStem, DetailUNet, UNet
 from rtseg_train.workers import check_shared_memory
 
 LOG_EVERY = 20  # steps
-SHIPPED = Path(__file__).parent  # holds what the shipped models were exported from, ARCH.safetensors
 SHEET_PICTURES = 24
 
 
@@ -74,69 +76,6 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
             say(progress, line)
         run_steps(config, folder, state, data, val, progress)
     return folder / "model.safetensors"
-
-
-def make_folder(config: TrainConfig, folder: Path) -> None:
-    """The run's folder, with its config; raises DataError when it can't be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        config.save(folder / "config.json")
-    except OSError as e:
-        raise DataError(f"cannot write the run's folder {folder}: {e}") from e
-
-
-def how_repeatable(config: TrainConfig, device: torch.device, world: World) -> str:
-    """One line: where the run is computed, and what the seed decides."""
-    where = f"{config.precision} on {device.type}" + (f" in {world.size} processes" if world.size > 1 else "")
-    exact = "bit by bit with as many threads" if device.type == "cpu" else "up to rounding, as CUDA sums in any order"
-    return f"{where}; seed {config.seed} decides weights, samples and their order: the run repeats {exact}"
-
-
-def starting_net(config: TrainConfig) -> nn.Module:
-    """What the config says to start from: another run, the shipped model, an ImageNet encoder, or nothing."""
-    net = build(config.arch)
-    if config.encoder:
-        if not isinstance(net, (UNet, DetailUNet)):
-            raise DataError(f"the {config.arch} net has no encoder to load; leave out --encoder")
-        net.encoder.load_pretrained(Path(config.encoder))
-        return net
-    if config.init == "scratch" or (config.init is None and not isinstance(net, (UNet, DetailUNet))):
-        return net
-    warm_start(net, Path(config.init) if config.init else shipped_start(config.arch))
-    return net
-
-
-def shipped_start(arch: str) -> Path:
-    """What a net starts from by itself: the shipped checkpoint of its name, or else the largest that ships."""
-    paths = (SHIPPED / f"{name}.safetensors" for name in (arch, *TIERS))
-    return next(path for path in paths if path.exists())
-
-
-def warm_start(net: nn.Module, path: Path) -> None:
-    """Copy every tensor of the checkpoint that has the name and shape of one of the net's.
-
-    So that a smaller net starts from a larger relative; raises DataError when less than half would fit.
-    """
-    given, own = read_tensors(path), net.state_dict()
-    if isinstance(net, DetailUNet):
-        given = as_detail(given)
-    fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
-    if len(fitting) < len(own) / 2:
-        raise DataError(f"{path} fits {len(fitting)} of the {len(own)} tensors of this net; start with --init scratch")
-    net.load_state_dict(fitting, strict=False)
-
-
-def as_detail(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A `UNet`'s tensors under the names that a `DetailUNet` has for them; its own are left as they are."""
-    if "detail.conv.weight" in tensors or "encoder.stem.conv.weight" not in tensors:
-        return tensors
-    moved = {f"ups.{i}.": f"ups.{i - 1}." for i in range(1, 4)}  # it has no level at 1/32 of what its encoder sees
-    found = {}
-    for name, value in tensors.items():
-        level = name[: len("ups.0.")]
-        found[moved.get(level, level) + name[len(level) :]] = value
-    found["encoder.stem.conv.weight"] = CoarseStem.widened(tensors["encoder.stem.conv.weight"])
-    return found
 
 
 def run_steps(
@@ -184,33 +123,6 @@ def run_steps(
             say(progress, f"at the end: {scores_in_words(row)}")
 
 
-def scores_in_words(row: Mapping[str, float]) -> str:
-    """The validation scores of a row of the log, in percent."""
-    names = {"all_iou": "IoU", "all_boundary_iou": "boundary IoU", "portrait_iou": "IoU of portraits"}
-    parts = [f"{name} {row[column]:.1f}" for column, name in names.items() if column in row]
-    parts += [f"false alarm {row['false_alarm']:.2f} % of empty pictures"] if "false_alarm" in row else []
-    return f"validation {', '.join(parts)}" if parts else "no validation pictures, so no scores"
-
-
-def too_short(config: TrainConfig) -> list[str]:
-    """A warning for a run that ends before it has come to train everything at the full rate."""
-    warm = config.frozen_steps + config.warmup
-    if config.steps > warm:
-        return []
-    phase, cure = f"the warm-up after that ({config.warmup} steps, --warmup)", f"more than {warm} --steps"
-    if config.steps <= config.frozen_steps:
-        phase, cure = "it: the encoder is never trained", f"{cure}, or --frozen-steps and --warmup to match"
-    return [
-        f"WARNING: the decoder is trained alone for {config.frozen_steps} steps (--frozen-steps), and {config.steps} "
-        f"steps end inside {phase}; give {cure}"
-    ]
-
-
-def say(progress: Progress, line: str) -> None:
-    """Print above the progress bar."""
-    progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def evaluation(config: TrainConfig, folder: Path, state: TrainState, val: list[Pair]) -> dict[str, float]:
     """Save the averaged weights; with a validation list score them and draw the contact sheet."""
     row: dict[str, float] = {}
@@ -229,3 +141,12 @@ def evaluation(config: TrainConfig, folder: Path, state: TrainState, val: list[P
     info = {"name": config.model_name, "arch": config.arch, "area": config.preferred_area}
     save_weights(state.ema, folder / "model.safetensors", info | {"step": state.step, "scores": scores})
     return row
+
+
+def make_folder(config: TrainConfig, folder: Path) -> None:
+    """The run's folder, with its config; raises DataError when it can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save(folder / "config.json")
+    except OSError as e:
+        raise DataError(f"cannot write the run's folder {folder}: {e}") from e

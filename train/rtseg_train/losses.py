@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rtseg.pixels.compiled import LUMA
 from rtseg.pixels.filters import RADIUS
 from rtseg.pixels.matte import EPS, HIGH, LOW
 
@@ -60,7 +61,7 @@ def edge_filter(frame_bgr: Tensor, alpha: Tensor) -> Tensor:
 
     frame_bgr: uint8 NxHxWx3; alpha and the result: Nx1xHxW. Fast guided filter (He & Sun 2015).
     """
-    weights = frame_bgr.new_tensor((0.114 / 255, 0.587 / 255, 0.299 / 255), dtype=torch.float32)
+    weights = frame_bgr.new_tensor(LUMA, dtype=torch.float32)
     grey = (frame_bgr.float() @ weights)[:, None]
     mean_i, mean_p = box(grey, RADIUS), box(alpha, RADIUS)
     variance = box(grey * grey, RADIUS) - mean_i * mean_i

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.files import whole_file
+from rtseg_train.batch import Batch
 from rtseg_train.inspect_data import Finding
 from rtseg_train.masks import read_pair
-
-if TYPE_CHECKING:
-    from rtseg_train.data import TrainBatches
 
 U8 = NDArray[np.uint8]
 SHEET_WIDTH, GAP, CAPTION = 1900, 6, 16  # pixels
 TILE_HEIGHT, SAMPLE_HEIGHT = 192, 112  # pixels, without caption
 WIDEST = 480  # pixels
 DARK, LIGHT, OUTLINE, DOUBT = (32, 32, 32), (220, 220, 220), (0, 255, 0), (80, 160, 255)  # BGR
-BATCHES = 3
-LOOK_AHEAD = 64  # batches among which one of pairs is looked for
 
 
 def draw_findings(findings: list[Finding], target: Path) -> None:
@@ -42,23 +37,10 @@ def draw_findings(findings: list[Finding], target: Path) -> None:
     write_sheet(tiles, target)
 
 
-def draw_batches(data: TrainBatches, target: Path) -> list[int]:
-    """The first batches as the network gets them, one with pairs of frames among them; returns their steps.
-
-    Each sample is one tile: frame, previous alpha, target, at network size. `data` must have been preloaded.
-    """
-    total = len(data)
-    steps = list(range(min(BATCHES, total)))
-    drawn = {step: data[step] for step in steps}
-    if not any(batch[-1] for batch in drawn.values()):
-        for step in range(len(steps), min(LOOK_AHEAD, total)):
-            batch = data[step]
-            if batch[-1]:
-                del drawn[steps[-1]]
-                drawn[step] = batch
-                break
+def draw_batches(batches: Mapping[int, Batch], target: Path) -> None:
+    """Batches as the network gets them, by their steps: each sample is one tile, at network size."""
     tiles = []
-    for step, (frames, previous, alphas, _, pairs) in drawn.items():
+    for step, (frames, previous, alphas, _, pairs) in batches.items():
         for i in range(len(frames)):
             greys = [np.rint(x[i, 0].numpy() * 255).astype(np.uint8) for x in (previous, alphas)]
             row = np.hstack([frames[i].numpy(), *(cv2.cvtColor(g, cv2.COLOR_GRAY2BGR) for g in greys)])
@@ -68,7 +50,6 @@ def draw_batches(data: TrainBatches, target: Path) -> list[int]:
             h, w = frames.shape[1:3]
             tiles.append(captioned(small, f"step {step}{of_pair}: frame, previous, target {w}x{h}", LIGHT))
     write_sheet(tiles, target)
-    return list(drawn)
 
 
 def fit_size(image: U8, height: int, widest: int = WIDEST) -> tuple[int, int]:

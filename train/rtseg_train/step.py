@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from rtseg.errors import DataError
+from rtseg_train.batch import Batch
 from rtseg_train.checkpoint import TrainState
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import Batch
 from rtseg_train.distributed import averaging, current_world, share_batch_norm
 from rtseg_train.losses import boundary_loss, pixel_weights, segmentation_loss, temporal_loss
 from rtseg_train.unet import ConvBN

@@ -21,17 +21,19 @@ from rtseg.errors import DataError
 from rtseg.files import ASSETS, write_json
 from rtseg.frames import Source
 from rtseg.inputs import model_inputs, refuse_inputs, source_inputs
+from rtseg.pixels.geometry import limited
 from rtseg.progress import every_minute, progress_bar
 from rtseg.sources.opening import open_source
 from rtseg.sources.pictures import read_picture
 from rtseg_train.checkpoint import load_weights, save_weights
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import MAX_SIDE
+from rtseg_train.data import KEPT_SIDE
 from rtseg_train.evaluate import torch_predictor
-from rtseg_train.loop import SHIPPED, fit
+from rtseg_train.loop import fit
 from rtseg_train.metrics import score, summary
 from rtseg_train.run_folder import writing
 from rtseg_train.selflabel import Room, find_room, label, opinions
+from rtseg_train.starting import SHIPPED
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -124,7 +126,7 @@ def sample_frames(source: str, seconds: float) -> list[U8]:
         stride = max(1, (opened.count or 0) // FRAMES)
         for number, frame in enumerate(opened):
             if number % stride == 0:
-                frames.append(limit(frame.image))
+                frames.append(limited(frame.image, KEPT_SIDE).copy())
             if len(frames) == 2 * FRAMES:  # a container that does not know its length: thin out and go on
                 frames, stride = frames[::2], 2 * stride
         return frames
@@ -137,18 +139,9 @@ def live_frames(camera: Source, seconds: float) -> Iterator[U8]:
         now = monotonic()
         if now >= due:
             due += seconds / FRAMES
-            yield limit(frame.image)
+            yield limited(frame.image, KEPT_SIDE).copy()
         if now - start > seconds:
             return
-
-
-def limit(image: U8) -> U8:
-    """No larger than training keeps pictures."""
-    scale = MAX_SIDE / max(image.shape[:2])
-    if scale >= 1:
-        return image.copy()
-    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def fit_size(plate: U8, shape: tuple[int, ...]) -> U8:

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
-from rtseg.models.adapter import Adapter, Input, Output, read_adapter
+from rtseg.models.foreign.adapter import Adapter, Input, Output, read_adapter
+from rtseg.models.foreign.signature import Signature
 from rtseg.models.model import ModelInfo
-from rtseg.models.probe import probe
 from rtseg.models.session import Session, plain
-from rtseg.models.signature import Signature
 from rtseg.pixels.geometry import STRIDE, network_size
 
 U8 = NDArray[np.uint8]
@@ -24,23 +23,28 @@ SKEW = 1.25  # of the output's shape against the input's: more is a wrong layout
 
 
 class ForeignModel:
-    """A loaded model of somebody else's; the same face as `Model`.
+    """A loaded model of somebody else's; a `Network` like `Model`.
+
+    It is never shown a box of the frame: its states may be of one size, or it may know whole frames alone.
 
     Args:
         session: of the model file.
         adapter: what it takes and gives.
 
-    Raises:
-        ModelError: the adapter does not fit the model, or what comes out for a few frames is not a person's alpha.
+    Raises ModelError where the adapter does not fit the model. What comes out is not looked at before `probe` does.
     """
+
+    effect = None
+    follows = False
 
     def __init__(self, session: Session, adapter: Adapter) -> None:
         self.path, self.provider, self.threads = session.path, session.provider, session.threads
         self.fallback_reason = session.fallback_reason
         self._session = session.ort
         self.signature = Signature.of(adapter, session.ort.get_inputs(), session.ort.get_outputs())
+        self.static, self.remembers = self.signature.size, bool(self.signature.states)
         self.use(adapter)
-        width, height = self.signature.size or (0, 0)
+        width, height = self.static or (0, 0)
         self.info = ModelInfo(
             name=adapter.name,
             version=adapter.version,
@@ -51,7 +55,6 @@ class ForeignModel:
             scores={},
             revision="",
         )
-        probe(self)
 
     @staticmethod
     def fits(session: Session) -> bool:
@@ -72,8 +75,8 @@ class ForeignModel:
 
     def size_for(self, width: int, height: int, area: int) -> tuple[int, int]:
         """(width, height) of the network: its own where that is fixed, else of the frame's shape at about `area`."""
-        if self.signature.size:
-            return self.signature.size
+        if self.static:
+            return self.static
         # The same search as for our models, in units of `multiple` pixels.
         unit = self.adapter.input.multiple or STRIDE
         w, h = network_size(width, height, max(1, round(area * (STRIDE / unit) ** 2)))

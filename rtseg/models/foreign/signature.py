@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
-from rtseg.models.adapter import Adapter
+from rtseg.models.foreign.adapter import Adapter
 
 TYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,

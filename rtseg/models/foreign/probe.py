@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.errors import ModelError
-from rtseg.models.adapter import Adapter, Triple
+from rtseg.models.foreign.adapter import Adapter, Triple
+from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.model import Model
-
-if TYPE_CHECKING:
-    from rtseg.models.foreign import ForeignModel
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

@@ -15,9 +15,9 @@ from typing import IO, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-U8 = NDArray[np.uint8]
+from rtseg.arrays import U8
+
 Run = Callable[[U8], Any]  # frame -> composite
 Make = Callable[[str, Any], Run]  # contender, background (uint8 HxWx3 or None: blur) -> Run
 WARM = 3  # frames before those that count, in each block

@@ -22,14 +22,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from bus import bandwidth, card
 from cuda_foreign import foreign_ways, is_ours
 from cuda_ways import Way, files, ways
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from rtseg.arrays import U8
 from rtseg.bench import PACKAGES, demo_frames, middle_and_p95, surroundings
 from rtseg.errors import BackgroundError, RtsegError
 from rtseg.files import ASSETS, write_json
@@ -39,7 +38,6 @@ from rtseg.models.providers import cuda_problem
 from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_picture
 
-U8 = NDArray[np.uint8]
 SIZES = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
 ROUNDS = 5  # each way has its turn in each round, so that a noisy moment hits all alike
 WARM_UP = 5  # frames of each round that don't count, at most as many as those that do

@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from cuda_ways import AROUND, BLUR, Way
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import ModelError, RtsegError
 from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.networks import open_foreign
 from rtseg.models.session import open_session
 from rtseg.pipeline import Pipeline
 
-U8 = NDArray[np.uint8]
 PAGE = Path(__file__).parents[1] / "docs" / "foreign-models.md"
 # Of RobustVideoMatting's authors, by the frame's longer side: about 512 pixels are left of it.
 RATIO_SIDE = 512

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.files import ASSETS
 from rtseg.models.fused import NO_PICTURE, FusedModel
 from rtseg.models.networks import FUSED
 from rtseg.paths.cuda import CudaPath
 from rtseg.pipeline import Pipeline
 
-U8 = NDArray[np.uint8]
 BLUR = 20.0
 RECORDED, BOUND, UNBOUND, AROUND = "recorded graph", "IO binding", "no IO binding", "OpenCV around the net"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8, f32
 from rtseg.errors import DataError
 from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_picture
@@ -21,8 +21,6 @@ from rtseg_train.dataset import find_pairs
 from rtseg_train.folders import list_images
 from rtseg_train.masks import read_pair
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 FPS = 30
 SHUTTER = (0.0, 0.125, 0.25, 0.375)  # moments of a frame's time that its exposure averages
 NOISE = 5.0  # levels of 255, standard deviation: a dim room
@@ -109,7 +107,7 @@ class Scene:
         alpha = cv2.warpAffine(p.alpha, matrix, self.size)
         shift = np.array([[1, 0, hand[0] - self.margin], [0, 1, hand[1] - self.margin]])
         room = cv2.warpAffine(self.room, shift, self.size).astype(np.float32)
-        return room + alpha[..., None] * (colour - room), alpha.astype(np.float32, copy=False)
+        return room + alpha[..., None] * (colour - room), f32(alpha)
 
 
 def write_clip(scene: Scene, frames: int, folder: Path, seed: int) -> Path:

@@ -21,11 +21,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from rtseg import Pipeline
+from rtseg.arrays import U8
 from rtseg.bench import PACKAGES, SIZES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
@@ -43,7 +43,7 @@ class SteadyCamera:
     live, name, remark = True, "steady camera", None
     count: int | None = None
 
-    def __init__(self, clip: list[NDArray[np.uint8]], fps: float, seconds: float) -> None:
+    def __init__(self, clip: list[U8], fps: float, seconds: float) -> None:
         self.height, self.width = clip[0].shape[:2]
         self.fps, self.given = fps, 0
         self._clip, self._total = clip, round(fps * seconds)

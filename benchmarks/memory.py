@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from rtseg import Pipeline
+from rtseg.arrays import U8
 from rtseg.bench import PACKAGES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
@@ -40,7 +40,7 @@ def resident() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
-def over_time(pipeline: Pipeline, clip: list[NDArray[np.uint8]], frames: int) -> dict[str, float]:
+def over_time(pipeline: Pipeline, clip: list[U8], frames: int) -> dict[str, float]:
     """Resident MiB first and last, highest, and the growth over the second half as a straight line through it."""
     for index in range(WARM):
         pipeline(clip[index % len(clip)])
@@ -56,7 +56,7 @@ def over_time(pipeline: Pipeline, clip: list[NDArray[np.uint8]], frames: int) ->
     return {name: round(v, 2) for name, v in found.items()} | {"kib_per_1000_frames": round(slope / step * 1024e3, 2)}
 
 
-def per_frame(pipeline: Pipeline, clip: list[NDArray[np.uint8]]) -> dict[str, float]:
+def per_frame(pipeline: Pipeline, clip: list[U8]) -> dict[str, float]:
     """Bytes: the most that was held at once within a frame over what was held before it, and what stayed of all."""
     tracemalloc.start()
     try:

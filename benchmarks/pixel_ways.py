@@ -12,10 +12,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
+from rtseg.arrays import F32, U8
+
 Way = Callable[[U8, F32, Any], U8]
 EXAMPLE_THRESHOLD, EXAMPLE_KERNEL = 0.1, (55, 55)  # of MediaPipe's selfie segmentation example
 COMMON_KERNEL = (21, 21)

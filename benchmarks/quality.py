@@ -17,12 +17,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from rtseg import Pipeline
+from rtseg.arrays import F32, U8
 from rtseg.errors import DataError, RtsegError
 from rtseg.files import write_json
 from rtseg.pixels.geometry import cover
@@ -33,8 +33,6 @@ from rtseg_train.folders import list_images
 from rtseg_train.masks import Mask, read_mask, read_pair
 from rtseg_train.metrics import Reliability, Score, score, summary
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 REPEATS = 12  # times that an empty picture is shown
 HEIGHT = 480  # pixels, of the keyed clips' frames
 COLUMNS = {

@@ -11,13 +11,12 @@ import block_server
 import cv2
 import numpy as np
 import pixel_ways
-from numpy.typing import NDArray
 
 from rtseg import Pipeline
+from rtseg.arrays import U8
 from rtseg.bench import PACKAGES, surroundings
 from rtseg.models.model import Model
 
-U8 = NDArray[np.uint8]
 WAYS = ("common", "OpenCV")
 
 

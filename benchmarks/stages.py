@@ -15,10 +15,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from rtseg.arrays import F32, U8
 from rtseg.bench import SIZES
 from rtseg.models.model import Model
 from rtseg.paths.cpu import widened
@@ -29,8 +29,6 @@ from rtseg.pixels.matte import fit_coefficients, grey_of
 from rtseg.pixels.shrink import shrink
 from rtseg.sources.opening import open_source
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 BLUR = 20.0
 WARM_UP = 3  # rounds
 

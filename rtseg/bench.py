@@ -12,10 +12,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from rtseg.arrays import U8
 from rtseg.backgrounds.background import DEFAULT_BLUR
 from rtseg.errors import RtsegError
 from rtseg.live.choice import Choice, budget_for, choose
@@ -24,7 +24,6 @@ from rtseg.pipeline import Pipeline
 from rtseg.pixels.geometry import cover
 from rtseg.sources.opening import open_source
 
-U8 = NDArray[np.uint8]
 SIZES = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
 EFFECTS: dict[str, dict[str, Any]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": DEFAULT_BLUR}}
 AUTO_FPS = 30.0  # of the camera that auto is asked about

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import SourceError
 
 MAX_SIDE = 16384  # pixels
@@ -23,10 +23,10 @@ class Frame:
     Where the source is transparent, `opacity` is uint8 HxW; `lasts` is seconds that it is shown, 0 if nobody says so.
     """
 
-    image: NDArray[np.uint8]
+    image: U8
     time: float
     index: int
-    opacity: NDArray[np.uint8] | None = None
+    opacity: U8 | None = None
     lasts: float = 0.0
 
 
@@ -59,7 +59,7 @@ class Sink(Protocol):
     def remark(self) -> str | None:
         """What the user should know once it is complete."""
 
-    def write(self, picture: NDArray[np.uint8], time: float) -> None: ...
+    def write(self, picture: U8, time: float) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None: ...
 

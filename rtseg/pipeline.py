@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.backgrounds.background import Background
 from rtseg.backgrounds.behind import Stage, open_behind
 from rtseg.errors import ModelError, ProviderError
@@ -22,9 +22,6 @@ from rtseg.models.nobody import require_nobody
 from rtseg.paths.path import FramePath, path_of
 from rtseg.pixels.edge import Edge, Limited
 from rtseg.stream import Result, Streamed, streamed
-
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 
 
 class Pipeline:

@@ -8,16 +8,14 @@ from pathlib import Path
 from threading import Lock
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from rtseg.apply import BLACK, check_size, render, still_area
+from rtseg.arrays import U8, u8
 from rtseg.errors import SourceError
 from rtseg.models.model import at_leisure
 from rtseg.pipeline import Pipeline
 from rtseg.sources.pictures import read_layers
 
-U8 = NDArray[np.uint8]
 ONE_AT_A_TIME = Lock()  # a pipeline is for one thread, and this one is everybody's
 
 
@@ -47,4 +45,4 @@ def cutout(picture: str | PathLike[str] | U8, *, model: str | PathLike[str] = "q
         pipeline.area = still_area(pipeline.model.info.area)
         bgra = render(pipeline, picture, "cutout", opacity=opacity)
         pipeline.reset()  # nothing of the picture is kept
-    return cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA).astype(np.uint8, copy=False)
+    return u8(cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA))

@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.frames import Frame
 from rtseg.inputs import Input, refuse_own_room
 from rtseg.models.doubt import second_look
@@ -19,7 +19,6 @@ from rtseg.models.networks import Loaded
 from rtseg.sources.opening import open_source
 from rtseg.veil import Compositor, alpha_of, composited
 
-U8 = NDArray[np.uint8]
 Streamed = str | PathLike[str] | int | Iterable[Frame | U8]
 
 
@@ -40,7 +39,7 @@ class Result:
     """One frame of a stream and what was made of it."""
 
     composite: U8  # uint8 HxWx3 BGR
-    alpha: NDArray[np.float32]  # float32 HxW, 0..1
+    alpha: F32  # float32 HxW, 0..1
     frame: U8  # uint8 HxWx3 BGR, as it came
     seconds: float | None  # its time: in the file, of a camera by a clock that never goes back; None for bare arrays
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8, f32
 from rtseg.pixels.opacity import over
-
-U8 = NDArray[np.uint8]
 
 
 class Compositor(Protocol):
@@ -18,7 +16,7 @@ class Compositor(Protocol):
     @property
     def blur(self) -> float | None: ...
     @property
-    def alpha(self) -> NDArray[np.float32]: ...
+    def alpha(self) -> F32: ...
     def __call__(self, frame_bgr: U8, seconds: float | None = None) -> U8: ...
     def hidden(self, width: int, height: int, seconds: float | None = None) -> U8: ...
 
@@ -37,9 +35,9 @@ def composited(pipeline: Compositor, frame_bgr: U8, seconds: float | None, opaci
     return over(composite, pipeline.hidden(width, height, seconds), opacity)
 
 
-def alpha_of(pipeline: Compositor, opacity: U8 | None) -> NDArray[np.float32]:
+def alpha_of(pipeline: Compositor, opacity: U8 | None) -> F32:
     """float32 HxW in 0..1 of the frame that was composited last."""
     if opacity is None:
         return pipeline.alpha
     share = opacity.astype(np.float32) * np.float32(1 / 255)
-    return (pipeline.alpha * share).astype(np.float32, copy=False)
+    return f32(pipeline.alpha * share)

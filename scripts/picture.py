@@ -7,9 +7,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from rtseg import Pipeline
+from rtseg.arrays import U8
 from rtseg.sources.opening import open_source
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -18,8 +18,6 @@ WIDTH = 400  # pixels of one tile
 EVERY, FRAMES = 3, 80  # of the clip's frames, and how many of these the animation has
 FPS, QUALITY = 10, 60
 ON, BLURRED = "beach.jpg", 30.0
-
-U8 = NDArray[np.uint8]
 
 
 def main() -> None:

@@ -12,14 +12,13 @@ import av
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from rich.console import Console
 
+from rtseg.arrays import U8
 from rtseg.console import Messages
 from rtseg.models.model import ModelInfo
 from rtseg.sources.opening import open_source
 
-U8 = NDArray[np.uint8]
 WIDTH, HEIGHT, COUNT = 320, 180, 12
 
 

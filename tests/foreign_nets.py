@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-F32 = NDArray[np.float32]
+from rtseg.arrays import F32
+
 Tensor = tuple[str, int, Sequence[int | str]]
 FLOAT, HALF, BYTE = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8
 

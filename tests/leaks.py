@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from rtseg import cam, pipeline
+from rtseg.arrays import F32, U8, u8
 from rtseg.cam import CamOptions
 from rtseg.errors import RtsegError, SourceError
 from rtseg.frames import Frame
@@ -30,7 +31,6 @@ from rtseg.models.model import Model
 from rtseg.options.call import Call
 from rtseg.sinks import loopback, virtual
 
-U8 = NDArray[np.uint8]
 Answer = Callable[[int], Any]  # the number of a call -> alpha HxW, an exception, or None for the truth
 SIZE = (160, 96)
 VIOLETS = ((255, 0, 255), (170, 0, 150))  # BGR; no background, text or person here has less green than both others
@@ -63,7 +63,7 @@ def assert_no_room(seen: dict[str, list[U8]], what: str = "") -> None:
             assert not share, f"{where}, {what}: {share:.2%} of picture {number} of {len(pictures)} is the room"
 
 
-def truth(small_bgr: U8) -> NDArray[np.float32]:
+def truth(small_bgr: U8) -> F32:
     """The alpha, HxW, of a frame of this world at any size."""
     blue, green, red = (small_bgr[..., c].astype(int) for c in range(3))
     return ((np.minimum(blue, red) - green < 30) & (green > 40) & (green < 220)).astype(np.float32)
@@ -75,7 +75,7 @@ class Net:
     def __init__(self, answer: Answer = lambda call: None) -> None:
         self.answer, self.calls = answer, 0
 
-    def __call__(self, frame_bgr: U8) -> NDArray[np.float32]:
+    def __call__(self, frame_bgr: U8) -> F32:
         said = self.answer(self.calls)
         self.calls += 1
         if isinstance(said, Exception):
@@ -218,6 +218,6 @@ def session(
 def pictures_in(path: Path, pixels: str = "bgr24") -> list[U8]:
     """The frames of a video or a picture, as they are stored."""
     if path.suffix == ".png":
-        return [cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.uint8, copy=False)]
+        return [u8(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))]
     with av.open(str(path)) as container:
         return [f.to_ndarray(format=pixels) for f in container.decode(video=0)]

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from conftest import COUNT, read_clip, write_clip
 from rtseg.apply import run
+from rtseg.arrays import f32
 from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.sequence import PictureSequence
@@ -94,7 +95,7 @@ def test_no_room_is_left_where_a_cut_out_is_transparent(
     drawn[20:40, 20:50] = 0.22
 
     def run_net(small_bgr: np.ndarray, _: np.ndarray) -> np.ndarray:
-        return cv2.resize(drawn, small_bgr.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+        return f32(cv2.resize(drawn, small_bgr.shape[1::-1], interpolation=cv2.INTER_AREA))
 
     pipeline.model.run = run_net  # type: ignore[method-assign]
     pipeline.follow = False  # it draws whole frames

@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from conftest import write_clip
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg_train.classes import Person, UnknownClasses
 from rtseg_train.clips import Clip, score_clip
@@ -23,7 +23,6 @@ from rtseg_train.masks import read_mask, read_pair
 from rtseg_train.metrics import Reliability
 from tiny_runs import call
 
-U8 = NDArray[np.uint8]
 VOC = {0: (0, 0, 0), 9: (192, 0, 0), 15: (192, 128, 128), 255: (224, 224, 192)}
 
 

@@ -10,14 +10,12 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from conftest import write_clip
+from rtseg.arrays import F32, U8
 from rtseg.errors import DataError
 from rtseg_train.clips import find_clips, score_clip
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 SIZE = 64  # pixels
 
 

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg_train.config import TrainConfig
 from rtseg_train.cutouts import find_cutouts, is_cutouts, look_at_cutout, read_cutout
@@ -19,7 +20,6 @@ from rtseg_train.dataset import Pair
 from rtseg_train.loop import fit
 from tiny_runs import call
 
-U8 = NDArray[np.uint8]
 SKIN, HIDDEN, ROOM = 200, 255, 40  # levels: of the person, under transparent pixels, of the backgrounds
 SMALL = {"batch": 4, "area": 4096, "max_area": 8192, "workers": 0, "threads": 1, "init": "scratch", "paired": 0.0}
 RUN = {"steps": 2, "frozen_steps": 1, "warmup": 1, "checkpoint_every": 1, "eval_every": 2, "batch": 2}

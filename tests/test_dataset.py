@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg_train import article
 from rtseg_train.config import TrainConfig
@@ -20,7 +20,6 @@ from rtseg_train.dataset import Pair, find_pairs, find_sets, hold_out
 from rtseg_train.loop import fit
 from tiny_runs import bust, call
 
-U8 = NDArray[np.uint8]
 SMALL = ("--steps=2", "--frozen-steps=1", "--batch=2", "--area=2048", "--max-area=2048", "--workers=0", "--threads=1")
 
 

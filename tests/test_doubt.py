@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from leaks import GREEN, PERSON, Hand, Room, assert_no_room, room_frame, session, set_up, truth, violet
+from rtseg.arrays import F32, U8
 from rtseg.frames import Frame
 from rtseg.models.doubt import AGAIN, Doubt
 from rtseg.models.model import Model
 from rtseg.pipeline import Pipeline
 
-U8 = NDArray[np.uint8]
 NOTHING = np.zeros((8, 8, 3), np.uint8)
 
 
@@ -34,7 +33,7 @@ class Leaves(Room):
             yield Frame(image, frame.time, frame.index)
 
 
-def misled(self: Model, frame_bgr: U8, previous: NDArray[np.float32]) -> NDArray[np.float32]:
+def misled(self: Model, frame_bgr: U8, previous: F32) -> F32:
     """`fast` takes the empty room for a person, `balanced` does not."""
     seen = truth(frame_bgr)
     return np.ones_like(seen) if self.info.name == "fast" and not seen.any() else seen

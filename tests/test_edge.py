@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 
 from rtseg import Pipeline, cli
+from rtseg.arrays import F32, U8, f32
 from rtseg.errors import RtsegError
 from rtseg.options.call import options_of
 from rtseg.pixels.edge import LIMITS
@@ -19,8 +19,6 @@ from sessions import Kept, Made, Seen, pipeline_that, play
 from test_cli import rtseg
 
 pytestmark = pytest.mark.usefixtures("unchecked")
-F32 = NDArray[np.float32]
-U8 = NDArray[np.uint8]
 WIDTH, HEIGHT = 640, 360
 DRAWN = Callable[[F32], tuple[Pipeline, U8]]
 
@@ -33,7 +31,7 @@ def drawn() -> DRAWN:
     def make(alpha: F32) -> tuple[Pipeline, U8]:
         def run(small_bgr: U8, _: F32) -> F32:
             size = small_bgr.shape[1::-1]
-            return cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+            return f32(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
 
         pipeline.model.run = run  # type: ignore[method-assign]
         pipeline.edge = pipeline.feather = pipeline.specks = 0

@@ -12,7 +12,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import nn
 
@@ -31,8 +30,6 @@ from test_clips import SIZE, bright, disc, picture_of, write_pictures
 from tiny_runs import call
 
 pytestmark = pytest.mark.usefixtures("unchecked")  # what is scored here sees people wherever it is bright
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 AREA = 4096  # pixels at network size
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from rtseg import Pipeline
+from rtseg.arrays import U8
 from rtseg.errors import ExportError, ModelError
 from rtseg.models.fused import NO_PICTURE, FusedModel
 from rtseg.pixels.matte import motion, remembered, steadied
@@ -25,8 +25,6 @@ from rtseg_export.fused_matte import HALVINGS, ROUNDS
 from rtseg_export.parity import Tolerance
 from rtseg_export.report import report
 from tiny_exports import CHECKPOINT, fused_export
-
-U8 = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")

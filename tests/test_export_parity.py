@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.errors import ExportError
 from rtseg_export import export as exporter
 from rtseg_export.compare import compare, expected, torch_runner
@@ -80,7 +80,7 @@ def test_no_frames_are_refused() -> None:
 def test_a_runner_that_goes_wrong_is_reported_by_frame() -> None:
     calls = []
 
-    def runner(frame_bgr: NDArray[np.uint8], previous: NDArray[np.float32]) -> NDArray[np.float32]:
+    def runner(frame_bgr: U8, previous: F32) -> F32:
         calls.append(1)
         alpha = torch_runner(tiny_net())(frame_bgr, previous)
         return alpha if len(calls) != 2 else np.full_like(alpha, np.nan)
@@ -91,7 +91,7 @@ def test_a_runner_that_goes_wrong_is_reported_by_frame() -> None:
 
 
 def test_errors_of_the_previous_alpha_show() -> None:
-    def forgetful(frame_bgr: NDArray[np.uint8], previous: NDArray[np.float32]) -> NDArray[np.float32]:
+    def forgetful(frame_bgr: U8, previous: F32) -> F32:
         return torch_runner(tiny_net())(frame_bgr, np.zeros_like(previous))
 
     parity = compare({"fake": forgetful}, tiny_expected(), TOLERANCES["fp32"])

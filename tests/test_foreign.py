@@ -10,21 +10,18 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from onnx import helper
 
 import foreign_nets
 from foreign_nets import BYTE, FLOAT, HALF, echo, probabilities, save
 from rtseg import Pipeline
+from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
 from rtseg.models.foreign.adapter import Adapter, Input, Output, State, read_adapter
 from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.model import Model
 from rtseg.models.networks import open_network
 from test_cli import rtseg
-
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 
 
 @pytest.fixture(scope="session")

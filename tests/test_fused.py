@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from numpy.typing import NDArray
 
 from rtseg import Pipeline
+from rtseg.arrays import U8
 from rtseg.errors import BackgroundError, ModelError, ProviderError
 from rtseg.files import ASSETS
 from rtseg.models import nobody
@@ -21,7 +21,6 @@ from rtseg_export.export import export
 from rtseg_export.frames import demo_frames as demo
 from tiny_exports import CHECKPOINT, fused_export
 
-U8 = NDArray[np.uint8]
 FILES = {"picture": ASSETS / "fast-fused.onnx", "blur": ASSETS / "fast-fused-blur.onnx"}
 AREA = 20480  # pixels at network size
 ROOM: dict[str, dict[str, object]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": 20}}

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rtseg.arrays import F32, U8
 from rtseg.models.fused import NO_PICTURE
 from rtseg.paths.cpu import CpuPath
 from rtseg.pixels.composite import full_alpha
@@ -21,8 +22,6 @@ from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.matte import grey_of
 from rtseg_export.fused import FusedBlur, FusedPicture
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 W, H, SMALL = 320, 192, (160, 96)
 WALL, SHIRT = (170, 180, 160), (30, 60, 190)
 

@@ -13,15 +13,13 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import foreign_nets
+from rtseg.arrays import U8
 from rtseg.files import ASSETS
 from rtseg.models.model import Model
 from rtseg.models.providers import cuda_problem
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 ENDINGS = ("-blur.onnx", ".onnx")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell script")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg_train.augment import make_sample, make_twins
 from rtseg_train.windows import Picture, crop_window, person_window, warp
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 SIZE = (160, 96)
 
 

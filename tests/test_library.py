@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import rtseg
-from conftest import COUNT, U8, read_clip
+from conftest import COUNT, read_clip
 from rtseg import Pipeline
+from rtseg.arrays import U8
 
 ROOT = Path(__file__).parent.parent
 LIGHT = "import sys, rtseg; dir(rtseg), rtseg.__all__; sys.exit(not {'numpy', 'cv2', 'typer'}.isdisjoint(sys.modules))"

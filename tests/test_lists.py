@@ -8,17 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg_train.clips import find_clips
 from rtseg_train.data_report import Inspection
 from rtseg_train.dataset import find_pairs, find_sets
 from rtseg_train.masks import read_mask
 from tiny_runs import call
-
-U8 = NDArray[np.uint8]
 
 
 def bust() -> U8:

@@ -7,14 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg_train.dataset import Pair
 from rtseg_train.inspect_data import jpeg_is_cut_off, look, looks_inverted
 from rtseg_train.masks import read_mask
 from tiny_runs import bust
 
-U8 = NDArray[np.uint8]
 SOFT = cv2.GaussianBlur(bust(), (0, 0), 3).astype(np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 

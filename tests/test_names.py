@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from conftest import write_clip
+from rtseg.arrays import U8
 from rtseg.files import ASSETS
 from rtseg.pipeline import Pipeline
 from rtseg.sources.plain_name import is_plain, plain_name
@@ -26,7 +26,7 @@ LONG = "x" * 300
 
 
 @pytest.fixture
-def odd(small_frames: list[NDArray[np.uint8]]) -> Path:
+def odd(small_frames: list[U8]) -> Path:
     """A folder of such a name with a picture, a picture without a suffix, a film and a model of such names."""
     folder = Path(ODD)
     folder.mkdir()
@@ -62,7 +62,7 @@ def test_cam(odd: Path) -> None:
     Pipeline(background=str(odd / "other"), provider="cpu").close()  # a film of such a name, in a folder
 
 
-def test_train_and_eval(small_frames: list[NDArray[np.uint8]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_and_eval(small_frames: list[U8], capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(ODD)
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 from conftest import save_model
+from rtseg.arrays import F32, U8
 from rtseg.cli import app
 from rtseg.errors import ModelError
 from rtseg.live.pace import LEVELS
@@ -22,7 +22,6 @@ from rtseg.models.nobody import empty_pictures, require_nobody
 from rtseg.models.rooms import MOST, seen_in_rooms
 from rtseg.pipeline import Pipeline
 
-U8 = NDArray[np.uint8]
 FRAME = np.zeros((90, 160, 3), np.uint8)
 
 
@@ -82,7 +81,7 @@ def names_of(width: int, height: int) -> dict[bytes, str]:
 def test_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
     """It knows walls and wallpaper, but takes half of whatever is neither."""
 
-    def run(self: Model, frame_bgr: U8, previous: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self: Model, frame_bgr: U8, previous: F32) -> F32:
         known = frame_bgr.tobytes() in names_of(*frame_bgr.shape[1::-1])
         return np.full_like(previous, 0.0 if known else 0.49)
 
@@ -98,7 +97,7 @@ def test_patterns(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     contrast = max(float(p.std()) for p in alike)
     assert contrast > 20
 
-    def run(self: Model, frame_bgr: U8, previous: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self: Model, frame_bgr: U8, previous: F32) -> F32:
         name = names_of(*frame_bgr.shape[1::-1]).get(frame_bgr.tobytes(), "")
         return np.full_like(previous, 0.49 * (kind in name))
 

@@ -4,17 +4,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from rtseg import Pipeline
+from rtseg.arrays import F32, U8, f32
 from rtseg.models.fused import NO_PICTURE
 from rtseg.pixels import specks
 from rtseg_export import fused, fused_matte
 
 pytestmark = pytest.mark.usefixtures("unchecked")
-F32 = NDArray[np.float32]
-U8 = NDArray[np.uint8]
 WIDTH, HEIGHT = 640, 360
 VALUES = (0.1, 0.5, 2, 5)
 Place = tuple[slice, slice]
@@ -41,7 +39,7 @@ def scene(percent: float) -> tuple[F32, list[Place], list[Place]]:
 
 
 def shrunk(alpha: F32, size: tuple[int, int]) -> F32:
-    return cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+    return f32(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
 
 
 def pipeline_of(alpha: F32) -> tuple[Pipeline, U8]:

@@ -8,16 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from conftest import write_clip
+from rtseg.arrays import F32, U8
 from rtseg.errors import DataError, RtsegError
 from rtseg.sources.opening import DEMO_CLIP, open_source
 from rtseg_train import tune as tune_module
 from rtseg_train.selflabel import Opinion, Room, find_room, label
 from rtseg_train.tune import Verdict, fit_size, sample_frames, tune
 
-U8 = NDArray[np.uint8]
 SIZE = (90, 120)  # rows, columns
 
 
@@ -27,7 +26,7 @@ def room_image() -> U8:
     return cv2.GaussianBlur(rng.integers(60, 180, (*SIZE, 3), np.uint8), (0, 0), 2).astype(np.uint8)
 
 
-def scene(x: int, shift: int = 0) -> tuple[U8, NDArray[np.float32]]:
+def scene(x: int, shift: int = 0) -> tuple[U8, F32]:
     """(frame_bgr, true alpha): a person of an even colour at column x before the wall, noise of a sensor."""
     rng = np.random.default_rng(x)
     frame, mask = np.roll(room_image(), shift, axis=1), np.zeros(SIZE, np.uint8)
@@ -36,7 +35,7 @@ def scene(x: int, shift: int = 0) -> tuple[U8, NDArray[np.float32]]:
     return np.clip(frame + rng.normal(0, 2, frame.shape), 0, 255).astype(np.uint8), (mask / 255).astype(np.float32)
 
 
-def clip() -> tuple[list[U8], list[NDArray[np.float32]]]:
+def clip() -> tuple[list[U8], list[F32]]:
     frames, alphas = zip(*(scene(x) for x in range(20, 101, 4)), strict=True)
     return list(frames), list(alphas)
 

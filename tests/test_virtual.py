@@ -14,13 +14,12 @@ from threading import Event
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import OutputError
 from rtseg.sinks import loopback
 from rtseg.sinks.virtual import Demand, Sender, VirtualCamera, fit, next_due, parse_virtual
 
-U8 = NDArray[np.uint8]
 WAIT = 20.0  # seconds after which something that should have happened won't
 
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import torch
 import typer
-from numpy.typing import NDArray
 from torch import nn
 
+from rtseg.arrays import U8
 from rtseg_export.cli import app
 from rtseg_export.compare import Expected, check_sizes, expected
 from rtseg_export.export import Exported, export
@@ -24,7 +24,6 @@ from rtseg_train.checkpoint import save_weights
 from rtseg_train.nets import build
 from rtseg_train.unet import UNet
 
-U8 = NDArray[np.uint8]
 CHECKPOINT = Path(__file__).parents[1] / "train" / "rtseg_train" / "fast.safetensors"
 AREA = 4096  # pixels: 64x64
 INFO: dict[str, object] = {"name": "tiny", "arch": "fast", "area": AREA, "scores": {"ALL": {"iou": 50.0}}}

@@ -10,15 +10,14 @@ import cv2
 import numpy as np
 import pytest
 import typer
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg_train import loop
 from rtseg_train.cli import app
 from rtseg_train.config import TrainConfig
 from rtseg_train.data import Batch
 from rtseg_train.step import Losses
 
-U8 = NDArray[np.uint8]
 ROOT = Path(__file__).parents[1]
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import ExportError
 from rtseg.models.fused import FusedModel
 from rtseg.models.model import Model, ModelInfo
@@ -23,7 +22,6 @@ from rtseg_export.graph import fold, validate
 from rtseg_export.parity import TOLERANCES, tolerance_of
 from rtseg_export.weights import stray_weights
 
-U8 = NDArray[np.uint8]
 ADVICE = "The file is not this checkpoint's, or was damaged or changed since; export it again"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtseg.arrays import U8
 from rtseg.options.call import quoted
 from rtseg.options.completion import starting
 from rtseg.options.panels import InPanels
@@ -19,8 +20,6 @@ from rtseg.options.shared import JsonFile
 from rtseg.options.values import number, one_of, parse_size, size
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from rich.console import Console
 
     from rtseg_export.export import Exported
@@ -217,7 +216,7 @@ def refuse(options: Mapping[str, object], why: str) -> None:
         raise typer.BadParameter(f"{', '.join(given)} can't be used {why}")
 
 
-def tell(made: Exported, frames: Sequence[NDArray[np.uint8]], console: Console, json_file: Path | None) -> None:
+def tell(made: Exported, frames: Sequence[U8], console: Console, json_file: Path | None) -> None:
     """The report on the screen and, where asked for, as JSON."""
     from rtseg.files import write_json
     from rtseg_export.report import as_json, report, show

@@ -14,9 +14,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rtseg.arrays import F32, U8, u8
 from rtseg.errors import ExportError, ModelError
 from rtseg.models.model import Model
 from rtseg.models.providers import cuda_problem
@@ -24,8 +24,6 @@ from rtseg.pixels.geometry import cover_crop, network_size
 from rtseg_export.parity import Difference, Parity, Tolerance, difference
 from rtseg_train.unet import ConvBN, MBConv
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Runner = Callable[[U8, F32], F32]  # frame_bgr HxWx3, previous_alpha HxW -> alpha HxW, all at network size
 # Width, height and area of the checked sequences; the area as a multiple of what the model prefers.
 SHAPES = ((16, 10, 1.0), (3, 4, 1.0), (16, 9, 2.0))
@@ -155,4 +153,4 @@ def fit(frame_bgr: U8, size: tuple[int, int]) -> U8:
     """The centre of the frame at network size (width, height), not stretched."""
     x, y, w, h = cover_crop(frame_bgr.shape[1], frame_bgr.shape[0], *size)
     window = frame_bgr[y : y + h, x : x + w]
-    return cv2.resize(window, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return u8(cv2.resize(window, size, interpolation=cv2.INTER_AREA))

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError, ExportError, ModelError, OutputError
 from rtseg.files import check_target, whole_file
 from rtseg.live.pace import LEVELS
@@ -28,7 +27,6 @@ from rtseg_export.graph import NETWORK_SIDE, alpha_graph, fold, save
 from rtseg_export.parity import TOLERANCES, Parity, Tolerance, tolerance_of
 from rtseg_export.quantise import quantised
 
-U8 = NDArray[np.uint8]
 NOT_STATED = "not stated"
 ADVICE = "Nothing was written. Weights that overflow fp16 may still export with --precision fp32; else look at the "
 ADVICE += "checkpoint, and for int8 at the pictures of --calibration"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import ExportError
 from rtseg.pixels.geometry import limited
 from rtseg.sources.opening import open_source
@@ -14,7 +14,6 @@ from rtseg.sources.pictures import read_picture
 from rtseg_train.dataset import find_pairs
 from rtseg_train.folders import layout_of, list_images, part_of
 
-U8 = NDArray[np.uint8]
 COUNT = 12  # frames; a check at three sizes takes a few seconds
 PICTURE_SIDE = 1024  # pixels; 64 photos of 12 megapixels would be 2.3 GB
 

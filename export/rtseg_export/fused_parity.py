@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from rtseg.arrays import F32, U8
 from rtseg.errors import ExportError, ModelError
 from rtseg.models.fused import NO_PICTURE, FusedModel
 from rtseg.models.providers import cuda_problem
@@ -20,8 +20,6 @@ from rtseg_export.compare import fit, one_thread
 from rtseg_export.fused import Fused, FusedPicture
 from rtseg_export.parity import Difference, Parity, Tolerance, difference
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Wanted = tuple[U8, F32, F32]
 SCALE = 3  # the frame's side over the network's
 LEVELS = 1.0  # mean difference of composites, of 255, from which a file is refused

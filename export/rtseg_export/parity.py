@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32
 from rtseg.errors import ExportError
 
-F32 = NDArray[np.float32]
 # A union below this share of the picture counts as this much: a few pixels of nobody are no IoU of 0.
 MIN_UNION = 0.01
 

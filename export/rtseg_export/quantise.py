@@ -17,13 +17,12 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+from rtseg.arrays import F32, U8
 from rtseg.models.model import Model
 from rtseg_export.compare import feed_back, fit
 from rtseg_export.frames import spread
 from rtseg_export.int8_graph import keep_frame_bytes, share_scales, shuffle_bytes
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 CALIBRATION = 64  # frames at most; they are taken evenly from those given
 # What runs in 8 bits; the rest (normalisation, sigmoid) costs next to nothing and stays as it is.
 QUANTISED = ["Conv", "ConvTranspose", "MaxPool", "Add", "Concat", "Clip", "Relu", "Resize"]

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from rtseg.arrays import U8
 from rtseg.bench import middle_and_p95, surroundings
 from rtseg.models.fused import FusedModel
 from rtseg.models.model import Model
@@ -26,7 +26,6 @@ from rtseg_export.count import gmac, parameters
 from rtseg_export.export import Exported
 from rtseg_export.parity import Parity
 
-U8 = NDArray[np.uint8]
 SECONDS = 1.0  # of timing on each provider
 FEWEST, WARM_UP = 5, 3  # runs
 FRAME = (1920, 1080)  # width, height of the frames that fused files are timed with

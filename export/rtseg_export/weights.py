@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from rtseg.arrays import F32
 from rtseg.pixels.geometry import STRIDE
 
-F32 = NDArray[np.float32]
 CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}  # of the output channels
 # Of a channel's largest weight. int8 with 7 bits of range is off by 1/128 at most, fp16 by 1/2048.
 LARGEST_ERROR = 0.01

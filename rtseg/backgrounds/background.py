@@ -9,8 +9,8 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8, u8
 from rtseg.backgrounds.colour import colour, one_pixel
 from rtseg.errors import BackgroundError
 from rtseg.files import ASSETS
@@ -18,7 +18,6 @@ from rtseg.pixels.blur import BLUR_HEIGHT
 from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_opaque
 
-U8 = NDArray[np.uint8]
 SHIPPED = ASSETS / "backgrounds"
 BLUR_LIMITS = (1.0, 100.0)
 DEFAULT_BLUR = 20.0
@@ -120,7 +119,7 @@ def small_enough(picture: U8) -> U8:
     if scale >= 1:
         return picture
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return u8(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def check_blur(strength: float) -> float:
@@ -139,7 +138,7 @@ def blurred(picture_bgr: U8, strength: float | None) -> U8:
     height, width = picture_bgr.shape[:2]
     sigma, small = strength * height / BLUR_HEIGHT, picture_bgr
     while sigma >= 2 * SMALLEST_SIGMA and min(small.shape[:2]) > 1:
-        small = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        small = u8(cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
         sigma /= 2
     soft = cv2.GaussianBlur(small, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return u8(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR))

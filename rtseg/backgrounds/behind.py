@@ -6,7 +6,8 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-from rtseg.backgrounds.background import DEFAULT_BLUR, U8, Background, check_blur
+from rtseg.arrays import U8
+from rtseg.backgrounds.background import DEFAULT_BLUR, Background, check_blur
 from rtseg.backgrounds.scene import open_background
 from rtseg.errors import BackgroundError
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ImageColor
 
+from rtseg.arrays import U8
 from rtseg.errors import BackgroundError
 
 
@@ -29,7 +29,7 @@ def colour(text: str) -> str | None:
     return named if isinstance(named, str) else "#{:02x}{:02x}{:02x}".format(*named[:3])
 
 
-def one_pixel(rrggbb: str) -> NDArray[np.uint8]:
+def one_pixel(rrggbb: str) -> U8:
     """uint8 1x1x3 BGR."""
     red, green, blue = bytes.fromhex(rrggbb[1:])
     return np.array([[[blue, green, red]]], np.uint8)

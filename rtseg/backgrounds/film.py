@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from threading import Condition, Lock, Thread
 
-from rtseg.backgrounds.background import U8, blurred, check_blur
+from rtseg.arrays import U8
+from rtseg.backgrounds.background import blurred, check_blur
 from rtseg.backgrounds.reel import Reel, Shot, fitted
 from rtseg.errors import BackgroundError
 

@@ -12,7 +12,7 @@ import av
 import av.error
 import numpy as np
 
-from rtseg.backgrounds.background import U8
+from rtseg.arrays import U8
 from rtseg.errors import BackgroundError
 from rtseg.pixels.geometry import cover
 from rtseg.pixels.opacity import over

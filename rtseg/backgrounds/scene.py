@@ -6,14 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rtseg.backgrounds.background import (
-    KEPT_PIXELS,
-    U8,
-    Background,
-    Still,
-    find_background,
-    load_background,
-)
+from rtseg.arrays import U8
+from rtseg.backgrounds.background import KEPT_PIXELS, Background, Still, find_background, load_background
 from rtseg.backgrounds.colour import colour, one_pixel
 from rtseg.errors import BackgroundError
 from rtseg.formats import READ

@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rtseg.arrays import U8
 from rtseg.errors import BackgroundError, RtsegError, SourceError
 from rtseg.frames import Source
 from rtseg.live.controls import Controls, Event
@@ -17,8 +15,6 @@ from rtseg.live.outlets import Outlets
 from rtseg.live.settings import Settings
 from rtseg.live.switching import Switching
 from rtseg.pipeline import Pipeline
-
-U8 = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame, Source
 from rtseg.live.choice import Choice, areas, budget_for, choose
@@ -30,12 +28,12 @@ QUEUE = 2  # composites that may wait for output when no frame may be lost
 class Composite:
     """A finished picture and what it was made of; pictures are uint8 HxWx3 BGR."""
 
-    image: NDArray[np.uint8]
+    image: U8
     time: float  # the frame's
     captured: float  # monotonic seconds
     hidden: bool  # the background alone, because there was no good alpha
-    frame_bgr: NDArray[np.uint8]
-    alpha: NDArray[np.float32] | None  # HxW, where it was asked for
+    frame_bgr: U8
+    alpha: F32 | None  # HxW, where it was asked for
     timings: Mapping[str, float]  # milliseconds by stage
     lasts: float = 0.0  # seconds that the frame is shown, 0 where nobody says so
 

@@ -7,11 +7,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from rtseg.arrays import U8
 from rtseg.errors import OutputError, RtsegError
 from rtseg.frames import Source
 from rtseg.live.actions import Actions, Present
@@ -30,7 +29,6 @@ from rtseg.progress import progress_bar
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sinks.virtual import VirtualCamera
 
-U8 = NDArray[np.uint8]
 STALL = 1.0  # seconds without a new composite after which a live picture is replaced by the background
 STALLS = {
     "start": "starting",

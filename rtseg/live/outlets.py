@@ -7,16 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rtseg.arrays import U8
 from rtseg.errors import OutputError
 from rtseg.live.recorder import Recorder
 from rtseg.sinks.snapshot import save_snapshot
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sinks.virtual import VirtualCamera
-
-U8 = NDArray[np.uint8]
 
 
 class Outlets:

@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8, u8
 from rtseg.live.controls import HELP
 from rtseg.live.settings import Settings
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Colour = tuple[int, int, int]
 Rows = Sequence[tuple[str, str]]
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -74,12 +71,12 @@ def base(shown: Shown, settings: Settings) -> U8:
     """The picture behind everything: what goes out, or the alpha as grey."""
     if settings.view == "mask" and shown.alpha is not None and not settings.paused:
         grey = cv2.convertScaleAbs(shown.alpha, alpha=255)
-        return cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
+        return u8(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
     return shown.image
 
 
 def mirrored(picture: U8, settings: Settings) -> U8:
-    return cv2.flip(picture, 1).astype(np.uint8, copy=False) if settings.mirror else picture
+    return u8(cv2.flip(picture, 1)) if settings.mirror else picture
 
 
 def enlarged(picture: U8) -> U8:
@@ -88,7 +85,7 @@ def enlarged(picture: U8) -> U8:
     if height >= SMALLEST:
         return picture
     size = (round(width * SMALLEST / height), SMALLEST)
-    return cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return u8(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR))
 
 
 def text_width(text: str, line: int) -> int:
@@ -152,7 +149,7 @@ def draw_inset(picture: U8, frame_bgr: U8, top: int, margin: int) -> None:
     width = picture.shape[1] // 4
     height = max(1, min(round(width * frame_bgr.shape[0] / frame_bgr.shape[1]), picture.shape[0] // 3))
     left = picture.shape[1] - margin - width
-    small = cv2.resize(frame_bgr, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    small = u8(cv2.resize(frame_bgr, (width, height), interpolation=cv2.INTER_AREA))
     line = max(8, min(height // 4, 2 * width // len(INSET)))
     while text_width(INSET, line) > width - line and line > 8:
         line -= 1

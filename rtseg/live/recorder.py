@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rtseg.arrays import U8
 from rtseg.sinks.snapshot import free_path
 from rtseg.sinks.video_file import VideoFile
 
@@ -39,7 +37,7 @@ class Recorder:
     def on(self) -> bool:
         return self._file is not None
 
-    def write(self, picture: NDArray[np.uint8], moment: float) -> None:
+    def write(self, picture: U8, moment: float) -> None:
         """Add a picture, uint8 HxWx3 BGR, if there is a file. Raises OutputError, and the recording is over then."""
         if self._file is None:
             return

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-U8 = NDArray[np.uint8]
+from rtseg.arrays import U8
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,13 @@ from collections import deque
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.model import Model
 from rtseg.models.networks import Loaded
 from rtseg.pixels.shrink import shrink
 
-U8 = NDArray[np.uint8]
 MUCH = 0.4  # of the picture that is person, from which it is looked at twice
 RISE = 0.2  # more of it than at some moment within RECENT seconds: it came all at once
 RECENT, GAP = 0.5, 1.0  # seconds; after a gap nothing is known of the room

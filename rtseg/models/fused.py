@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
 from rtseg.models.model import ModelInfo, find_model
 from rtseg.models.session import Session, open_session, plain
 from rtseg.pixels.edge import PLAIN
 from rtseg.pixels.geometry import network_size
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 LAST = dict.fromkeys(("edge", "previous_alpha", "previous_grey"), "tensor(float)")
 INPUTS = {
     "picture": {"frame_bgr": "tensor(uint8)", "background": "tensor(uint8)", **LAST},

@@ -16,9 +16,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
 from rtseg.files import ASSETS, parse_json
 from rtseg.models.session import Session, open_session, plain
@@ -125,7 +123,7 @@ class Segmenter(Protocol):
 
     def reset(self) -> None: ...
 
-    def run(self, frame_bgr: NDArray[np.uint8], previous_alpha: NDArray[np.float32]) -> NDArray[np.float32]: ...
+    def run(self, frame_bgr: U8, previous_alpha: F32) -> F32: ...
 
 
 class Network(Segmenter, Protocol):
@@ -190,7 +188,7 @@ class Model:
     def reset(self) -> None:
         """Forget the frames so far: nothing here, what is remembered comes in as previous_alpha."""
 
-    def run(self, frame_bgr: NDArray[np.uint8], previous_alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, frame_bgr: U8, previous_alpha: F32) -> F32:
         """alpha float32 HxW of a frame uint8 HxWx3 and the alpha before it, both at network size.
 
         Raises ModelError when inference fails or gives anything but an alpha.

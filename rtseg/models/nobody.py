@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8, u8
 from rtseg.errors import ModelError
 from rtseg.files import ASSETS
 from rtseg.models.foreign.model import ForeignModel
@@ -22,8 +23,6 @@ from rtseg.models.model import part_of
 from rtseg.models.networks import Loaded
 from rtseg.pixels.geometry import cover
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Alphas = Callable[[U8], F32]  # of a first frame, hxwx3 BGR, its alpha, hxw, both at network size
 Pair = tuple[tuple[int, int, int], tuple[int, int, int]]  # two colours, BGR
 FRAME = (160, 90)  # width, height, whose shape the pictures of the first look have
@@ -86,14 +85,14 @@ def shipped_room(name: str) -> U8:
     """One of the backgrounds that ship, uint8 360x640x3: a view without people."""
     picture = cv2.imdecode(np.frombuffer((ASSETS / "backgrounds" / name).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
-    return cover(picture.astype(np.uint8, copy=False), 640, 360)
+    return cover(u8(picture), 640, 360)
 
 
 def rooms(width: int, height: int, names: Iterable[str]) -> Iterator[tuple[str, U8]]:
     """Backgrounds that ship, by name."""
     for name in names:
         small = cv2.resize(shipped_room(name), (width, height), interpolation=cv2.INTER_AREA)
-        yield name, small.astype(np.uint8, copy=False)
+        yield name, u8(small)
 
 
 def flats(width: int, height: int) -> Iterator[tuple[str, U8]]:
@@ -108,7 +107,7 @@ def noises(width: int, height: int) -> Iterator[tuple[str, U8]]:
     rng = np.random.default_rng(0)
     yield "noise", rng.integers(0, 256, (height, width, 3), np.uint8)
     few = rng.integers(0, 256, (max(1, height // 12), max(1, width // 12), 3), np.uint8)
-    yield "coarse noise", cv2.resize(few, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+    yield "coarse noise", u8(cv2.resize(few, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
 def patterned(

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rtseg.arrays import U8
 from rtseg.errors import ModelError
 from rtseg.files import ASSETS
 from rtseg.models.model import part_of
 from rtseg.models.networks import Loaded
 from rtseg.models.nobody import alphas_of, empty_pictures, rooms
 
-U8 = NDArray[np.uint8]
 FRAME = (1280, 720)  # width, height: the shape of the pictures
 MOST = 0.1  # mean alpha of an empty picture
 WORST = 8  # pictures that a message names

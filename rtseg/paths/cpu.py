@@ -7,8 +7,8 @@ from time import perf_counter
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8, u8
 from rtseg.errors import ModelError
 from rtseg.models.model import Segmenter
 from rtseg.paths.sight import Eye, Memory, Sight
@@ -22,8 +22,6 @@ from rtseg.pixels.matte import fit_coefficients
 from rtseg.pixels.shrink import shrink
 from rtseg.pixels.specks import without_specks
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 STAGES = ("resize", "infer", "matte", "room", "blend")
 SMALLEST = 8  # pixels: side of a network's picture below which the filters have nothing to work on
 
@@ -178,4 +176,4 @@ class CpuPath:
 def widened(picture: U8, width: int, out: U8 | None = None) -> U8:
     """hxwx3 to hxwidthx3, linear, in `out` if that fits: the vertical half of the upsampling happens in the blend."""
     size = (width, picture.shape[0])
-    return cv2.resize(picture, size, dst=out, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return u8(cv2.resize(picture, size, dst=out, interpolation=cv2.INTER_LINEAR))

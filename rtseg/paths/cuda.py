@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
 from rtseg.models.fused import NO_PICTURE, FusedModel
 from rtseg.models.session import Session, Tuning, open_session
@@ -21,8 +21,6 @@ from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.geometry import scaled
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 STAGES = ("upload", "run", "download")
 CAPTURE = {"enable_cuda_graph": "1"}  # one launch for the whole graph instead of one for each of its nodes
 

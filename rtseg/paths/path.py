@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rtseg.arrays import F32, U8
 from rtseg.models.fused import FusedModel
 from rtseg.models.networks import Loaded
 from rtseg.paths.cpu import CpuPath
 from rtseg.paths.cuda import CudaPath
 from rtseg.pixels.edge import Edge
-
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 
 
 class FramePath(Protocol):

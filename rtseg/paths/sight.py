@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.models.model import Segmenter
 from rtseg.pixels.follow import Follower
 from rtseg.pixels.geometry import scaled
@@ -14,8 +14,6 @@ from rtseg.pixels.matte import grey_of, motion, remembered, steadied
 from rtseg.pixels.shrink import shrink
 from rtseg.pixels.view import View, people
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Memory = tuple[F32, F32]  # alpha and grey of the last frame, hxw at network size
 # Motion (see matte.py) below which the last answer of the network is as good as a new one, and for how many frames at
 # most: well above a sensor's noise, well below what a hand or a face does.

@@ -7,14 +7,10 @@ Alpha is clip(a * grey + b) with a and b linear between the network's pixels, so
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, I32, U8, U64
 from rtseg.pixels.compiled import LUMA_B, LUMA_G, LUMA_R, U, compiled
-from rtseg.pixels.linear import I32
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
-U64 = NDArray[np.uint64]
 SURE = np.float32(0.9e-3)  # twice 255 times this is below half a level: rounding hides it
 ROOM, PERSON, EDGE = 0, 1, 2
 

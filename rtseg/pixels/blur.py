@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.pixels.compiled import U, compiled
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 # Blur strength is the Gaussian's sigma in pixels of a frame 720 pixels high, whatever the real height.
 BLUR_HEIGHT = 720
 SMALLEST_SIGMA = 1.1  # pixels; below this, halving the picture instead of blurring it would show

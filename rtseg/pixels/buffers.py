@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from numpy.typing import NDArray
 
-U8 = NDArray[np.uint8]
+from rtseg.arrays import U8
 
 
 class BufferPool:

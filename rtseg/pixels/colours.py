@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.pixels.compiled import U, compiled
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 NEAR = 2e-3  # mean weight in a window of the rim's colours at which half of what is seen is believed
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.pixels.cache import Kept, never_kept
 
 U = np.uint64
@@ -38,7 +38,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return made  # type: ignore[no-any-return]
 
 
-def read_only(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def read_only(picture: U8) -> U8:
     """All its bytes in one dimension, not to be written: numba compiles anew for arrays that may not be written."""
     line = np.ascontiguousarray(picture).reshape(-1).view()
     line.flags.writeable = False

@@ -9,15 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, I32, U8, U64
 from rtseg.pixels.alpha_rows import PERSON, ROOM, SURE, alpha_run, find_runs, widen
 from rtseg.pixels.compiled import U, compiled, copy_bytes, fetch_to_read, fetch_to_write, read_only
-from rtseg.pixels.linear import I32, linear_steps
+from rtseg.pixels.linear import linear_steps
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
-U64 = NDArray[np.uint64]
 BLOCK = 16  # pixels at the edge that are blended together, unless all of them are sure after all
 ROUND = 32  # stretches at the edge are made this much longer, so that vectorised loops leave nothing over
 NO_STEP = np.full((2, 1, 3), 128, np.uint8)

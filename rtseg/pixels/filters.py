@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.pixels.compiled import LUMA_B, LUMA_G, LUMA_R, U, compiled
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 RADIUS = 3
 SHARE = np.float32(1 / (2 * RADIUS + 1) ** 2)  # of one pixel in a window's mean
 

@@ -6,11 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32
 from rtseg.pixels.view import CELL, Extent, View, closest, nearest, outside, people, union, with_margin
 
-F32 = NDArray[np.float32]
 BETTER = 1.12  # pixels along a side, over the view's now, that a closer one must give
 HOLD = 45  # frames that people have kept to a smaller box before the view becomes one
 SELDOM = 4  # frames between two thoughts about it

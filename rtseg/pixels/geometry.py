@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from rtseg.arrays import F32, U8, f32, u8
 
 STRIDE = 32  # the network halves its input five times
 
@@ -30,19 +31,19 @@ def network_size(width: int, height: int, area: int) -> tuple[int, int]:
     return best
 
 
-def scaled(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+def scaled(plane: F32, size: tuple[int, int]) -> F32:
     """float32 HxW at another (width, height), linear: within its own limits."""
-    return cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+    return f32(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR))
 
 
-def limited(picture: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+def limited(picture: U8, most: int) -> U8:
     """uint8 HxW or HxWxC with no side longer than `most` pixels; the picture itself where none is."""
     height, width = picture.shape[:2]
     share = most / max(height, width)
     if share >= 1:
         return picture
     size = (max(1, round(width * share)), max(1, round(height * share)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return u8(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def cover_crop(width: int, height: int, to_width: int, to_height: int) -> tuple[int, int, int, int]:
@@ -52,10 +53,10 @@ def cover_crop(width: int, height: int, to_width: int, to_height: int) -> tuple[
     return (width - w) // 2, (height - h) // 2, w, h
 
 
-def cover(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def cover(picture: U8, width: int, height: int) -> U8:
     """The picture cropped around its middle and scaled to fill width x height; never stretched."""
     x, y, w, h = cover_crop(picture.shape[1], picture.shape[0], width, height)
     crop = picture[y : y + h, x : x + w]
     shrinks = w > width
     scaled = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.ascontiguousarray(scaled.astype(np.uint8, copy=False))
+    return np.ascontiguousarray(u8(scaled))

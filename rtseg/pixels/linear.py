@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-I32 = NDArray[np.int32]
-F32 = NDArray[np.float32]
+from rtseg.arrays import F32, I32
 
 
 @lru_cache(maxsize=64)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.filters import RADIUS, change, fade, fill, hold, linear_fit, luma
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 EPS = 1e-3  # variance of grey (0..1) below which a patch counts as flat
 # Alphas below LOW become 0, above HIGH 1, those between are stretched: no faint room behind the background, no holes
 # in the person, and a rim narrower by a quarter, in which a bright wall would glow around a dark coat.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-U8 = NDArray[np.uint8]
+from rtseg.arrays import U8, u8
 
 
 def without_hidden(bgr: U8, opacity: U8) -> U8:
     """uint8 HxWx3 BGR with black where uint8 HxW `opacity` is 0: there a file holds anything, or what was cut away."""
-    return cv2.bitwise_and(bgr, bgr, mask=opacity).astype(np.uint8, copy=False)
+    return u8(cv2.bitwise_and(bgr, bgr, mask=opacity))
 
 
 def over(bgr: U8, behind: U8 | None, opacity: U8) -> U8:

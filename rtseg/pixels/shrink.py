@@ -6,16 +6,11 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, I32, U8, U16, U32, U64
 from rtseg.pixels.compiled import U, compiled, read_only
-from rtseg.pixels.linear import I32, linear_steps
+from rtseg.pixels.linear import linear_steps
 
-U8 = NDArray[np.uint8]
-U16 = NDArray[np.uint16]
-U32 = NDArray[np.uint32]
-U64 = NDArray[np.uint64]
-F32 = NDArray[np.float32]
 ROWS = 4  # of a block that are read: all of them up to 1080p, every second one at 4K
 LARGEST_BLOCK = 32  # above it the sums would leave 16 bits
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.pixels.matte import LOW, square
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 FRINGE = 2  # pixels around a piece that go with it: too faint to belong to it, not too faint for a wide edge
 RETURN = 1.2  # times the limit that a piece must reach to come back, so that none flickers whose size swings around it
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, F64, U8, U16
 from rtseg.pixels.compiled import compiled
 
-F32 = NDArray[np.float32]
 PQ, HLG = 16, 18  # transfer characteristics by their numbers in ITU-T H.273
 BT2020, DCI_P3, DISPLAY_P3 = 9, 11, 12  # primaries by theirs
 WHITE = 203.0  # cd/m2
@@ -62,30 +61,30 @@ def tone(transfer: int, primaries: int) -> Tone | None:
     return Tone(*(np.ascontiguousarray(a, dtype=np.float32) for a in (linear, power, gains, matrix, LUMA_2020)))
 
 
-def pq_light(code: NDArray[np.float64]) -> NDArray[np.float64]:
+def pq_light(code: F64) -> F64:
     """cd/m2 of SMPTE ST 2084 values 0..1."""
     m1, m2, c1, c2, c3 = 1305 / 8192, 2523 / 32, 107 / 128, 2413 / 128, 2392 / 128
     p = code ** (1 / m2)
-    light: NDArray[np.float64] = 10_000 * (np.maximum(p - c1, 0) / (c2 - c3 * p)) ** (1 / m1)
+    light: F64 = 10_000 * (np.maximum(p - c1, 0) / (c2 - c3 * p)) ** (1 / m1)
     return light
 
 
-def hlg_scene(code: NDArray[np.float64]) -> NDArray[np.float64]:
+def hlg_scene(code: F64) -> F64:
     """The scene's light, 0..1, of ARIB STD-B67 values 0..1."""
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)
-    light: NDArray[np.float64] = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
+    light: F64 = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
     return light
 
 
-def roll_off(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def roll_off(light: F64) -> F64:
     """What light (1 is white) is multiplied by, so that all of it comes below white."""
     over = np.maximum(light - KNEE, 0) / (1 - KNEE)
     shown = np.minimum(light, KNEE) + (1 - KNEE) * (1 - np.exp(-over))
     return shown / np.maximum(light, 1e-9)
 
 
-def encode_table() -> NDArray[np.uint8]:
+def encode_table() -> U8:
     """By the root of light 0..1: its value in standard video, which BT.1886 turns into that light again."""
     return np.rint(255 * np.linspace(0, 1, STEPS) ** (2 / SDR_GAMMA)).astype(np.uint8)
 
@@ -113,7 +112,7 @@ def _toned(rgb: Any, out: Any, linear: Any, power: Any, gains: Any, matrix: Any,
             out[y, x, 2] = encode[int(np.sqrt(min(red * bend, one)) * top)]
 
 
-def toned(rgb: NDArray[np.uint16], tables: Tone) -> NDArray[np.uint8]:
+def toned(rgb: U16, tables: Tone) -> U8:
     """uint8 HxWx3 BGR, BT.709, of uint16 HxWx3 RGB whose 65535 is the curve's 1."""
     out = np.empty(rgb.shape, np.uint8)
     source = np.ascontiguousarray(rgb)

@@ -14,12 +14,10 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.pixels.geometry import STRIDE
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Picture = TypeVar("Picture", U8, F32)
 Extent = tuple[float, float, float, float]  # left, top, right, bottom, as shares of the frame
 LATTICE = 8  # pixels: the grid's sides and the box's place are multiples of it

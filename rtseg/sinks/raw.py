@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import OutputError
 
 STDOUT, STDERR = 1, 2
@@ -32,7 +32,7 @@ class RawOutput:
         except OSError as e:
             raise OutputError(f"standard output can't be written: {e.strerror or e}") from e
 
-    def write(self, picture: NDArray[np.uint8], time: float) -> None:
+    def write(self, picture: U8, time: float) -> None:
         """Write a frame (uint8, any shape) at once; `time` is for sinks that know when it is shown."""
         left = np.ascontiguousarray(picture).data.cast("B")
         try:

@@ -8,16 +8,15 @@ from types import TracebackType
 from typing import Self
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import OutputError
 from rtseg.files import whole_file
 
 JPEG_QUALITY = 95
 
 
-def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+def write_picture(path: Path, picture: U8) -> None:
     """Encode, then write whole or not at all. Raises OutputError."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix.lower() in (".jpg", ".jpeg") else []
     ok, data = cv2.imencode(path.suffix, picture, quality)
@@ -53,7 +52,7 @@ class PictureSequence:
         """How fast to play them."""
         return f"{self.frames} pictures, on the average {self._fps:.4g} a second"
 
-    def write(self, picture: NDArray[np.uint8], time: float) -> None:
+    def write(self, picture: U8, time: float) -> None:
         """Add a frame; `time` is for sinks that know when it is shown."""
         write_picture(self._path(self.frames), picture)
         self.frames += 1

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rtseg.arrays import U8
 from rtseg.errors import OutputError
 from rtseg.files import free_names
 from rtseg.sinks.sequence import write_picture
@@ -18,7 +16,7 @@ def free_path(folder: Path, suffix: str, when: datetime) -> Path:
     return next(free_names(folder / f"rtseg-{when:%Y%m%d-%H%M%S}{suffix}"))
 
 
-def save_snapshot(picture: NDArray[np.uint8], folder: Path, when: datetime) -> Path:
+def save_snapshot(picture: U8, folder: Path, when: datetime) -> Path:
     """Write a picture (uint8 HxWx3 BGR) as a new PNG, never over another file; its path. Raises OutputError."""
     while True:
         path = free_path(folder, ".png", when)

@@ -12,10 +12,9 @@ from typing import Any, Self, cast
 import av
 import av.error
 import cv2
-import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import OutputError
 from rtseg.files import check_target, complete, complete_as_new, discard, recording_path, temporary_path
 from rtseg.links import behind_links
@@ -116,7 +115,7 @@ class VideoFile:
         if self._target.exists():
             self._cut_short = f"{self.path} is still the file from before; what was written now is not all of it"
 
-    def write(self, picture: NDArray[np.uint8], time: float) -> None:
+    def write(self, picture: U8, time: float) -> None:
         """Add a frame, shown at `time` seconds. Frames out of order are put right after the last."""
         if any(self._odd):
             picture = cv2.copyMakeBorder(picture, 0, self._odd[0], 0, self._odd[1], cv2.BORDER_REPLICATE)  # type: ignore[assignment]

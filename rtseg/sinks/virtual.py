@@ -15,11 +15,10 @@ from typing import Any, Self
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8, u8
 from rtseg.errors import OutputError
 
-U8 = NDArray[np.uint8]
 SCAN_INTERVAL = 1.0  # seconds between two looks at who reads it
 LINGER = 3.0  # seconds that it counts as wanted after its last reader: programs close and open it while they start
 CLOSE_TIMEOUT = 2.0  # seconds that closing waits for its threads
@@ -204,7 +203,7 @@ def fit(picture: U8, size: tuple[int, int]) -> U8:
     if right == below == 0:
         return picture.copy()
     if right in (0, 1) and below in (0, 1):
-        return cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+        return u8(cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE))
     scale = min(width / w, height / h)
     inner = (min(width, max(1, round(w * scale))), min(height, max(1, round(h * scale))))
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2

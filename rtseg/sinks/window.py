@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
+
+from rtseg.arrays import U8
 
 TITLE = "rtseg"
 ESCAPE = 27
@@ -69,7 +69,7 @@ class Window:
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(TITLE, *window_size(width, height))
 
-    def draw(self, picture_bgr: NDArray[np.uint8]) -> None:
+    def draw(self, picture_bgr: U8) -> None:
         """Put a picture (uint8 HxWx3 BGR) in the window as it is; seen with the next `key`."""
         cv2.imshow(TITLE, picture_bgr)
 

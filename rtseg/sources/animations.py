@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from rtseg.arrays import u8
 from rtseg.sources.layers import BROKEN, foreign_profile, layers_of
 
 MILLISECONDS = Fraction(1, 1000)
@@ -39,7 +40,7 @@ def as_film(path: Path) -> BytesIO:
                 picture.load()
                 bgr, opacity = layers_of(picture, profile)
                 clear = np.full(bgr.shape[:2], 255, np.uint8) if opacity is None else opacity
-                frame = av.VideoFrame.from_ndarray(cv2.merge([bgr, clear]).astype(np.uint8, copy=False), format="bgra")
+                frame = av.VideoFrame.from_ndarray(u8(cv2.merge([bgr, clear])), format="bgra")
                 frame.time_base, frame.pts = MILLISECONDS, begin
                 lasts = round(picture.info.get("duration", 0))
                 lasts = lasts if lasts > TOO_SHORT else INSTEAD

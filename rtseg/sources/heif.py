@@ -12,13 +12,12 @@ from io import BytesIO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8, u8
 from rtseg.pixels.tone import tone
 from rtseg.sources.kinds import HEIF
 from rtseg.sources.layers import Layers, as_srgb, foreign_profile
 
-U8 = NDArray[np.uint8]
 MOST_HEADER = 2**16  # bytes in which the index lies, mostly
 MOST_PIXELS = 2**27  # of a grid: 134 million
 ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
@@ -75,7 +74,7 @@ def layers_of(data: bytes) -> Layers:
         found = decoded(container, [s for i, s in by_item.items() if i in wanted])
     bgr = assembled(items, items.primary, found)
     mask = next((i for i, of in items.helps.items() if of == items.primary and is_alpha(items, i) and i in found), None)
-    opacity = None if mask is None else cv2.resize(found[mask][..., 0], bgr.shape[1::-1]).astype(np.uint8, copy=False)
+    opacity = None if mask is None else u8(cv2.resize(found[mask][..., 0], bgr.shape[1::-1]))
     for name, value in items.properties.get(items.primary, []):
         if name == b"colr" and value[:4] == b"prof" and (profile := foreign_profile(value[4:])):
             from PIL import Image

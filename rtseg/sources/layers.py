@@ -9,10 +9,10 @@ from io import BytesIO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-U8 = NDArray[np.uint8]
+from rtseg.arrays import U8, u8
+
 Layers = tuple[U8, U8 | None]  # HxWx3 BGR; HxW of how opaque it is, None where all of it is
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB")  # of 8 bits a colour
 # What Pillow's readers raise for damaged files, each its own: PNG's SyntaxError, AVIF's RuntimeError ...
@@ -62,7 +62,7 @@ def layers_of(picture: Image.Image, profile: ImageCms.ImageCmsProfile | None) ->
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         opacity = np.array(picture.getchannel("A"), np.uint8)
-    bgr = cv2.cvtColor(np.asarray(as_srgb(picture, profile), np.uint8), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
+    bgr = u8(cv2.cvtColor(np.asarray(as_srgb(picture, profile), np.uint8), cv2.COLOR_RGB2BGR))
     return bgr, None if opacity is None or opacity.min() == 255 else opacity
 
 

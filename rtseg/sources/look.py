@@ -14,10 +14,10 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from numpy.typing import NDArray
 
+from rtseg.arrays import U8, u8
 from rtseg.pixels.opacity import without_hidden
 from rtseg.pixels.tone import HLG, PQ, tone, toned
 
-U8 = NDArray[np.uint8]
 HD_HEIGHT, HD_WIDTH = 577, 1280  # from which on a video's colours are taken for BT.709 rather than BT.601
 BT709, BT601, UNSPECIFIED = 1, 5, 2  # matrices; 2 is H.273's, the others are swscale's too
 SWSCALE = {6: 5, 10: 9, UNSPECIFIED: 0, 0: 0, 8: 0}  # what swscale calls others of H.273; 0 for none
@@ -71,7 +71,7 @@ class Look:
         clear = may_be_transparent(picture)
         if self._tone is None:
             image = converted(picture, "bgra" if clear else "bgr24", width, height, self._exact)
-            image = image.astype(np.uint8, copy=False)
+            image = u8(image)
             bgr, opacity = (image[..., :3], image[..., 3]) if clear else (image, None)
         else:
             deep = converted(picture, "rgba64le" if clear else "rgb48le", width, height).astype(np.uint16, copy=False)
@@ -149,4 +149,4 @@ def upright(image: U8, matrix: tuple[int, int, int, int]) -> U8:
     shown = image if a else cv2.transpose(image)
     if across < 0 or down < 0:
         shown = cv2.flip(shown, -1 if across == down else (1 if across < 0 else 0))
-    return shown.astype(np.uint8, copy=False)
+    return u8(shown)

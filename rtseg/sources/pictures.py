@@ -7,8 +7,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8, u8
 from rtseg.errors import RtsegError
 from rtseg.formats import READ_PICTURES
 from rtseg.pixels.opacity import over, without_hidden
@@ -19,7 +19,6 @@ from rtseg.sources.kinds import IS_PICTURE, what_it_is
 from rtseg.sources.layers import Layers, layers, size_of
 from rtseg.sources.picture_size import memory_for, picture_size
 
-U8 = NDArray[np.uint8]
 MAX_PIXELS = 2**28  # 268 million: a file of a few bytes can claim more and fill the memory
 MAX_MEMORY = 2**31  # bytes that reading one may take
 quiet_opencv()  # what is wrong with a picture is said by us
@@ -89,7 +88,7 @@ def decode(data: bytes, path: Path, error: type[RtsegError], flags: int) -> U8:
         picture = decode_float(data, path, error) if flags == cv2.IMREAD_COLOR else None
     if picture is None:
         raise refusal(data, path, error)
-    return picture.astype(np.uint8, copy=False)
+    return u8(picture)
 
 
 def decode_float(data: bytes, path: Path, error: type[RtsegError]) -> U8 | None:
@@ -101,7 +100,7 @@ def decode_float(data: bytes, path: Path, error: type[RtsegError]) -> U8 | None:
             if (top := float(light.max())) > 1:
                 raise error(f"cannot read the picture {path}: its values go up to {top:g}; save it with 8 or 16 bits")
             levels: U8 = np.rint(255 * np.maximum(light, 0)).astype(np.uint8)
-            return levels if levels.ndim == 3 else cv2.cvtColor(levels, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
+            return levels if levels.ndim == 3 else u8(cv2.cvtColor(levels, cv2.COLOR_GRAY2BGR))
     return None
 
 

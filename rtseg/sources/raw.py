@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import SourceError
 from rtseg.frames import Frame
 from rtseg.sources.pipes import open_pipe
@@ -54,7 +54,7 @@ class RawFrames:
             yield Frame(image, index / self.fps, index)
             index += 1
 
-    def _read(self, index: int) -> NDArray[np.uint8] | None:
+    def _read(self, index: int) -> U8 | None:
         image = np.empty((self.height, self.width, 3), np.uint8)
         buffer, got = image.data.cast("B"), 0
         try:

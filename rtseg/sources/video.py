@@ -13,9 +13,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import av.error
-import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import SourceError
 from rtseg.frames import MAX_SIDE, Frame
 from rtseg.messages import without_secrets
@@ -175,7 +174,7 @@ class Video:
         self._index += 1
         return frame
 
-    def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _fitted(self, image: U8) -> U8:
         """Of the first frame's size: what comes after has been made ready for that."""
         if not self._index:
             self.height, self.width = image.shape[:2]

@@ -6,9 +6,8 @@ from collections import OrderedDict
 from typing import Literal
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8, u8
 from rtseg.ui.surface import Moment
 
 QUALITY = 80
@@ -45,14 +44,14 @@ class Preview:
         return self._made[key]
 
 
-def encoded(picture_bgr: NDArray[np.uint8], width: int, *, mirror: bool = False, quality: int = QUALITY) -> bytes:
+def encoded(picture_bgr: U8, width: int, *, mirror: bool = False, quality: int = QUALITY) -> bytes:
     """A JPEG of a uint8 HxWx3 picture, made smaller to `width` if it is wider."""
     height, wide = picture_bgr.shape[:2]
     if wide > width:
         size = (width, max(1, round(height * width / wide)))
-        picture_bgr = cv2.resize(picture_bgr, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        picture_bgr = u8(cv2.resize(picture_bgr, size, interpolation=cv2.INTER_AREA))
     if mirror:
-        picture_bgr = cv2.flip(picture_bgr, 1).astype(np.uint8, copy=False)
+        picture_bgr = u8(cv2.flip(picture_bgr, 1))
     made, data = cv2.imencode(".jpg", picture_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not made:
         raise ValueError("OpenCV made no JPEG")

@@ -8,14 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rtseg.arrays import U8
 from rtseg.live.overlay import Shown
 from rtseg.live.settings import Settings
 from rtseg.live.surface import News, Order
 
-U8 = NDArray[np.uint8]
 MOST_ORDERS = 64  # that may wait; a session takes them many times a second
 MOST_LINES = 20  # told, kept until all pages have them
 

@@ -14,12 +14,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from leaks import violet
+from rtseg.arrays import U8, u8
 from test_cli import environment
 
-U8 = NDArray[np.uint8]
 PATIENCE = 120.0  # seconds that a busy machine may take for anything
 GREEN = "#00ff00"
 COMPOSITE, ROOM = 0, 1  # the first byte of a picture
@@ -167,7 +166,7 @@ class Visit:
         """The pixels of a canvas, uint8 HxWx4 BGRA."""
         address = self.page.evaluate("(selector) => document.querySelector(selector).toDataURL()", selector)
         png = base64.b64decode(address.partition(",")[2])
-        return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED).astype(np.uint8, copy=False)
+        return u8(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED))
 
     def _hear(self, data: bytes | str) -> None:
         if isinstance(data, bytes):
@@ -186,7 +185,7 @@ def decoded(jpeg: bytes) -> U8:
     """uint8 HxWx3 BGR."""
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
-    return picture.astype(np.uint8, copy=False)
+    return u8(picture)
 
 
 def share_of(picture: U8, bgr: tuple[int, int, int]) -> float:

@@ -16,24 +16,9 @@ from typing import Any
 
 import numpy as np
 import pyvirtualcam
-from stage import (
-    EMPTY,
-    FEED,
-    FPS,
-    OURS,
-    PLAIN,
-    SIZE,
-    U8,
-    VIVID,
-    Reader,
-    Room,
-    disconnect,
-    far,
-    fed,
-    holding,
-    wait,
-)
+from stage import EMPTY, FEED, FPS, OURS, PLAIN, SIZE, VIVID, Reader, Room, disconnect, far, fed, holding, wait
 
+from rtseg.arrays import U8
 from rtseg.errors import RtsegError
 from rtseg.live.engine import Engine
 from rtseg.sinks import loopback

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg import Pipeline
+from rtseg.arrays import U8
 from rtseg.sinks import loopback
 from rtseg.sinks.virtual import VirtualCamera
 from rtseg.sources import v4l2
 from rtseg.sources.opening import open_source
 
-U8 = NDArray[np.uint8]
 SIZE = (320, 180)  # frames are tiny: the guest computes about a hundred times slower than its host
 FPS = 5.0
 VIVID, FEED, OURS, EMPTY, PLAIN = "/dev/video50", "/dev/video40", "/dev/video41", "/dev/video42", "/dev/video43"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
+from rtseg.arrays import F32, U8
+
 SIZE = (512, 320)  # width, height
 Rng = np.random.Generator
 
@@ -53,7 +53,7 @@ def noise(rng: Rng) -> F32:
     return cv2.resize(small, SIZE, interpolation=cv2.INTER_CUBIC)
 
 
-def drawn(rng: Rng) -> NDArray[np.uint8]:
+def drawn(rng: Rng) -> U8:
     """A picture, uint8 HxWx3: two colours mixed by a pattern or noise, unevenly lit."""
     w, h = SIZE
     y, x = np.mgrid[:h, :w].astype(np.float32)

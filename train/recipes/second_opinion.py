@@ -18,15 +18,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.geometry import network_size
 from rtseg.pixels.matte import fit_coefficients, grey_of
 from rtseg.pixels.shrink import shrink
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 SHARE = 0.75  # of the opinions at the edge, unless told
 BAND = 0.025  # of the picture's diagonal: where their share has fallen to nothing
 DOUBTED = 0.3  # how far a pixel is believed where the opinions agree with each other and not with the label

@@ -12,10 +12,10 @@ from types import ModuleType
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torchvision import tv_tensors  # type: ignore[import-untyped]
 from torchvision.transforms import v2  # type: ignore[import-untyped]
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg.files import whole_file
 from rtseg_train.checkpoint import read_notes, read_tensors
@@ -23,7 +23,6 @@ from rtseg_train.classic import ClassicUNet, widths_of
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import read_pair
 
-U8 = NDArray[np.uint8]
 SHOWN = 3  # test pictures in predictions.png, and as many training pictures
 
 

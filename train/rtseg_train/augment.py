@@ -12,11 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8, f32, u8
 from rtseg_train.degrade import camera, light
 from rtseg_train.windows import Picture, View, crop_window, person_window, warp
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Rng = np.random.Generator
 
 
@@ -93,7 +92,7 @@ def compose(
     view = warp(room, crop_window(rng, room, size), size)
     frame = view.frame
     if rng.random() < 0.3:  # a lens out of focus behind the person
-        frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.5, 4)).astype(np.uint8, copy=False)
+        frame = u8(cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.5, 4)))
     view = View(frame, np.zeros(frame.shape[:2], np.float32), view.sure)
     if other is not None and rng.random() < 0.2:
         view = paste(rng, [other], view)[0]
@@ -115,8 +114,8 @@ def paste(rng: Rng, moments: list[Picture], behind: View) -> list[View]:
         image, cut, sure = warp(person, matrix, size, outside=cv2.BORDER_CONSTANT)
         if not person.exact:
             if erode:
-                cut = cv2.erode(cut, np.ones((3, 3), np.uint8)).astype(np.float32, copy=False)
-            cut = cv2.GaussianBlur(cut, (0, 0), softness).astype(np.float32, copy=False)
+                cut = f32(cv2.erode(cut, np.ones((3, 3), np.uint8)))
+            cut = f32(cv2.GaussianBlur(cut, (0, 0), softness))
         if gain is None:
             gain = matched_light(image[cut > 0.5], behind.frame, strength)
         mix = behind.frame + cut[..., None] * (image * gain - behind.frame)
@@ -155,4 +154,4 @@ def previous_alpha(rng: Rng, alpha: F32, other: Picture | None) -> F32:
         centre = (int(rng.integers(w)), int(rng.integers(h)))
         axes = (int(rng.integers(4, w // 4)), int(rng.integers(4, h // 4)))
         cv2.ellipse(previous, centre, axes, 0, 0, 360, float(rng.random() < 0.5), -1)
-    return np.clip(previous, 0, 1).astype(np.float32, copy=False)
+    return f32(np.clip(previous, 0, 1))

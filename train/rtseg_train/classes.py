@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 
-U8 = NDArray[np.uint8]
 Picture = NDArray[Any]  # uint8 or uint16, HxW or HxWx3
 Colour = tuple[int, int, int]  # red, green, blue
 MOST_CLASSES = 40  # different values in one mask; soft masks have more

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg.formats import VIDEOS
 from rtseg.sources.opening import open_source
@@ -24,7 +24,6 @@ from rtseg_train.folders import IMAGES, MASK_ENDINGS, MASK_FILES, MASKS, list_im
 from rtseg_train.masks import Mask, read_mask
 from rtseg_train.metrics import Score, as_alpha, score
 
-U8 = NDArray[np.uint8]
 FRAMES = ("frames",)  # names of a clip's folder of frames; IMAGES will do too, but may be stills
 
 

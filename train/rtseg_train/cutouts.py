@@ -11,9 +11,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg_train.dataset import Found, Pair, Sets, find_pairs, find_sets, looking_into, match, read_list
 from rtseg_train.folders import MASK_FILES, MASKS, Layout, layout_of, part_of, pictures_under, subfolder
@@ -21,7 +21,6 @@ from rtseg_train.inspect_data import Finding, doubts_of
 from rtseg_train.masks import Mask, decode, read_pair
 from rtseg_train.tables import has_columns
 
-U8 = NDArray[np.uint8]
 FOREGROUNDS = ("fg", "fgr", "foreground", "foregrounds")  # names of folders
 ALPHAS = (*MASKS, "alpha", "pha")
 SOLID = 16  # alpha from which a pixel's colour is believed: below, eight bits have rounded it away

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg.pixels.geometry import limited, network_size
 from rtseg.sources.pictures import read_picture
@@ -28,8 +28,6 @@ from rtseg_train.masks import Mask, read_labelled
 from rtseg_train.windows import Picture
 from rtseg_train.workers import AHEAD, Shared, one_thread
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Scene = tuple[Picture, Picture | None, Picture, int]
 KEPT_SIDE = 512  # pixels; pictures are kept no larger than this in memory
 # Shapes that batches take: webcams are landscape, phone photos portrait.

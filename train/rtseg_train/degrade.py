@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-U8 = NDArray[np.uint8]
+from rtseg.arrays import U8, u8
+
 Rng = np.random.Generator
 
 
@@ -15,11 +15,11 @@ def light(rng: Rng, frame: U8) -> U8:
     if rng.random() < 0.3:
         grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
         s = 0.0 if rng.random() < 0.15 else rng.uniform(0.3, 1.6)
-        frame = cv2.addWeighted(frame, s, grey, 1 - s, 0).astype(np.uint8, copy=False)
+        frame = u8(cv2.addWeighted(frame, s, grey, 1 - s, 0))
     if rng.random() < 0.25:
         hue = cv2.cvtColor(frame, cv2.COLOR_BGR2HSV)
         hue[..., 0] = (hue[..., 0].astype(np.int16) + int(rng.integers(-12, 13))) % 180
-        frame = cv2.cvtColor(hue, cv2.COLOR_HSV2BGR).astype(np.uint8, copy=False)
+        frame = u8(cv2.cvtColor(hue, cv2.COLOR_HSV2BGR))
     ramp = np.arange(256, dtype=np.float32) / 255
     gamma = float(np.exp(rng.normal(0, 0.3)))
     contrast, bright = rng.uniform(0.7, 1.3), rng.uniform(0.75, 1.25)
@@ -28,29 +28,29 @@ def light(rng: Rng, frame: U8) -> U8:
     cast = rng.uniform(0.85, 1.15, 3) if rng.random() < 0.5 else np.ones(3)
     table = ((ramp**gamma - 0.5) * contrast + 0.5)[:, None] * bright * cast[None]
     table_u8 = np.clip(table * 255, 0, 255).astype(np.uint8)[None]
-    return cv2.LUT(frame, table_u8).astype(np.uint8, copy=False)
+    return u8(cv2.LUT(frame, table_u8))
 
 
 def camera(rng: Rng, frame: U8) -> U8:
     """What a cheap camera does: soft focus, motion, low resolution, sensor noise, JPEG blocks."""
     h, w = frame.shape[:2]
     if rng.random() < 0.15:
-        frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.3, 1.4)).astype(np.uint8, copy=False)
+        frame = u8(cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.3, 1.4)))
     if rng.random() < 0.08:
         length = int(rng.integers(3, 8))
         kernel = np.zeros((length, length), np.float32)
         cv2.line(kernel, (0, int(rng.integers(length))), (length - 1, int(rng.integers(length))), 1.0)
-        frame = cv2.filter2D(frame, -1, kernel / kernel.sum()).astype(np.uint8, copy=False)
+        frame = u8(cv2.filter2D(frame, -1, kernel / kernel.sum()))
     if rng.random() < 0.12:
         scale = rng.uniform(0.45, 0.9)
         small = cv2.resize(frame, (int(w * scale), int(h * scale)), interpolation=cv2.INTER_AREA)
-        frame = cv2.resize(small, (w, h)).astype(np.uint8, copy=False)
+        frame = u8(cv2.resize(small, (w, h)))
     if rng.random() < 0.3:
         sigma = rng.uniform(1, 12) if rng.random() < 0.8 else rng.uniform(12, 25)
         noise = np.empty(frame.shape, np.int16)
         cv2.setRNGSeed(int(rng.integers(2**31)))
         cv2.randn(noise, 0, float(sigma))  # type: ignore[call-overload]  # scalars are fine
-        frame = cv2.add(frame, noise, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+        frame = u8(cv2.add(frame, noise, dtype=cv2.CV_8U))
     if rng.random() < 0.35:
         quality = int(rng.integers(25, 90))
         _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])

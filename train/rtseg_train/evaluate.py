@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from rtseg.arrays import F32, U8
 from rtseg.errors import DataError
 from rtseg.models.model import AREA_LIMITS
 from rtseg.paths.cpu import CpuPath
@@ -19,8 +19,6 @@ from rtseg_train.dataset import Pair
 from rtseg_train.masks import Mask, read_labelled
 from rtseg_train.metrics import Score, score
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Predictor = Callable[[U8], F32]  # frame_bgr HxWx3 -> alpha HxW
 Look = Callable[[str, U8, Mask, F32, Score], None]  # sees name, frame_bgr, mask, alpha and score of each picture
 

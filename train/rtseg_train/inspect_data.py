@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg_train.classes import UnknownClasses
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import JPEG, Mask, read_labelled
 
-U8 = NDArray[np.uint8]
 ALL_PERSON = 0.97  # share of a picture above which a mask is suspicious
 MUCH_VOID = 0.2  # share of a picture; a border of void takes less
 SMALLEST_SIDE = 32  # pixels; the nets work in steps of 32

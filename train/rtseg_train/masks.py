@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg.sources.pictures import MAX_PIXELS, read_bytes, read_picture
 from rtseg_train.classes import Person, classes_in, colours_in, question
 from rtseg_train.dataset import Pair
 
-U8 = NDArray[np.uint8]
 JPEG = (".jpg", ".jpeg")
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # the one limit for all pictures; Pillow would warn at a third of it
 COLOURED = 32  # levels between the channels of a pixel, above which it is not grey; JPEG's noise is below

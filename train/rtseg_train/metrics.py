@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
+from rtseg.arrays import F32, F64, U8, f32
+
 BOUNDARY_RATIO = 0.02  # of the diagonal, as in Cheng et al. 2021
 FLICKER_RATIO = 0.01  # of the diagonal, on each side of the label's edge: 7 pixels at 640x360
 GRADIENT_SIGMA = 1.4  # pixels, as in Rhemann et al. 2009
@@ -72,7 +72,7 @@ def gradient(alpha: F32) -> F32:
     smooth, slope = smooth / np.linalg.norm(smooth), slope / np.linalg.norm(slope)
     across = cv2.sepFilter2D(alpha, cv2.CV_32F, slope, smooth, borderType=cv2.BORDER_REPLICATE)
     down = cv2.sepFilter2D(alpha, cv2.CV_32F, smooth, slope, borderType=cv2.BORDER_REPLICATE)
-    return cv2.magnitude(across, down).astype(np.float32, copy=False)
+    return f32(cv2.magnitude(across, down))
 
 
 def sad(alpha: F32, truth: F32) -> float:
@@ -244,7 +244,7 @@ class Reliability:
         """Expected calibration error (Guo et al. 2017), 0..1: mean over pixels of |share - mean alpha| of their bin."""
         return float(np.abs(self.person - self.alpha).sum() / max(1.0, self.pixels.sum()))
 
-    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def curve(self) -> tuple[F64, F64]:
         """(mean alpha, the label's mean) of the bins that have pixels."""
         some = self.pixels > 0
         return self.alpha[some] / self.pixels[some], self.person[some] / self.pixels[some]

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import U8, u8
 from rtseg.files import whole_file
 from rtseg_train.batch import Batch
 from rtseg_train.inspect_data import Finding
 from rtseg_train.masks import read_pair
 
-U8 = NDArray[np.uint8]
 SHEET_WIDTH, GAP, CAPTION = 1900, 6, 16  # pixels
 TILE_HEIGHT, SAMPLE_HEIGHT = 192, 112  # pixels, without caption
 WIDEST = 480  # pixels
@@ -27,7 +26,7 @@ def draw_findings(findings: list[Finding], target: Path) -> None:
     for finding in findings:
         image, alpha = read_pair(finding.pair)
         size = fit_size(image, TILE_HEIGHT)
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        small = u8(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
         person = (cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
         contours, _ = cv2.findContours(person, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(small, contours, -1, OUTLINE, 1)
@@ -45,7 +44,7 @@ def draw_batches(batches: Mapping[int, Batch], target: Path) -> None:
             greys = [np.rint(x[i, 0].numpy() * 255).astype(np.uint8) for x in (previous, alphas)]
             row = np.hstack([frames[i].numpy(), *(cv2.cvtColor(g, cv2.COLOR_GRAY2BGR) for g in greys)])
             size = (round(row.shape[1] * SAMPLE_HEIGHT / row.shape[0]), SAMPLE_HEIGHT)
-            small = cv2.resize(row, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+            small = u8(cv2.resize(row, size, interpolation=cv2.INTER_AREA))
             of_pair = f" pair {i // 2 + 1}{'ab'[i % 2]}" if i < 2 * pairs else ""
             h, w = frames.shape[1:3]
             tiles.append(captioned(small, f"step {step}{of_pair}: frame, previous, target {w}x{h}", LIGHT))

@@ -9,16 +9,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8
 from rtseg.errors import DataError
 from rtseg.files import whole_file
 from rtseg_train.masks import Mask
 from rtseg_train.metrics import Reliability, Score
 from rtseg_train.preview import LIGHT, SHEET_WIDTH, TILE_HEIGHT, captioned, fit_size, titled, write_sheet
-
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 
 FEW_ROWS = 50  # of a log
 COLUMNS = ("picture", "label", "alpha", "on green")  # of a tile

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from rtseg.arrays import F32, U8, u8
 from rtseg_train.evaluate import torch_predictor
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 SIZES = (1.0, 2.0, 3.0)  # of the preferred area, at which the net is asked; ascending
 SEEN = 5  # frames in which a pixel of the room must have been seen
@@ -60,7 +59,7 @@ def opinions(net: nn.Module, area: int, frames: Sequence[U8]) -> Iterator[Opinio
 def person_area(alpha: F32) -> U8:
     """uint8 HxW, 1 where the person may be, with a margin."""
     k = 2 * max(1, round(MARGIN * alpha.shape[1])) + 1
-    return cv2.dilate((alpha > 0.1).astype(np.uint8), np.ones((k, k), np.uint8)).astype(np.uint8, copy=False)
+    return u8(cv2.dilate((alpha > 0.1).astype(np.uint8), np.ones((k, k), np.uint8)))
 
 
 def find_room(frames: Sequence[U8], alphas: Sequence[F32], plate: U8 | None = None) -> Room | None:

@@ -13,9 +13,9 @@ from time import monotonic
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
+from rtseg.arrays import F32, U8, u8
 from rtseg.console import Messages
 from rtseg.errors import DataError
 from rtseg.files import ASSETS, write_json
@@ -35,8 +35,6 @@ from rtseg_train.run_folder import writing
 from rtseg_train.selflabel import Room, find_room, label, opinions
 from rtseg_train.starting import SHIPPED
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 FRAMES = 96  # taken from the clip, evenly
 HELD_BACK = 0.2  # of the frames, the last ones: what decides whether the new model is better
 LEAST = 20  # frames with somebody in them
@@ -149,7 +147,7 @@ def fit_size(plate: U8, shape: tuple[int, ...]) -> U8:
     h, w = shape[:2]
     if abs(plate.shape[1] / plate.shape[0] / (w / h) - 1) > 0.02:
         raise DataError(f"the plate is {plate.shape[1]}x{plate.shape[0]}, the clip {w}x{h}: not the same camera")
-    return cv2.resize(plate, (w, h), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return u8(cv2.resize(plate, (w, h), interpolation=cv2.INTER_AREA))
 
 
 def write_data(folder: Path, frames: Sequence[U8], labels: Sequence[F32], room: Room | None) -> Path:

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
+from rtseg.arrays import F32, U8, u8
+
 Rng = np.random.Generator
 EDGE = 3  # pixels from the picture's border within which a person counts as cut off by it
 NEAR = 0.3  # share of the windows that lie around the person, as the runtime's crop that follows them
@@ -115,9 +114,9 @@ def warp(picture: Picture, matrix: F32, size: tuple[int, int], outside: int = cv
 
     def through(plane: U8, border: int) -> U8:
         if shrink > 1.6:  # linear sampling alone would alias
-            plane = cv2.blur(plane, (round(shrink), round(shrink))).astype(np.uint8, copy=False)
+            plane = u8(cv2.blur(plane, (round(shrink), round(shrink))))
         warped = cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
-        return warped.astype(np.uint8, copy=False)
+        return u8(warped)
 
     sure = np.ones(size[::-1], np.float32)
     if picture.sure is not None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rtseg.arrays import F64
 from rtseg.errors import ModelError
 from rtseg.files import parse_toml, read_settings_text
 from rtseg.models.model import AREA_LIMITS
@@ -76,7 +76,7 @@ class Adapter:
     input: Input
     output: Output
     states: tuple[State, ...]
-    constants: Mapping[str, NDArray[np.float64]]
+    constants: Mapping[str, F64]
 
 
 def read_adapter(path: Path) -> Adapter:
@@ -143,7 +143,7 @@ def read_state(table: Table) -> State:
     return State(str(names["input"]), str(names["output"]), None if shape is None else tuple(shape))
 
 
-def read_constants(values: object, path: Path) -> dict[str, NDArray[np.float64]]:
+def read_constants(values: object, path: Path) -> dict[str, F64]:
     """Tensor name -> number or (nested) list of numbers."""
     table = Table(values, path, "[constants] ", None)
     constants = {}

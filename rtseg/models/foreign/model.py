@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8, f32
 from rtseg.errors import ModelError
 from rtseg.models.foreign.adapter import Adapter, Input, Output, read_adapter
 from rtseg.models.foreign.signature import Signature
@@ -15,8 +16,6 @@ from rtseg.models.model import ModelInfo
 from rtseg.models.session import Session, plain
 from rtseg.pixels.geometry import STRIDE, network_size
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 PRECISIONS = {"float32": "fp32", "float16": "fp16", "uint8": "uint8"}  # by what the input takes
 SLACK = 1e-3  # by which an alpha may miss 0..1, as for our own models
 SKEW = 1.25  # of the output's shape against the input's: more is a wrong layout, not rounding
@@ -97,7 +96,7 @@ class ForeignModel:
         if not (low >= -SLACK and high <= 1 + SLACK):  # false for NaN too
             raise ModelError(f"{self.path} gave alpha outside 0..1 or not finite ({low:.3g}..{high:.3g})")
         if alpha.shape != (h, w):
-            alpha = cv2.resize(alpha, (w, h), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+            alpha = f32(cv2.resize(alpha, (w, h), interpolation=cv2.INTER_LINEAR))
         return alpha
 
     def infer(self, frame_bgr: U8, previous_alpha: F32) -> F32:

@@ -14,13 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtseg.arrays import F32, U8, u8
 from rtseg.errors import ModelError
 from rtseg.models.foreign.adapter import Adapter, Triple
 from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.model import Model
 
-U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 # Overlap (IoU) of the foreign net's person with ours. MediaPipe's selfie net has 99 % when fed 0..1 as it should
 # be, and still 78 % when fed 0..255.
 FOUND = 0.85
@@ -159,4 +158,4 @@ def plain_frames(width: int, height: int) -> list[U8]:
 
 def shrunk(frame_bgr: U8, width: int, height: int) -> U8:
     """The frame at network size."""
-    return cv2.resize(frame_bgr, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return u8(cv2.resize(frame_bgr, (width, height), interpolation=cv2.INTER_AREA))

@@ -36,7 +36,7 @@ SIZE = (640, 360)
         (1.2, "quality 50%"),
         (3.0, "balanced"),
         (9.0, "fast"),
-        (100.0, "fast 25%"),  # too much, and nothing takes less
+        (100.0, "fast 50%"),  # too much, and nothing takes less
     ],
 )
 def test_the_best_that_leaves_half_of_a_core(monkeypatch: pytest.MonkeyPatch, slowness: float, taken: str) -> None:

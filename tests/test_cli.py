@@ -326,7 +326,7 @@ def helps() -> list[tuple[str, list[str]]]:
     own: Any = typer.main.get_command(app)
     for name in own.commands:
         command: Any = group(name).commands[name] if name in MODULES else own.commands[name]
-        options = [p for p in command.params if p.opts[0].startswith("--")]
+        options = [p for p in command.params if p.opts[0].startswith("--") and not p.hidden]
         brackets = [words for p in options for words in re.findall(r"\[[^\]]+\]", p.help or "")]
         found.append((name, [*(word for p in options for word in p.opts + p.secondary_opts), *brackets]))
     return found

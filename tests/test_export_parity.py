@@ -113,7 +113,7 @@ def test_a_net_that_sees_people_in_empty_rooms_is_not_written(tmp_path: Path, mo
     """As this one of random weights does."""
     ready = onnx.load(tiny_export("fp32").path)
     monkeypatch.setattr(exporter, "alpha_graph", lambda *_: ready)  # tracing takes many seconds
-    with pytest.raises(ExportError, match=r"(?s)x.onnx: .* empty pictures a person.*at 64x32.*Nothing was written"):
+    with pytest.raises(ExportError, match=r"(?s)x.onnx: .* empty pictures a person.*at 96x64.*Nothing was written"):
         export(tiny_checkpoint(), tmp_path / "x.onnx", "fp32", make_frames())
     assert list(tmp_path.iterdir()) == []
     assert export(tiny_checkpoint(), tmp_path / "x.onnx", "fp32", make_frames(), rooms=()).path.exists()

@@ -30,9 +30,8 @@ def odd(small_frames: list[U8]) -> Path:
     """A folder of such a name with a picture, a picture without a suffix, a film and a model of such names."""
     folder = Path(ODD)
     folder.mkdir()
-    jpeg = cv2.imencode(".jpg", small_frames[0])[1].tobytes()
-    for name in (f"{ODD}.jpg", f"picture{ODD}"):
-        (folder / name).write_bytes(jpeg)
+    for name, picture in ((f"{ODD}.jpg", small_frames[0]), (f"picture{ODD}", small_frames[-1])):
+        (folder / name).write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
     write_clip(Path("clip.mp4"), small_frames, [i / 30 for i in range(len(small_frames))]).rename(folder / f"{ODD}.mp4")
     shutil.copy(ASSETS / "fast-int8.onnx", folder / f"m{ODD}.onnx")
     return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy as np
 import pytest
 
 from conftest import write_clip
-from rtseg.sources.opening import DEMO_CLIP
 from servers import mjpeg_server
 from test_cli import no_cameras, rtseg
 
@@ -59,7 +57,8 @@ MADE: dict[str, dict[str, int | None]] = {
     "--json scores.json": {"scores.json": None},
     "--model mine-int8.onnx": {"mine.mp4": None},
     "--video me.mp4": {"me/verdict.json": None},
-    "--preset article": {"runs/article/predictions.png": None},
+    "--out runs/article": {"runs/article/predictions.png": None},
+    "--out runs/small": {"runs/small/predictions.png": None},
 }
 
 
@@ -97,7 +96,7 @@ class Folder:
         self._said: dict[str, str] = {}
         write_clip(place / "talk.mp4", frames, [i / 30 for i in range(len(frames))], sound=True)
         cv2.imwrite(str(place / "portrait.jpg"), frames[0])
-        shutil.copy(DEMO_CLIP, place / "me.mp4")
+        write_clip(place / "me.mp4", 2 * frames, [i / 5 for i in range(2 * len(frames))])
         for folder in ("photos", "mine/images", "mine/masks"):
             (place / folder).mkdir(parents=True)
         for i, frame in enumerate(frames[:4]):

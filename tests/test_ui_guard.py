@@ -197,8 +197,8 @@ def test_ids_are_not_names(folder: Path) -> None:
 def test_nonsense_ends_the_line_and_nothing_else(browser: Browser, message: str | bytes) -> None:
     with browser.live() as page:
         page.socket.send(message)
-        page.say(type="do", action="x", id=1)
         try:
+            page.say(type="do", action="x", id=1)
             while True:
                 said = json.loads(page.socket.recv(timeout=30))
                 if said.get("to") == 1:

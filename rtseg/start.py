@@ -43,13 +43,13 @@ class Lasting:
             self._give_up(e)
 
     def _give_up(self, e: OSError) -> None:
+        from contextlib import suppress  # here: it takes time, and Ctrl-C is got ready for before that
+
         self._gone = True
-        try:
+        with suppress(OSError, ValueError):  # a stream without a descriptor has none that could be put elsewhere
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
-        except (OSError, ValueError):
-            pass
         if not isinstance(e, BrokenPipeError) and self is not sys.stderr:
             print(f"note: standard output can't be written ({e.strerror}); going on without it", file=sys.stderr)
 

@@ -22,19 +22,6 @@ from rtseg.sources.opening import open_source
 WIDTH, HEIGHT, COUNT = 320, 180, 12
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for its marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes run them, a file's tests stay together, and those that share the tiny exports do.
-
-    So what is dear is made once. A mark of its own sends a test elsewhere.
-    """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            names = vars(item.getparent(pytest.Module).obj).values()  # type: ignore[union-attr]
-            shared = any(getattr(name, "__module__", "") == "tiny_exports" for name in names)
-            item.add_marker(pytest.mark.xdist_group("exports" if shared else item.path.name))
-
-
 @pytest.fixture(autouse=True)
 def clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory

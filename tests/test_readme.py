@@ -135,17 +135,7 @@ def virtual_camera() -> bool:
     return Path("/sys/module/v4l2loopback").exists()
 
 
-def each() -> list[object]:
-    """The commands; those that share a run or a model file are run by one process, where there are several."""
-    shared = {other for command in run_here() for other in needed(command)}
-    group = pytest.mark.xdist_group("README: a run and its files")
-    return [
-        pytest.param(command, id=command, marks=[group] if command in shared or needed(command) else [])
-        for command in run_here()
-    ]
-
-
-@pytest.mark.parametrize("command", each())
+@pytest.mark.parametrize("command", run_here())
 def test_a_command_of_the_readme(
     command: str, folder: Folder, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime as ort
 
 from rtseg.checks.cuda import check_driver
+from rtseg.paths.pinned import Pinned
 
 REPEATS = 20
 ASKED = "name,driver_version,pcie.link.gen.max,pcie.link.width.max"
@@ -37,7 +38,8 @@ def bandwidth(provider: str, nbytes: int) -> dict[str, Any]:
     down = rate(nbytes, device.numpy if provider == "cuda" else lambda: device.numpy().copy())
     found: dict[str, Any] = {"bytes": nbytes, "up_gb_s": up, "down_gb_s": down, "pinned": {}}
     if provider == "cuda":
-        for name, measure in (("onnxruntime", pinned_by_onnxruntime), ("torch", pinned_by_torch)):
+        ways = {"onnxruntime": pinned_by_onnxruntime, "torch": pinned_by_torch, "rtseg": pinned_by_rtseg}
+        for name, measure in ways.items():
             try:
                 found["pinned"][name] = measure(nbytes)
             except Exception as e:  # a benchmark of what may not be there goes on and says why
@@ -68,6 +70,13 @@ def pinned_by_onnxruntime(nbytes: int) -> dict[str, float]:
         "up_gb_s": rate(nbytes, lambda: device.update_inplace(pinned)),
         "down_gb_s": rate(nbytes, lambda: pinned.update_inplace(device)),
     }
+
+
+def pinned_by_rtseg(nbytes: int) -> dict[str, float]:
+    """As composites come back: into pinned memory that is handed out."""
+    pinned = Pinned(nbytes)
+    device = ort.OrtValue.ortvalue_from_numpy(np.ones(nbytes, np.uint8), "cuda")
+    return {"down_gb_s": rate(nbytes, lambda: pinned.download(device.data_ptr()))}
 
 
 def pinned_by_torch(nbytes: int) -> dict[str, float]:

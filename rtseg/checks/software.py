@@ -58,7 +58,11 @@ def check_python() -> Check:
 
 
 def check_rtseg() -> Check:
-    return Check("rtseg", "ok", f"{metadata.version('rtseg')} ({Path(__file__).parents[1]})")
+    where = Path(__file__).parents[1]
+    try:
+        return Check("rtseg", "ok", f"{metadata.version('rtseg')} ({where})")
+    except metadata.PackageNotFoundError:
+        return Check("rtseg", "note", f"not installed, run from its source ({where})", "pip install .")
 
 
 def check_import(name: str, module: str) -> Check:

@@ -17,6 +17,7 @@ from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
 from rtseg.models.fused import NO_PICTURE, FusedModel
 from rtseg.models.session import Session, Tuning, open_session
+from rtseg.paths.pinned import Pinned
 from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.geometry import scaled
@@ -43,9 +44,20 @@ class CudaPath:
         width, height: of the frames.
         area: pixels at network size.
         capture: run as a CUDA graph; None: where CUDA can.
+        pinned: memory that composites come back to; None: made on CUDA, and done without elsewhere.
+
+    Raises ModelError when CUDA fails.
     """
 
-    def __init__(self, model: FusedModel, width: int, height: int, area: int, capture: bool | None = None) -> None:
+    def __init__(
+        self,
+        model: FusedModel,
+        width: int,
+        height: int,
+        area: int,
+        capture: bool | None = None,
+        pinned: Pinned | None = None,
+    ) -> None:
         self.model, self.area = model, area
         self.save_power = self.follow = self.skipped = False  # the graph does the same for every frame
         self.timings = dict.fromkeys(STAGES, 0.0)
@@ -56,20 +68,28 @@ class CudaPath:
         self.remark: str | None = None  # why the graph could not be captured
         if capture is None:
             capture = model.provider == "cuda"
-        if capture and not self._try(self._captured()):
-            capture = False
-        if not capture:
-            self._bind(model.session)
+        try:
+            self._pinned = pinned or (Pinned(3 * width * height) if model.provider == "cuda" else None)
+            if not (capture and self._try(self._captured())):
+                # With free sizes onnxruntime 1.31 blurs wrongly on CUDA, by 4.4 grey levels in the mean.
+                self._bind(self._fixed({}) if model.provider == "cuda" else model.session)
+        except ModelError:
+            raise
+        except Exception as e:  # onnxruntime's exceptions have no common base
+            raise model.failure(e) from e
 
     def _captured(self) -> Session | None:
-        """A session for this size alone, that CUDA may record and replay; None where it can't."""
-        dimensions = self.model.dimensions(self._shape[2], self._shape[1], self.area)
-        cuda = CAPTURE if self.model.provider == "cuda" else {}
+        """A session that CUDA may record and replay; None where it can't."""
         try:
-            return open_session(self.model.path, self.model.provider, self.model.threads, Tuning(dimensions, cuda))
+            return self._fixed(CAPTURE if self.model.provider == "cuda" else {})
         except ModelError as e:
             self.remark = f"no CUDA graph: {e}"
             return None
+
+    def _fixed(self, cuda: dict[str, str]) -> Session:
+        """A session for frames of this size alone. cuda: what its provider is told."""
+        dimensions = self.model.dimensions(self._shape[2], self._shape[1], self.area)
+        return open_session(self.model.path, self.model.provider, self.model.threads, Tuning(dimensions, cuda))
 
     def _try(self, session: Session | None) -> bool:
         """Whether replays of the recorded graph give what its first run gave."""
@@ -138,8 +158,7 @@ class CudaPath:
             self._session.run_with_iobinding(turn.binding, turn.options)
             marks.append(perf_counter())
             self.model.check(turn.outputs["extent"].numpy())
-            # onnxruntime's array may look into the buffer that the next frame will use
-            out: U8 = np.array(turn.outputs["composite"].numpy()[0])
+            out = self._download(turn.outputs["composite"])
         except ModelError:
             raise
         except Exception as e:  # onnxruntime's exceptions have no common base
@@ -148,6 +167,12 @@ class CudaPath:
         self._turn = 1 - self._turn
         self.timings = {s: 1e3 * (t1 - t0) for s, t0, t1 in zip(STAGES, marks, marks[1:], strict=False)}
         return out
+
+    def _download(self, composite: Any) -> U8:
+        if self._pinned:
+            return self._pinned.download(composite.data_ptr()).reshape(self._shape[1:])
+        # onnxruntime's array may look into the buffer that the next frame will use
+        return np.array(composite.numpy()[0])
 
     def _send(self, background: U8 | None, blur: float, controls: Edge) -> None:
         """The background or the strength, and what is set of the edge, where they are others than before."""

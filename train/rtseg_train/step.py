@@ -47,7 +47,10 @@ def initial_state(net: nn.Module, config: TrainConfig, device: torch.device) -> 
     """The net, its average and its optimiser, on the device."""
     if current_world().size > 1:
         share_batch_norm(net)
-    net = net.to(device).to(memory_format=torch.channels_last)
+    # Channels last is faster on a CPU. On CUDA cuDNN would then compile every convolution for each shape anew, 9 s a
+    # shape in bf16 on an H200 (0.35 s otherwise), and batches have dozens of shapes; a step takes 60 ms, not 35.
+    layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
+    net = net.to(device).to(memory_format=layout)
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
         groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -24,6 +25,13 @@ class Picture:
     sure: U8 | None = None  # HxW, how far the label is to be believed, 0..255; None: wholly
     exact: bool = False  # a cut-out: alpha is the truth, and the colours go on beyond the edge
 
+    @cached_property
+    def box(self) -> tuple[int, int, int, int] | None:
+        """(left, right, top, bottom) of who is in the picture, in pixels; None for nobody."""
+        columns = np.flatnonzero(self.alpha.max(0) > 127)
+        rows = np.flatnonzero(self.alpha.max(1) > 127)
+        return (int(columns[0]), int(columns[-1]) + 1, int(rows[0]), int(rows[-1]) + 1) if len(columns) else None
+
 
 class View(NamedTuple):
     """A picture through a window."""
@@ -37,7 +45,7 @@ def crop_window(rng: Rng, picture: Picture, size: tuple[int, int]) -> F32:
     """A 2x3 matrix from a window inside the picture to the sample: a random one, or one around the person."""
     h, w = picture.alpha.shape
     aspect = size[0] / size[1] * rng.uniform(0.9, 1.1)
-    box = person_box(picture) if rng.random() < NEAR else None
+    box = picture.box if rng.random() < NEAR else None
     if box is None:
         scale = 1 - 0.5 * rng.random() ** 1.5
         cw = scale * min(w, h * aspect)
@@ -54,20 +62,13 @@ def crop_window(rng: Rng, picture: Picture, size: tuple[int, int]) -> F32:
     return window_matrix(x, y, cw, ch, size, angle, rng.random() < 0.5)
 
 
-def person_box(picture: Picture) -> tuple[int, int, int, int] | None:
-    """(left, right, top, bottom) of who is in the picture, in pixels; None for nobody."""
-    columns = np.flatnonzero(picture.alpha.max(0) > 127)
-    rows = np.flatnonzero(picture.alpha.max(1) > 127)
-    return (int(columns[0]), int(columns[-1]) + 1, int(rows[0]), int(rows[-1]) + 1) if len(columns) else None
-
-
 def person_window(rng: Rng, picture: Picture, size: tuple[int, int]) -> F32:
     """A window, possibly larger than the picture, in which a person cut by the picture's edge doesn't float.
 
     A cut-out always counts as cut at its bottom.
     """
     h, w = picture.alpha.shape
-    box = person_box(picture)
+    box = picture.box
     if box is None:
         return crop_window(rng, picture, size)
     left, right, top, bottom = box

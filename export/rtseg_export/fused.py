@@ -63,22 +63,20 @@ class Fused(nn.Module):
         still = (2 - moved / STILL).clamp(0, 1) * same_scene
         return small, grey, steadied(alpha, previous_alpha, sure, still)
 
-    def blend(
-        self, frame_bgr: Tensor, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None
-    ) -> Tensor:
-        """The composite, see rtseg/pixels/composite.py.
+    def blend(self, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None) -> Tensor:
+        """The composite, uint8 1xHxWx3, see rtseg/pixels/composite.py.
 
-        frame_bgr: uint8 1xHxWx3; frame: the same as float32 1x3xHxW; room: 1xHxWx3 in 0..255;
-        fitted: of `fit`; step: of `rim_step`, or None.
+        frame, room: float32 1x3xHxW in 0..255; fitted: of `fit`; step: of `rim_step`, or None. Every step here goes
+        over the whole frame and the GPU does little else, so there are as few as can be: planes are enlarged one by
+        one rather than cut apart later, and what lies between frame and room needs no clamp.
         """
-        both = enlarged(torch.cat(fitted, 1), frame)
-        full = ((frame * self.luma).sum(1, keepdim=True) * both[:, :1] + both[:, 1:]).clamp(0, 1)
-        share = full.permute(0, 2, 3, 1)
-        person = frame_bgr.float()
+        a, b = (enlarged(plane, frame) for plane in fitted)
+        share = (F.conv2d(frame, self.luma) * a + b).clamp(0, 1)
+        person = frame
         if step is not None:
-            person = (person + (1 - share) * enlarged(step, frame).permute(0, 2, 3, 1)).clamp(0, 255)
+            person = (person + (1 - share) * enlarged(step, frame)).clamp(0, 255)
         composite = room + share * (person - room)
-        return composite.round().clamp(0, 255).to(torch.uint8)
+        return composite.round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
 class FusedPicture(Fused):
@@ -87,11 +85,11 @@ class FusedPicture(Fused):
     def forward(
         self, frame_bgr: Tensor, background: Tensor, edge: Tensor, previous_alpha: Tensor, previous_grey: Tensor
     ) -> tuple[Tensor, ...]:
-        frame = frame_bgr.permute(0, 3, 1, 2).float()
+        frame = planes(frame_bgr)
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
         shown = without_specks(alpha, edge[2])
         fitted, step = fit(grey, shown, edge), rim_step(*apart(small, shown))
-        composite = self.blend(frame_bgr, frame, background.float(), fitted, step)
+        composite = self.blend(frame, planes(background), fitted, step)
         return composite, alpha, grey, *fitted, extent(alpha)
 
 
@@ -101,12 +99,11 @@ class FusedBlur(Fused):
     def forward(
         self, frame_bgr: Tensor, blur: Tensor, edge: Tensor, previous_alpha: Tensor, previous_grey: Tensor
     ) -> tuple[Tensor, ...]:
-        frame = frame_bgr.permute(0, 3, 1, 2).float()
+        frame = planes(frame_bgr)
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
         shown = without_specks(alpha, edge[2])
         fitted, (_, room) = fit(grey, shown, edge), apart(small, shown)
-        blurred = enlarged(blurred_room(room, blur), frame).permute(0, 2, 3, 1)
-        composite = self.blend(frame_bgr, frame, blurred, fitted, None)
+        composite = self.blend(frame, enlarged(blurred_room(room, blur), frame), fitted, None)
         return composite, alpha, grey, *fitted, extent(alpha)
 
 
@@ -143,6 +140,11 @@ def fused_graph(net: nn.Module, effect: str, static: tuple[int, int] | None = No
     names = list(INPUTS[effect])
     inputs = {name: examples[name] for name in names}
     return trace(GRAPHS[effect](net), inputs, OUTPUTS, {name: free[name] for name in names})
+
+
+def planes(picture: Tensor) -> Tensor:
+    """float32 1x3xHxW of uint8 1xHxWx3."""
+    return picture.permute(0, 3, 1, 2).float()
 
 
 def extent(alpha: Tensor) -> Tensor:

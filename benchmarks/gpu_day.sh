@@ -53,12 +53,12 @@ step() {
     case $1 in
     doctor) echo_and 90 "$python" -m rtseg doctor --json "$out/doctor.json" ;;
     # Only the files that have such tests: the others may want packages that a measuring machine lacks.
-    tests) echo_and 150 "$python" -m pytest -q -p no:cacheprovider -m gpu $(grep -l '^@pytest.mark.gpu' tests/*.py) ;;
+    tests) echo_and 240 "$python" -m pytest -q -p no:cacheprovider -m gpu $(grep -l '^@pytest.mark.gpu' tests/*.py) ;;
     shipped) echo_and 150 "$python" benchmarks/cuda_parity.py --kinds shipped --tiers "$tiers" --folder "$models" \
         --json "$out/parity-shipped.json" ;;
     fresh) echo_and 240 "$python" benchmarks/cuda_parity.py --kinds fresh --tiers "$tiers" --folder "$models" \
         --json "$out/parity-fresh.json" ;;
-    cuda) echo_and 300 "$python" benchmarks/cuda.py --provider "$provider" --tiers "$tiers" --sizes "$sizes" \
+    cuda) echo_and 420 "$python" benchmarks/cuda.py --provider "$provider" --tiers "$tiers" --sizes "$sizes" \
         --frames "$frames" --folder "$models" --json "$out/cuda.json" ${more[@]+"${more[@]}"} ;;
     nodes) echo_and 90 "$python" benchmarks/cuda_nodes.py --provider "$provider" --tiers "$tiers" \
         --json "$out/cuda-nodes.json" ;;

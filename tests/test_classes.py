@@ -162,8 +162,73 @@ def test_colours_and_what_does_not_fit(tmp_path: Path) -> None:
     assert np.array_equal(read_mask(path, Person.of("#C08080")).alpha[8:56, 22:42], middle()[8:56, 22:42])
     with pytest.raises(DataError, match="colours and no numbers"):
         read_mask(path, Person.of("15"))
-    with pytest.raises(DataError, match="JPEG, which keeps no class numbers"):
-        read_mask(save(tmp_path / "m.jpg", voc()), Person.of("15"))
+
+
+def round_one(chair: int = 9, person: int = 15, void: int = 255) -> U8:
+    """As `voc`, in ellipses, 128 pixels wide: real borders are not straight."""
+    mask = np.zeros((128, 128), np.uint8)
+    cv2.ellipse(mask, (64, 64), (26, 44), 10, 0, 360, void, -1)
+    cv2.ellipse(mask, (64, 64), (22, 40), 10, 0, 360, person, -1)
+    cv2.circle(mask, (16, 112), 11, chair, -1)
+    return mask
+
+
+def blurred(picture: U8, ending: str, quality: int) -> U8:
+    """After a lossy format, or enlarged."""
+    if ending == "larger":
+        return cv2.resize(picture, None, fx=1.4, fy=1.4).astype(np.uint8)
+    flag = cv2.IMWRITE_JPEG_QUALITY if ending == ".jpg" else cv2.IMWRITE_WEBP_QUALITY
+    read = cv2.imdecode(cv2.imencode(ending, picture, [flag, quality])[1], cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    return read.astype(np.uint8)
+
+
+BLURS = [(".jpg", 60), (".jpg", 95), (".webp", 60), (".webp", 95), ("larger", 0)]
+
+
+@pytest.mark.parametrize(("ending", "quality"), BLURS)
+@pytest.mark.parametrize(
+    ("mask", "person"),
+    [
+        (coloured(round_one()), "#c08080"),
+        (np.where(round_one(0)[..., None] > 0, (60, 20, 220), (128, 64, 128)).astype(np.uint8), "#dc143c"),
+        (round_one(), "15"),
+        (round_one(90, 150), "150"),
+    ],
+)
+def test_classes_with_blurred_borders_are_refused(
+    tmp_path: Path, mask: U8, person: str, ending: str, quality: int
+) -> None:
+    path = save(tmp_path / "m.png", blurred(mask, ending, quality))
+    for said in (None, Person.of(person)):
+        with pytest.raises(DataError, match=r"m\.png (has blurred borders.*as PNG|holds the)"):
+            read_mask(path, said)
+    with pytest.raises(DataError, match=f"leave --person {person} out where masks are alpha"):
+        read_mask(path, Person.of(person))
+    with pytest.raises(DataError, match=r"m\.jpg has blurred borders"):
+        read_mask(save(tmp_path / "m.jpg", mask), Person.of(person))
+
+
+@pytest.mark.parametrize(("ending", "quality"), BLURS)
+@pytest.mark.parametrize("colour", [(0, 0, 1), (0.2, 1, 0.4), (1, 1, 1)])
+def test_blurred_alpha_of_one_colour_is_alpha(
+    tmp_path: Path, colour: tuple[float, float, float], ending: str, quality: int
+) -> None:
+    alone = round_one(255, 255)
+    for mask in (alone, cv2.GaussianBlur(alone, (0, 0), 4), np.where(round_one(0) == 255, 128, alone)):
+        picture = np.rint(mask[..., None] * np.array(colour)).astype(np.uint8)
+        alpha = read_mask(save(tmp_path / "m.png", blurred(picture, ending, quality))).alpha
+        expected = cv2.resize(mask.astype(np.uint8), alpha.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        assert np.mean((alpha > 100) == (expected > 100)) > 0.96
+
+
+def test_a_set_of_jpeg_classes_is_refused_early(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "set", [coloured(round_one())] * 20)
+    for path in (folder / "masks").iterdir():
+        save(path.with_suffix(".jpg"), cv2.imread(str(path)))
+        path.unlink()
+    with pytest.raises(DataError, match=r"0\.jpg has blurred borders.*20 masks are like that"):
+        checked(folder)
 
 
 @pytest.mark.parametrize("text", ["", "person", "15,", "-3", "#c080", "15,#c08080", "1.5", "15 16"])

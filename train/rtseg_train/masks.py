@@ -15,6 +15,7 @@ from PIL import Image
 from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg.sources.pictures import MAX_PIXELS, read_bytes, read_picture
+from rtseg_train.blurred import is_blurred, refusal, several_hues, several_levels
 from rtseg_train.classes import Person, classes_in, colours_in, question
 from rtseg_train.dataset import Pair
 
@@ -56,7 +57,7 @@ def read_mask(path: Path, person: Person | None = None) -> Mask:
 
     An alpha channel that is not all one value is the mask. Of a mask in colour the brightest channel is.
     A mask of two values, 0 and any other, becomes 0 and 255. With `person` every mask holds classes.
-    Raises DataError when unreadable, UnknownClasses for a mask of classes without `person`.
+    Raises DataError when unreadable, UnknownClasses for a mask of classes without `person`, or with blurred borders.
     """
     raw, numbers = decode(path)
     if person is not None:
@@ -72,13 +73,17 @@ def read_mask(path: Path, person: Person | None = None) -> Mask:
         colours = colours_in(raw)
         if colours:
             raise question(str(path), colours if numbers is None else np.unique(numbers).tolist())
+        if several_hues(raw):
+            raise refusal(str(path))
         raw = raw.max(2)
         done.append("colour: brightest channel taken")
     elif raw.ndim == 3:
         raw = cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY)
-    classes = [] if any(text.startswith("colour") for text in done) else classes_in(raw)
-    if classes:
-        raise question(str(path), classes)
+    if not any(text.startswith("colour") for text in done):
+        if raw.dtype == np.uint8 and is_blurred(raw) and several_levels(raw):
+            raise refusal(str(path))
+        if classes := classes_in(raw):
+            raise question(str(path), classes)
     return of_alpha(raw, done, numbers)
 
 
@@ -100,9 +105,9 @@ def of_alpha(raw: NDArray[Any], done: list[str], numbers: U8 | None) -> Mask:
 
 def of_person(path: Path, raw: NDArray[Any], person: Person) -> Mask:
     """The mask of the classes that are the person; raises DataError for one that cannot have them."""
-    if path.suffix.lower() in JPEG:
-        raise DataError(f"{path} is a JPEG, which keeps no class numbers or colours as they were; save masks as PNG")
     raw = raw[..., :3] if raw.ndim == 3 else raw
+    if path.suffix.lower() in JPEG or is_blurred(raw):
+        raise refusal(str(path), person.text)
     if person.numbers and raw.ndim == 3:
         if is_coloured(raw):
             raise DataError(f"{path} holds colours and no numbers; give --person the person's colour, as #c08080")

@@ -18,9 +18,15 @@ ALONE = re.compile(r"(?<=\w\w:/)(/*)[^\s/?#:@]+(?=@)")  # a user without a passw
 BARE = re.compile(r"\A([^\s/:@]*:).*(?=@)", re.DOTALL)
 NAMED = re.compile(  # parameters whose name says so
     r"((?:^|[?&;/_#])(?:[\w.%-]{0,40}(?:pass|pwd|psw|token|secret|auth|credential|signature|session|jwt|api_?key|"
-    r"access_?key)[\w.%-]{0,40}|\w{0,40}pas|pw|key|sig|pin)=)[^\s&;#'\"]+",
+    r"access_?key|stream_?key|stream_?name|ticket|hdn)[\w.%-]{0,40}|\w{0,40}pas|pw|psk|key|sig|pin)=)[^\s&;#'\"]+",
     re.IGNORECASE,
 )
+STREAM = re.compile(r"((?:^|[?&])(?:srt_)?streamid=)[^\s&'\"]+", re.IGNORECASE)  # of SRT, may begin with #!::
+PLACE = re.compile(r"([A-Za-z][\w+.-]+:/++[^\s/?#]*)(/[^\s?#'\"]*[^\s?#'\":;,.)\]])")  # an address as far as its path
+KEY_AFTER = re.compile(r"(rtmp\w*:/++[^\s/?#]*+/++[^\s/?#]+/+)[^\s'\"]*[^\s'\":;,.)\]]", re.IGNORECASE)
+LOGIN = re.compile(r"(/live|/movie|/series|)/[^/]+/[^/]+(/\d+(?:\.\w+)?)\Z")  # name and password as folders
+LOGIN_ENDS = (".ts", ".m3u8", ".mp4", ".mkv")  # without live and the like before it
+KINDS = re.compile(r"[0-9]+|[a-z]+|[A-Z]+")
 KEPT = "\n\t"  # control characters that our own messages have
 # Marks that turn the direction of what follows, by which a name can look like another.
 TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -36,7 +42,28 @@ def hidden_in(address: str) -> str:
     if "@" in address or "%40" in address:
         address = USER.sub(lambda found: f"{found[1] or found[2]}{SECRET}", address)
         address = ALONE.sub(lambda found: f"{found[1]}{SECRET}", address)
-    return NAMED.sub(lambda found: f"{found[1]}{SECRET}", address) if "=" in address else address
+    if "=" in address:
+        address = STREAM.sub(lambda found: f"{found[1]}{SECRET}", address)
+        address = NAMED.sub(lambda found: f"{found[1]}{SECRET}", address)
+    if address[:4].lower() == "rtmp":
+        return KEY_AFTER.sub(lambda found: f"{found[1]}{SECRET}", address)
+    if address[:5].lower() == "file:":
+        return address
+    return PLACE.sub(lambda found: found[1] + hidden_in_path(found[2]), address)
+
+
+def hidden_in_path(path: str) -> str:
+    """A path, `/live/name/***/1.ts`, without names and passwords that stand in it, nor parts that look like keys."""
+    if (login := LOGIN.search(path)) and (login[1] or path.lower().endswith(LOGIN_ENDS)):
+        path = f"{path[: login.start()]}{login[1]}/{SECRET}/{SECRET}{login[2]}"
+    return "/".join(SECRET if any(map(is_key, re.split(r"[^0-9A-Za-z]", part))) else part for part in path.split("/"))
+
+
+def is_key(word: str) -> bool:
+    """Whether letters and figures are mixed as nobody names anything: `h264Preview` and `Channels101` are names."""
+    kinds = len(KINDS.findall(word))
+    mixed = kinds > 1 and not word.isalpha()
+    return (len(word) >= 16 and mixed) or (len(word) >= 10 and kinds - 1 >= 0.45 * (len(word) - 1))
 
 
 def without_any(name: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import typer
+from torch.utils.data import DataLoader
 
 from rtseg.errors import DataError
 from rtseg.models.model import Model
@@ -18,6 +19,7 @@ from rtseg_train import article
 from rtseg_train.article import Pictures, train_article
 from rtseg_train.article_results import draw_predictions, load_net, predict_mask
 from rtseg_train.checkpoint import load_weights, read_tensors, save_weights
+from rtseg_train.classes import VOID, Person
 from rtseg_train.classic import ClassicUNet, widths_of
 from rtseg_train.cli import app
 from rtseg_train.dataset import Pair
@@ -68,7 +70,7 @@ def read_log(folder: Path) -> list[dict[str, float]]:
 
 def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """End the run as by Ctrl-C, one picture into the epoch."""
-    real, seen = article.read_pair, []
+    real, seen = article.read_classes, []
 
     def read(pair: Pair) -> object:
         seen.append(pair)
@@ -76,7 +78,7 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
             raise KeyboardInterrupt
         return real(pair)
 
-    monkeypatch.setattr(article, "read_pair", read)
+    monkeypatch.setattr(article, "read_classes", read)
 
 
 def test_a_run_leaves_what_an_article_shows(finished: Path) -> None:
@@ -128,6 +130,30 @@ def test_samples_are_squashed_scaled_and_binary(pairs: list[Pair]) -> None:
     assert red == pytest.approx(230 / 255, abs=0.05) and blue == pytest.approx(60 / 255, abs=0.05)
     truth = cv2.imread(str(pairs[0].mask), cv2.IMREAD_GRAYSCALE)
     assert mask.float().mean().item() == pytest.approx(np.mean(truth > 0), abs=0.02)
+
+
+def test_void_is_neither_learned_from_nor_scored(pairs: list[Pair], tmp_path: Path) -> None:
+    numbers = cv2.imread(str(pairs[0].mask), cv2.IMREAD_GRAYSCALE)
+    classes = np.where(numbers == 255, 15, np.where(numbers > 0, 255, 0)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "voc.png"), classes)
+    cv2.imwrite(str(tmp_path / "void.png"), np.full_like(classes, 255))
+    voc, void = (
+        Pair("all", pairs[0].image, tmp_path / f"{name}.png", None, Person.of("15")) for name in ("voc", "void")
+    )
+    image, mask = Pictures([voc], SIZE)[0]
+    assert mask.unique().tolist() == [0, 1, VOID]
+    assert (mask == VOID).float().mean().item() == pytest.approx(np.mean(classes == 255), abs=0.02)
+    torch.manual_seed(0)
+    net, known = ClassicUNet(WIDTHS).eval(), mask != VOID
+    with torch.no_grad():
+        said = net.classes(image[None])[0].permute(1, 2, 0)[known]
+    loss, right = article.run_epoch(net, DataLoader(Pictures([voc, void], SIZE)), lambda: None)
+    assert loss == pytest.approx(torch.nn.functional.cross_entropy(said, mask[known]).item(), rel=1e-4)
+    assert right == pytest.approx((said.argmax(1) == mask[known]).float().mean().item())
+    nothing = article.run_epoch(
+        net, DataLoader(Pictures([void], SIZE)), lambda: None, torch.optim.Adam(net.parameters())
+    )
+    assert nothing[0] == 0, "no pixel with a class: nothing learned, and no loss that is not finite"
 
 
 def test_same_seed_same_weights(pairs: list[Pair], tmp_path: Path) -> None:

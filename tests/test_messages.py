@@ -34,6 +34,17 @@ SECRETS = [
     "https://host/x?X-Amz-Signature=hunter2&a=b",
     "https://host/x?client_secret=hunter2",
     "http://host/cgi?loginuse=admin&loginpas=hunter2",
+    "srt://host:9000?streamid=hunter2&latency=200",
+    "srt://host:9000?mode=caller&streamid=#!::u=admin,r=hunter2",
+    "srt://host:9000?passphrase=hunter2&pbkeylen=16",
+    "rtmp://host/app/hunter2",
+    "rtmps://host:443/app/hunter2?backup=1",
+    "rtmp://host/app/inst/hunter2-abcd-efgh",
+    "https://host/hls/eyJhbGciOiJIUzI1NiIs-hunter2/index.m3u8",
+    "rtsps://192.168.1.1:7441/aB3hunter2XyZ09Qr7T?enableSrtp",
+    "http://host:8080/live/me/hunter2/1234.ts",
+    "http://host:8080/me/hunter2/1234.m3u8",
+    "http://host/hls/stream.m3u8?hdnts=exp=1~hmac=hunter2",
 ]
 
 
@@ -54,6 +65,13 @@ def test_passwords_are_not_shown(address: str) -> None:
         "rtsp://[::1]:554/a?b=c",
         "a@b.c",
         "C:/x",
+        "C:/users/aB3dE5fG7hI9jK1lM3/b.mp4",
+        "file:///home/aB3dE5fG7hI9jK1lM3/b.mp4",
+        "rtmp://host/live",
+        "rtsp://host/Streaming/Channels/101",
+        "rtsp://host/h264Preview_01_main",
+        "http://host/big_buck_bunny_1080p60fps.mp4",
+        "srt://host:9000?mode=listener&latency=200",
         "file:///home/a",
         "5:30",
     ],
@@ -72,6 +90,12 @@ def test_the_command_says_no_password_anywhere() -> None:
     with pytest.raises(SourceError) as e:
         open_source(address)
     assert "hunter2" not in str(e.value)  # nor in the window, which shows it
+
+
+def test_nor_of_a_stream_whose_key_is_in_the_address() -> None:
+    for address in ("rtmp://127.0.0.1:9/app/hunter2", "srt://127.0.0.1:9?streamid=hunter2&timeout=1000"):
+        said = rtseg("cam", "--source", address, "--no-window", "--debug", code=1)
+        assert "hunter2" not in said and "***" in said
 
 
 def test_nor_where_the_scheme_was_left_out() -> None:

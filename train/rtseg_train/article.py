@@ -19,11 +19,19 @@ from torchvision import tv_tensors  # type: ignore[import-untyped]
 from rtseg.errors import DataError
 from rtseg.pixels.geometry import STRIDE
 from rtseg.progress import progress_bar
-from rtseg_train.article_results import Epoch, draw_curves, draw_predictions, to_image, to_square, write_log
+from rtseg_train.article_results import (
+    Epoch,
+    draw_curves,
+    draw_predictions,
+    read_classes,
+    to_image,
+    to_square,
+    write_log,
+)
 from rtseg_train.checkpoint import save_weights
+from rtseg_train.classes import VOID
 from rtseg_train.classic import WIDTHS, ClassicUNet
 from rtseg_train.dataset import Pair
-from rtseg_train.masks import read_pair
 from rtseg_train.workers import check_shared_memory, one_thread
 
 LEARNING_RATE = 1e-3
@@ -33,7 +41,7 @@ AHEAD = 2  # batches that each worker has ready, as PyTorch has it
 
 
 class Pictures(Dataset[tuple[Tensor, Tensor]]):
-    """(image float32 3xSxS RGB in 0..1, mask int64 SxS: 1 is person), squashed to a square of S pixels."""
+    """(image float32 3xSxS RGB in 0..1, int64 SxS of 0, 1 for person and VOID), squashed to a square of S pixels."""
 
     def __init__(self, pairs: list[Pair], size: int) -> None:
         cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
@@ -43,9 +51,8 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        image_bgr, mask = read_pair(self.pairs[index])
-        person = tv_tensors.Mask(torch.from_numpy(mask > 0))  # whatever is not black, soft edges too
-        image, person = self.transform(to_image(image_bgr), person)
+        image_bgr, classes = read_classes(self.pairs[index])
+        image, person = self.transform(to_image(image_bgr), tv_tensors.Mask(torch.from_numpy(classes)))
         return image, person
 
 
@@ -96,7 +103,7 @@ def train_article(
     with progress_bar() as progress:
         reading = progress.add_task("reading pictures", total=len(train) + len(test))
         for pair in train + test:
-            read_pair(pair)  # so that a bad picture is named now, and not hours into the run
+            read_classes(pair)  # so that a bad picture is named now, and not hours into the run
             progress.advance(reading)
         task = progress.add_task("training", total=epochs * (len(shuffled) + len(in_order)))
         try:
@@ -139,7 +146,7 @@ def run_epoch(
     advance: Callable[[], None],
     optimiser: torch.optim.Optimizer | None = None,
 ) -> tuple[float, float]:
-    """(mean loss, share of pixels right) over all batches; learns from each when there is an optimiser."""
+    """(mean loss, share of pixels right) over all batches without void; learns from each when there is an optimiser."""
     device = next(net.parameters()).device
     net.train(optimiser is not None)
     loss_sum, right, pixels = 0.0, 0.0, 0
@@ -147,15 +154,16 @@ def run_epoch(
         for image, mask in batches:
             image, mask = image.to(device), mask.to(device)
             classes = net.classes(image)  # Nx2xSxS
-            loss = F.cross_entropy(classes, mask)
+            known = int((mask != VOID).sum())
+            loss = F.cross_entropy(classes, mask, ignore_index=VOID, reduction="sum") / max(1, known)
             if not torch.isfinite(loss):
                 raise DataError(f"the loss is {loss.item()}; the weights of the last whole epoch, if any, are kept")
             if optimiser is not None:
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-            loss_sum += loss.item() * mask.numel()
+            loss_sum += loss.item() * known
             right += (classes.argmax(1) == mask).sum().item()
-            pixels += mask.numel()
+            pixels += known
             advance()
-    return loss_sum / pixels, right / pixels
+    return loss_sum / max(1, pixels), right / max(1, pixels)

@@ -19,11 +19,22 @@ from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg.files import whole_file
 from rtseg_train.checkpoint import read_notes, read_tensors
+from rtseg_train.classes import VOID
 from rtseg_train.classic import ClassicUNet, widths_of
 from rtseg_train.dataset import Pair
-from rtseg_train.masks import read_pair
+from rtseg_train.masks import read_labelled
 
 SHOWN = 3  # test pictures in predictions.png, and as many training pictures
+
+
+def read_classes(pair: Pair) -> tuple[U8, U8]:
+    """(uint8 HxWx3 BGR, uint8 HxW of 0, 1 for person and VOID): soft edges are person too.
+
+    Raises DataError as `read_labelled` does.
+    """
+    image_bgr, mask = read_labelled(pair)
+    classes = (mask.alpha > 0).astype(np.uint8)
+    return image_bgr, classes if mask.void is None else np.where(mask.void, np.uint8(VOID), classes)
 
 
 def to_image(image_bgr: U8) -> tv_tensors.Image:
@@ -119,11 +130,12 @@ def draw_predictions(weights: Path, test: list[Pair], train: list[Pair], path: P
     figure, axes = plt.subplots(len(shown), 3, figsize=(8, 2.4 * len(shown)), squeeze=False, layout="constrained")
     figure.set_facecolor("lightgrey")  # on white the edge of a white mask is lost
     for row, (kind, pair) in zip(axes, shown, strict=True):
-        image_bgr, mask = read_pair(pair)
+        image_bgr, classes = read_classes(pair)
         predicted = predict_mask(net, image_bgr, size)
-        accuracy = np.mean((predicted > 0) == (mask > 0))
+        right = ((predicted > 0) == classes)[classes != VOID]
+        accuracy = right.mean() if right.size else 1.0
         titles = (f"{kind} picture", "true mask", f"predicted mask: {accuracy:.1%} right")
-        pictures = (image_bgr[..., ::-1], np.where(mask > 0, 255, 0), predicted)
+        pictures = (image_bgr[..., ::-1], np.choose(np.minimum(classes, 2), (0, 255, 128)), predicted)
         for axis, title, picture in zip(row, titles, pictures, strict=True):
             axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
             axis.set_title(title, fontsize=10)

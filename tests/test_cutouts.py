@@ -16,7 +16,7 @@ from rtseg.errors import DataError
 from rtseg_train.config import TrainConfig
 from rtseg_train.cutouts import find_cutouts, is_cutouts, look_at_cutout, read_cutout
 from rtseg_train.data import TrainBatches
-from rtseg_train.dataset import Pair
+from rtseg_train.dataset import Pair, find_pairs
 from rtseg_train.loop import fit
 from tiny_runs import call
 
@@ -84,6 +84,25 @@ def test_a_folder_of_foregrounds_and_masks(tmp_path: Path, layout: str) -> None:
     save(mask, soft_bust())
     (pair,) = find_cutouts(tmp_path).pairs
     assert (pair.image, pair.mask) == (image, mask) and is_cutouts(tmp_path)
+
+
+def test_a_matting_set_as_it_is_unpacked(tmp_path: Path) -> None:
+    for clip, part in (("0000", "train"), ("0001", "train"), ("0000", "test")):
+        save(tmp_path / "set" / "Videos_SD" / part / "fgr" / clip / "00000.jpg", np.full((96, 72, 3), SKIN, np.uint8))
+        save(tmp_path / "set" / "Videos_SD" / part / "pha" / clip / "00000.jpg", soft_bust())
+    for folder in (tmp_path / "set", tmp_path / "set" / "Videos_SD"):
+        found = find_cutouts(folder)
+        assert is_cutouts(folder) and found.layout == "cut-outs in fgr/ and pha/ in train/"
+        assert [(p.source, p.image.parts[-4]) for p in found.pairs] == [("0000", "train"), ("0001", "train")]
+    assert np.abs(read_cutout(found.pairs[0])[1].astype(int) - soft_bust()).max() < 16, "a JPEG's noise"
+
+
+def test_pictures_that_a_matting_set_has_composited_are_labelled_ones(tmp_path: Path) -> None:
+    for name in ("com", "fgr", "pha"):
+        save(tmp_path / name / "0000.png", soft_bust() if name == "pha" else np.full((96, 72, 3), SKIN, np.uint8))
+    (pair,) = find_pairs(tmp_path).pairs
+    assert pair.image.parent.name == "com" and pair.mask.parent.name == "pha" and not is_cutouts(tmp_path)
+    assert find_cutouts(tmp_path).pairs[0].image.parent.name == "fgr", "--cutouts takes the people alone"
 
 
 def test_a_list_of_foregrounds_and_masks(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Cut-outs: people with exact alpha, which are put before backgrounds as they are, without softening the edge.
 
 A folder of transparent pictures (PNG with alpha, as photo editors and background removers save them), a folder with
-fg/ and masks/, or a list with the columns fg,mask[,source].
+fg/ and masks/ (or fgr/ and pha/, as matting sets have them, also in train/), or a list with fg,mask[,source].
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from PIL import Image
 
 from rtseg.arrays import U8
 from rtseg.errors import DataError
-from rtseg_train.dataset import Found, Pair, Sets, find_pairs, find_sets, looking_into, match, read_list
-from rtseg_train.folders import MASK_FILES, MASKS, Layout, layout_of, part_of, pictures_under, subfolder
+from rtseg_train.dataset import Found, Pair, Sets, find_pairs, find_sets, inside, looking_into, match, read_list
+from rtseg_train.folders import MASK_FILES, MASKS, SPLITS, Layout, layout_of, part_of, pictures_under, subfolder
 from rtseg_train.inspect_data import Finding, doubts_of
 from rtseg_train.masks import Mask, decode, read_pair
 from rtseg_train.tables import has_columns
 
 FOREGROUNDS = ("fg", "fgr", "foreground", "foregrounds")  # names of folders
-ALPHAS = (*MASKS, "alpha", "pha")
 SOLID = 16  # alpha from which a pixel's colour is believed: below, eight bits have rounded it away
 SEEN = 127  # alpha that somebody has somewhere
 SHARP = 0.002  # share of a cut-out between 5 % and 95 %, below which its edge was cut without softness
 HOW = "a cut-out is a picture whose background is transparent, a PNG with alpha"
+OTHERWISE = "a folder with pictures in fgr/ and their alpha in pha/, or a list with the columns fg,mask"
 
 
 def is_cutouts(path: Path) -> bool:
     """Whether a list or folder holds cut-outs and no labelled pictures."""
+    path = inside(path)
     with looking_into(path):
         if path.is_file():
             return has_columns(path, ("fg", "mask"))
@@ -58,6 +59,7 @@ def find_cutouts(path: Path) -> Found:
 
     Of a transparent picture both files of the pair are the picture itself.
     """
+    path = inside(path)
     with looking_into(path):
         if path.is_file():
             return replace(read_list(path, "fg"), layout="a list of cut-outs")
@@ -71,15 +73,17 @@ def find_cutouts(path: Path) -> Found:
             others = tuple(p for p in pictures_under(path) if p not in set(files))
             found = Found(pairs, "transparent pictures", lonely_images=others, transparent=True)
     if not found.pairs:
-        raise DataError(f"{path} holds no cut-outs: {HOW}; or give a list with the columns fg,mask")
+        raise DataError(f"{path} holds no cut-outs: {HOW}; or give {OTHERWISE}")
     return found
 
 
 def pairs_of_layers(folder: Path) -> Found | None:
-    """What is in fg/ and masks/; None where there are none."""
-    foregrounds, masks = subfolder(folder, FOREGROUNDS), subfolder(folder, ALPHAS)
+    """What is in fg/ and masks/, or in the training part of a split set; None where there are none."""
+    foregrounds, masks = subfolder(folder, FOREGROUNDS), subfolder(folder, MASKS)
     if not foregrounds or not masks:
-        return None
+        part = subfolder(folder, SPLITS["train"])
+        found = pairs_of_layers(part) if part else None
+        return replace(found, layout=f"{found.layout} in {part.name}/") if part and found else None
     layout = Layout(foregrounds, masks, f"cut-outs in {foregrounds.name}/ and {masks.name}/")
     return match(pictures_under(foregrounds), pictures_under(masks, MASK_FILES), layout)
 

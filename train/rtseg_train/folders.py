@@ -16,6 +16,7 @@ IMAGES = (
     "pictures",
     "photos",
     "im",
+    *("com", "src", "original", "original_image", "blurred_image", "merged"),  # of matting sets
 )  # names of folders, in small letters; the first counts
 MASKS = (
     *("masks", "mask", "segmentationclass", "mattes", "matte", "labels", "label", "alpha", "alphas", "pha", "gt"),

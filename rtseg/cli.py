@@ -266,6 +266,7 @@ def bench(
 for look in (doctor, cameras, backgrounds, models):
     app.command(cls=InPanels, rich_help_panel=LOOK)(look)
 
+MAY_BE_EMPTY = ("--save-config", "--data-note", "--terms-note")
 OUTSIDE = {
     "train": "Train a model on your own photos (needs the train extra).",
     "eval": "Score a model on labelled pictures (needs the train extra).",
@@ -287,6 +288,16 @@ def optional_value(option: str, words: list[str]) -> list[str]:
     return [f"{w}=" if w == option and after[:1] == "-" else w for w, after in zip(words, following, strict=False)]
 
 
+def empty_option(words: list[str]) -> str | None:
+    """What on a command line is an empty text, as from a variable that is not set; as a path it is this folder."""
+    for before, word in zip(["", *words], words, strict=False):
+        if word == "" and before not in MAY_BE_EMPTY:
+            return before if before.startswith("--") and "=" not in before else "an argument"
+        if word.startswith("--") and word.endswith("=") and word[:-1] not in MAY_BE_EMPTY:
+            return word[:-1]
+    return None
+
+
 def explained(e: Exception) -> str:
     """What went wrong, in words."""
     if isinstance(e, RtsegError):
@@ -306,6 +317,9 @@ def complain(*lines: str) -> None:
 def main() -> None:
     """Entry point: one clear message and exit 1 for what went wrong; the traceback with --debug."""
     debug = "--debug" in sys.argv
+    if empty := empty_option(sys.argv[1:]):
+        complain(f"error: {empty} is empty; is it from a variable that is not set?")
+        sys.exit(2)
     sys.argv[1:] = optional_value("--save-config", [a for a in sys.argv[1:] if a != "--debug"])
     end_cleanly()
     try:

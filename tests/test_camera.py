@@ -12,6 +12,7 @@ from conftest import COUNT
 from rtseg.errors import SourceError
 from rtseg.sources import camera, v4l2
 from rtseg.sources.camera import Camera
+from rtseg.sources.opening import open_source
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,13 @@ def test_what_is_no_camera(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     with pytest.raises(SourceError, match=r"text can't be opened: .*text is no camera"):
         Camera(str(tmp_path / "text"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such numbers")
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero", "/dev/urandom"])
+def test_a_device_that_is_no_camera_is_not_said_to_be_in_use(device: str) -> None:
+    with pytest.raises(SourceError, match=f"{device} is a device, but no camera; cameras found: "):
+        open_source(device)
 
 
 def test_busy_names_who_has_it(tmp_path: Path) -> None:

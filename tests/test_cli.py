@@ -141,11 +141,22 @@ def test_a_file_without_a_name_of_its_own_replaces_nothing(clip: Path) -> None:
     assert Path("rtseg-clip.mp4").read_text() == "mine" and len(read_clip(Path("rtseg-clip-2.mp4"))[0]) == COUNT
 
 
-@pytest.mark.parametrize("command", [["cam", "--source", "clip.mp4"], ["apply", "clip.mp4"]])
-def test_an_empty_option_is_no_name(clip: Path, command: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["cam", "--source", "clip.mp4", "--out", ""], "--out"),
+        (["apply", "clip.mp4", "--out", "out.mp4", "--bg="], "--bg"),
+        (["apply", "", "--out", "out.mp4"], "an argument"),
+        (["train", "", "--check"], "an argument"),
+        (["train", ".", "--check", "--out", ""], "--out"),
+        (["tune", "clip.mp4", "--out", ""], "--out"),
+        (["export", "fast.safetensors", "--out="], "--out"),
+        (["eval", "fast", ".", "--json", ""], "--json"),
+    ],
+)
+def test_an_empty_option_is_no_name(clip: Path, command: list[str], option: str) -> None:
     """As from a shell's variable that is not set. Path("") would be the working folder, for --bg all that is in it."""
-    assert "--out is empty" in rtseg(*command, "--out", "", "--bg", "#00ff00", code=1)
-    assert "background is empty" in rtseg(*command, "--out", "out.mp4", "--bg", "", code=1)
+    assert rtseg(*command, code=2) == f"error: {option} is empty; is it from a variable that is not set?\n"
     assert [p.name for p in Path().iterdir()] == ["clip.mp4"]
 
 

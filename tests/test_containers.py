@@ -16,6 +16,7 @@ from conftest import write_clip
 from rtseg import apply
 from rtseg.backgrounds.scene import open_background
 from rtseg.errors import BackgroundError, SourceError
+from rtseg.live.engine import Engine
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sources.kinds import kind
@@ -295,6 +296,25 @@ def test_a_blurred_room_does_not_take_up_what_is_hidden(tmp_path: Path, make_mod
     )
     out = cv2.imread(str(tmp_path / "out.png")).astype(int)
     assert (out[..., 2] - out[..., 1]).max() < 8  # no red anywhere
+
+
+@pytest.mark.parametrize("name", ["in.webm", "in.mov"])
+def test_frames_hold_nothing_of_what_is_hidden(tmp_path: Path, name: str) -> None:
+    """Whoever takes frames by the library may look at nothing but their colours."""
+    with open_source(str(half_clear(tmp_path / name))) as source:
+        frames = list(source)
+    assert len(frames) == 3 and all(f.opacity is not None and f.opacity[48, 20] == 0 for f in frames)
+    assert max(int(f.image[8:-8, 8:48].max()) for f in frames) == 0
+    assert min(int(f.image[8:-8, 80:-8].min()) for f in frames) > 240
+
+
+def test_the_preview_of_the_source_hides_it_too(tmp_path: Path, make_model: Callable[..., Path]) -> None:
+    with open_source(str(half_clear(tmp_path / "in.mov", opacity=20))) as source:  # of 255
+        engine = Engine(source, Pipeline(model=make_model("nobody"), background="#00ff00"))
+        composite = engine.get(timeout=60)
+        engine.stop()
+    assert composite is not None
+    assert composite.frame_bgr[8:-8, 8:48].max() < 40 and composite.frame_bgr[8:-8, 80:-8].min() > 240
 
 
 def test_turned_avif_is_upright_as_source_and_as_background(tmp_path: Path, demo_frames: list[np.ndarray]) -> None:

@@ -112,6 +112,12 @@ def test_a_row_that_is_half_empty_is_named_by_its_line(pictures: Path) -> None:
         find_pairs(pictures / "list.csv")
 
 
+def test_a_device_has_no_end() -> None:
+    for device in ("/dev/zero", "/dev/full"):
+        with pytest.raises(DataError, match=f"cannot read the list {device}: it is a device"):
+            find_pairs(Path(device))
+
+
 def test_missing_files_are_left_out_and_reported_or_refused(pictures: Path) -> None:
     path = pictures / "list.csv"
     path.write_text(ROWS + "images/c.jpg,masks/c.png\n\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ FIRST_FRAME_TIMEOUT = 5.0  # seconds
 CLOSE_TIMEOUT = 1.0  # seconds that closing waits for a read that is under way
 MEASURE_AFTER = 1.0  # seconds of frames after which the real rate counts as known
 SLOW = 0.7  # share of the promised rate below which the user should know
+VIDEO = 81  # the major number that Linux gives to video devices and to nothing else
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 
 
@@ -71,6 +73,9 @@ class Camera:
             return
         if not os.path.exists(self.path):
             raise SourceError(f"{self.name} is not there ({self.path} is missing; cameras found: {listed()})")
+        node = os.stat(self.path)
+        if stat.S_ISCHR(node.st_mode) and os.major(node.st_rdev) != VIDEO:
+            raise SourceError(f"{self.path} is a device, but no camera; cameras found: {listed()}")
         if not os.access(self.path, os.R_OK | os.W_OK):
             raise SourceError(no_permission(self.path))
 

@@ -32,6 +32,8 @@ def read_table(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, Row]]:
     list with these columns.
     """
     try:
+        if path.is_char_device() or path.is_block_device():  # /dev/zero has no end
+            raise DataError(f"cannot read the list {path}: it is a device")
         text = decode_text(path.read_bytes(), errors="surrogateescape")
     except (OSError, ValueError) as e:
         raise DataError(f"cannot read the list {path}: {e}") from e

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -30,10 +30,12 @@ from rtseg_train.config import TrainConfig
 from rtseg_train.data import KEPT_SIDE
 from rtseg_train.evaluate import torch_predictor
 from rtseg_train.loop import fit
+from rtseg_train.memory import batch_bytes
 from rtseg_train.metrics import score, summary
 from rtseg_train.run_folder import writing
 from rtseg_train.selflabel import Room, find_room, label, opinions
 from rtseg_train.starting import SHIPPED
+from rtseg_train.workers import shared_memory_lacks
 
 FRAMES = 96  # taken from the clip, evenly
 HELD_BACK = 0.2  # of the frames, the last ones: what decides whether the new model is better
@@ -87,11 +89,24 @@ def tune(source: str, model: str, folder: Path, *, plate: Path | None, seconds: 
         data = write_data(folder / "data", frames[:split], labels[:split], room)
     except OSError as e:
         raise DataError(f"cannot write the labelled frames to {folder / 'data'}: {e}") from e
+    config = settings(data, str(notes["arch"]), start, area, steps)
+    tuned, _ = load_weights(fit(config, folder / "run"))
+    held = list(zip(frames[split:], labels[split:], strict=True))
+    verdict = Verdict(*(scores(n, area, held, room) for n in (net, tuned)))
+    write_json(folder / "verdict.json", dataclasses.asdict(verdict))
+    if verdict.better:
+        with writing(folder):
+            save_weights(tuned, folder / "model.safetensors", notes | {"name": f"{notes['name']}-tuned", "scores": {}})
+    return verdict
+
+
+def settings(data: Path, arch: str, start: Path, area: int, steps: int) -> TrainConfig:
+    """Of the training; with no process for its batches where the shared memory is too small, as in Docker."""
     config = TrainConfig(
         train=str(data / "train.csv"),
         val="none",
         backgrounds=str(data / "backgrounds"),
-        arch=str(notes["arch"]),
+        arch=arch,
         init=str(start),
         area=area,
         max_area=2 * area,
@@ -105,14 +120,7 @@ def tune(source: str, model: str, folder: Path, *, plate: Path | None, seconds: 
         ema=0.98,
         eval_every=steps,
     )
-    tuned, _ = load_weights(fit(config, folder / "run"))
-    held = list(zip(frames[split:], labels[split:], strict=True))
-    verdict = Verdict(*(scores(n, area, held, room) for n in (net, tuned)))
-    write_json(folder / "verdict.json", dataclasses.asdict(verdict))
-    if verdict.better:
-        with writing(folder):
-            save_weights(tuned, folder / "model.safetensors", notes | {"name": f"{notes['name']}-tuned", "scores": {}})
-    return verdict
+    return replace(config, workers=0) if shared_memory_lacks(batch_bytes(config), config.workers) else config
 
 
 def sample_frames(source: str, seconds: float) -> list[U8]:

@@ -243,10 +243,11 @@ def test_wide_pixels_are_shown_wide(tmp_path: Path) -> None:
 
 def test_transparent_parts_are_black(tmp_path: Path) -> None:
     picture = np.full((36, 64, 4), 200, np.uint8)
-    picture[:, :32, 3], picture[:, 32:, 3] = 255, 0
+    picture[:, :32, 3], picture[:, 32:, 3], picture[:6, 32:, 3] = 255, 0, 128
     film = Film(write_film(tmp_path / "cutout.mkv", "ffv1", "bgra", [picture] * 2))
     image = film.at(0.0, 64, 36)
-    assert image[:, :30].min() > 190 and image[:, 34:].max() == 0
+    assert image[:, :30].min() > 190 and image[8:, 34:].max() == 0
+    assert np.abs(image[:5, 34:].astype(int) - 100).max() <= 2, "half transparent is half as bright"
     film.close()
 
 

@@ -225,15 +225,18 @@ def test_a_net_for_other_pictures_may_be_let_in(fixed: Path) -> None:
 
 
 @pytest.mark.usefixtures("by_heart")
-def test_what_is_no_alpha_later_on_is_an_error_then(tmp_path: Path) -> None:
-    nodes = [helper.make_node("Add", ["s", "step"], ["t"]), helper.make_node("Add", ["t", "x0"], ["y"])]
+@pytest.mark.parametrize(("step", "share"), [(0.3, 1), (1e38, 0)], ids=["more than 1", "nan"])
+def test_what_is_no_alpha_later_on_is_an_error_then(tmp_path: Path, step: float, share: float) -> None:
+    """0.3 a frame more; or 0 times what grows beyond all numbers, which is 0 and then NaN."""
+    nodes = [helper.make_node("Add", ["s", "step"], ["t"]), helper.make_node("Mul", ["t", "share"], ["t0"])]
+    nodes.append(helper.make_node("Add", ["t0", "x0"], ["y"]))
     nodes.insert(0, helper.make_node("ReduceMean", ["x"], ["x1"], axes=[1], keepdims=1))
     nodes.insert(1, helper.make_node("Mul", ["x1", "none"], ["x0"]))
     adapter = 'demo_check = false\n[input]\nname = "x"\nlayout = "nchw"\ncolour_order = "rgb"\nscale = 1\n'
     adapter += '[output]\nname = "y"\nactivation = "none"\n[[states]]\ninput = "s"\noutput = "t"\n'
     shapes: Any = [("x", FLOAT, [1, 3, 48, 80]), ("s", FLOAT, [1, 1, 1, 1])], [("y", FLOAT, [1, 1, 48, 80])]
     shapes[1].append(("t", FLOAT, [1, 1, 1, 1]))
-    constants = {"step": np.float32(0.3), "none": np.float32(0)}
+    constants = {"step": np.float32(step), "share": np.float32(share), "none": np.float32(0)}
     pipeline = Pipeline(model=save(tmp_path / "s.onnx", *shapes, nodes, constants, adapter), provider="cpu", threads=1)
     frame = np.full((90, 160, 3), 90, np.uint8)
     for _ in range(3):

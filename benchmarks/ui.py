@@ -26,7 +26,7 @@ from rich.console import Console
 from ui_pages import DAY, VISIT
 
 from rtseg import Pipeline
-from rtseg.bench import PACKAGES, demo_frames, surroundings
+from rtseg.commands.bench import PACKAGES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg.live.controls import Controls, Event

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rtseg.bench import SIZES
+from rtseg.commands.apply.plan import PIXELS
+from rtseg.commands.bench import SIZES
 from rtseg.formats import WRITTEN_VIDEOS
 from rtseg.models.session import PROVIDERS
 from rtseg.options import completion, values
 from rtseg.sinks.encoders import FORMATS
-from rtseg.targets import PIXELS
 from test_cli import environment
 
 TOOL = "import sys; sys.argv[0] = 'rtseg'; from rtseg.cli import main; main()"

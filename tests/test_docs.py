@@ -13,6 +13,7 @@ import typer
 
 from rtseg.backgrounds.background import find_background
 from rtseg.cli import app, optional_value
+from rtseg.commands.apply.plan import PIXELS
 from rtseg.errors import RtsegError
 from rtseg.models.foreign.adapter import read_adapter
 from rtseg.models.model import AUTO, TIERS
@@ -21,7 +22,6 @@ from rtseg.options.config import read_config
 from rtseg.options.values import parse_size
 from rtseg.sinks.encoders import FORMATS
 from rtseg.sinks.virtual import parse_virtual
-from rtseg.targets import PIXELS
 from rtseg_export.cli import app as exporter
 from rtseg_train.cli import app as trainer
 from rtseg_train.config import AREAS

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from rtseg.cli import app
-from rtseg.options.forwarded import MODULES, group
+from rtseg.commands.forwarded import MODULES, group
 from rtseg.options.panels import OTHERS
 
 COMMANDS = list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]

@@ -13,8 +13,8 @@ from rich.console import Console
 from rtseg.backgrounds.background import load_background
 from rtseg.backgrounds.colour import colour
 from rtseg.backgrounds.scene import open_background
+from rtseg.commands.listings import backgrounds, models
 from rtseg.errors import BackgroundError
-from rtseg.listings import backgrounds, models
 from rtseg.live.controls import is_colour
 
 

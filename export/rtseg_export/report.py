@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.arrays import U8
-from rtseg.bench import middle_and_p95, surroundings
+from rtseg.commands.bench import middle_and_p95, surroundings
 from rtseg.models.fused import FusedModel
 from rtseg.models.model import Model
 from rtseg.models.providers import cuda_problem

@@ -107,7 +107,7 @@ def eval_command(
     of alpha 0.05 to 0.95 per pixel of the person, beside the label's own. All models go through the edge filter, as in
     use. Figures are in percent, but for gradient and SAD (sums / 1000) and dtSSD (x 100).
     """
-    from rtseg.commands import console
+    from rtseg.console import messages
     from rtseg.inputs import model_inputs, refuse_inputs
     from rtseg.progress import progress_bar
     from rtseg_train.metrics import Reliability, summary
@@ -116,7 +116,7 @@ def eval_command(
     if model is None or data is None:
         raise typer.BadParameter(missing(model), param_hint="MODEL DATA")
     clips, pairs, how = read_data(data, split, clip, masks, person)
-    said = console(json_file)
+    said = messages(json_file)
     if how:
         said.print(how)
     scored = [path for c in clips for path in (*c.frames, *c.masks) if path]

@@ -16,6 +16,14 @@ MODULES = {
     "tune": "rtseg_train.cli",
     "export": "rtseg_export.cli",
 }
+HELP = {
+    "train": "Train a model on your own photos (needs the train extra).",
+    "eval": "Score a model on labelled pictures (needs the train extra).",
+    "tune": "Adapt a model to yourself and your room (needs the train extra).",
+    "export": "Turn a checkpoint into an .onnx model (needs the train extra).",
+}
+PANEL = "Your own model"
+app = typer.Typer()
 # What `rtseg train` itself makes of the words after it: nothing.
 SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -49,3 +57,7 @@ def forward(context: typer.Context) -> None:
         raise RtsegError(f"`rtseg {command}` needs {e.name}, which is not installed; pip install 'rtseg[train]'") from e
     if code:
         raise typer.Exit(int(code))
+
+
+for name, text in HELP.items():
+    app.command(name, cls=Forwarded, context_settings=SETTINGS, help=text, rich_help_panel=PANEL)(forward)

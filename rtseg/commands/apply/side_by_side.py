@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from queue import SimpleQueue
 
+from rtseg.commands.apply.plan import Job
 from rtseg.errors import RtsegError
 from rtseg.leftovers import remove_leftovers
 from rtseg.pipeline import Pipeline
-from rtseg.targets import Job
 
 Outcome = tuple[Job, str | None, RtsegError | None]  # a remark, or what went wrong
 Work = Callable[[Job, Pipeline], str | None]

@@ -4,47 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
 
-from rtseg.cam import CamOptions, Page, run
+from rtseg.commands.cam.options import CamOptions
+from rtseg.commands.cam.session import Page, run
 from rtseg.inputs import background_inputs, model_inputs, refuse_inputs, source_inputs
 from rtseg.options.call import Call, call_of, typed_effect
 from rtseg.options.saving import config_target, holds_secret, save_config, unsaved
-from rtseg.options.values import parse_size
 
 OpenPage = Callable[[CamOptions, ExitStack], Page]
 
 
-def capture(context: typer.Context, console: Console, page: OpenPage | None = None) -> None:
+def capture(context: typer.Context, options: CamOptions, console: Console, page: OpenPage | None = None) -> None:
     """Run what the command line says. page: opens what is in the window's place. Raises RtsegError."""
-    given = context.params
-    bg, blur = typed_effect(context, given["bg"], given["blur"])
+    bg, blur = typed_effect(context, options.bg, options.blur)
+    options = replace(options, bg=bg, blur=blur)
     call = call_of(context).changed(bg=bg, blur=blur)
-    target = None if given["save"] is None else config_target(given["save"], given["config"])
-    if given["config"]:
-        console.print(f"config: {given['config']}")
-    bg = None if bg == "blur" else bg  # the room at the default strength
-    outputs = [target, Path(given["out"]) if given["out"] else None]
-    refuse_inputs(outputs[1:], [("the config", given["config"])] if given["config"] else [])
+    target = None if options.save is None else config_target(options.save, options.config)
+    if options.config:
+        console.print(f"config: {options.config}")
+    outputs = [target, Path(options.out) if options.out else None]
+    refuse_inputs(outputs[1:], [("the config", options.config)] if options.config else [])
     if target:
-        reads = [*source_inputs(given["source"]), *background_inputs(bg), *model_inputs(given["model"])]
+        reads = [*source_inputs(options.source), *background_inputs(options.background), *model_inputs(options.model)]
         refuse_inputs(outputs, reads)
-    options = cam_options(given, bg, blur)
     with ExitStack() as stack:
         call = run(options, call, console, page(options, stack) if page else None)
     if target:
         report_saved(target, call, console)
-
-
-def cam_options(given: dict[str, Any], bg: str | None, blur: float | None) -> CamOptions:
-    """The options by name, the size as numbers. Raises SourceError."""
-    names = CamOptions.__dataclass_fields__.keys() & given.keys()
-    values = {name: given[name] for name in names} | {"background": bg, "blur": blur}
-    return CamOptions(**values | {"size": parse_size(given["size"]) if given["size"] else None})
 
 
 def report_saved(target: Path, call: Call, console: Console) -> None:

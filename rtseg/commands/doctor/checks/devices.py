@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from rtseg.checks.software import Check
+from rtseg.commands.doctor.checks.software import Check
 from rtseg.sinks.loopback import INSTALL, MODULE, MODULES
 from rtseg.sources.cameras import SYSFS, CameraInfo, first_line, how_to_check, list_cameras
 

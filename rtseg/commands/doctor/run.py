@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from rtseg.checks import cuda as check_cuda
-from rtseg.checks import devices as check_devices
-from rtseg.checks import model as check_model
-from rtseg.checks import software as checks
-from rtseg.checks.software import Check
+from rtseg.commands.doctor.checks import cuda as check_cuda
+from rtseg.commands.doctor.checks import devices as check_devices
+from rtseg.commands.doctor.checks import model as check_model
+from rtseg.commands.doctor.checks import software as checks
+from rtseg.commands.doctor.checks.software import Check
 from rtseg.files import check_report, write_json
 from rtseg.messages import shown
 

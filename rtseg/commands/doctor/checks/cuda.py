@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rtseg.checks.software import Check
+from rtseg.commands.doctor.checks.software import Check
 from rtseg.models.card import PCI, has_card
 
 MAPS = Path("/proc/self/maps")

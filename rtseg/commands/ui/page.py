@@ -1,17 +1,18 @@
-"""`rtseg ui`: opens the control page in the place of the window of `rtseg cam`."""
+"""Opens the control page in the place of the window of `rtseg cam`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from rtseg.cam import CamOptions, Page
+from rtseg.commands.cam.options import CamOptions
+from rtseg.commands.cam.session import Page
+from rtseg.commands.ui.options import PageOptions
 from rtseg.errors import PageError
 from rtseg.live.controls import Controls
 from rtseg.live.surface import Surface
@@ -30,23 +31,6 @@ PORT = 8765  # where it is free
 COOKIE_FILE = "page-cookie"
 
 
-@dataclass(frozen=True)
-class PageOptions:
-    """What `rtseg ui` was asked for beside the options of `rtseg cam`."""
-
-    host: str = "127.0.0.1"
-    port: int | None = None  # None: PORT, or a free one
-    browser: bool = True
-    backgrounds: Path | None = None  # the user's folder
-    config: Path | None = None  # that was read
-
-
-def open_page(given: Mapping[str, Any], console: Console) -> Callable[[CamOptions, ExitStack], Page]:
-    """For `capture`: opens the page of a command line's options, by their names."""
-    options = PageOptions(*(given[name] for name in ("host", "port", "browser", "backgrounds", "config")))
-    return lambda cam, stack: stack.enter_context(page_for(options, cam, console))
-
-
 @contextmanager
 def page_for(options: PageOptions, cam: CamOptions, console: Console) -> Iterator[Page]:
     """The port is taken now, before a camera is; what serves a session on it. Raises PageError."""
@@ -60,7 +44,7 @@ def page_for(options: PageOptions, cam: CamOptions, console: Console) -> Iterato
     @contextmanager
     def served(controls: Controls, pipeline: Pipeline) -> Iterator[Surface]:
         surface = OnPage()
-        desk = Desk(surface, Gallery(folder), Origins(cam.source), lambda call: keep(call, options.config))
+        desk = Desk(surface, Gallery(folder), Origins(cam.source), lambda call: keep(call, cam.config))
         desk.look_for_virtual()
         with Server(desk, address, lambda text: console.print(text)):
             announce(address, options, console)

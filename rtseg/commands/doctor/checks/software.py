@@ -46,7 +46,7 @@ class Check:
 
 
 def check_machine() -> Check:
-    from rtseg.bench import cpu_name
+    from rtseg.commands.bench import cpu_name
     from rtseg.models.session import default_threads
 
     cores = f"{os.cpu_count()} cores, of which the network takes {default_threads()}"

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from rtseg.checks.software import FROM_SOURCE, Check
+from rtseg.commands.doctor.checks.software import FROM_SOURCE, Check
 from rtseg.errors import RtsegError
 
 SIZE = "720p"
@@ -21,7 +21,7 @@ def check_session(model: str | Path = "balanced", *, usable: bool = False) -> Ch
 
     usable: whether a driver and a GPU are there, so that the CPU alone is a disappointment.
     """
-    from rtseg.bench import SIZES, demo_frames
+    from rtseg.commands.bench import SIZES, demo_frames
     from rtseg.pipeline import Pipeline
 
     try:
@@ -41,7 +41,7 @@ def check_session(model: str | Path = "balanced", *, usable: bool = False) -> Ch
 
 def check_auto() -> Check:
     """What plain `rtseg cam` would take of a camera with AUTO_FPS."""
-    from rtseg.bench import AUTO_FPS, auto_choices
+    from rtseg.commands.bench import AUTO_FPS, auto_choices
     from rtseg.models.model import TIERS
 
     choice = auto_choices([SIZE], None, "auto")[SIZE]
@@ -57,7 +57,7 @@ def check_speed(model: str | Path = "balanced", seconds: float = SECONDS) -> Che
     """Whole frames of the demo clip, as `rtseg bench` times them."""
     import cv2
 
-    from rtseg.bench import SIZES, demo_frames
+    from rtseg.commands.bench import SIZES, demo_frames
     from rtseg.pipeline import Pipeline
 
     pipeline, clip = Pipeline(background="beach.jpg", model=model), demo_frames(SIZES[SIZE])

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 
 import cv2  # noqa: F401 - before PyAV, whose libxcb Qt would take for its own and wait for ever
 from rich.console import Console
 
 from rtseg.backgrounds.background import HIDING_BLUR
+from rtseg.commands.cam.options import CamOptions
+from rtseg.commands.cam.sources import choose_source
 from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target, free_names
 from rtseg.frames import Source
@@ -19,11 +21,9 @@ from rtseg.inputs import refuse_inputs, refuse_own_room, source_inputs
 from rtseg.live.controls import FEW_KEYS, KEYS, Controls, choices
 from rtseg.live.engine import Engine
 from rtseg.live.loop import Loop
-from rtseg.live.reconnect import Reconnecting
 from rtseg.live.settings import Settings
 from rtseg.live.surface import InWindow, Surface
-from rtseg.live.switching import Played, Switching
-from rtseg.models.model import AUTO, at_leisure
+from rtseg.models.model import AUTO
 from rtseg.models.providers import has_gpu
 from rtseg.options.call import Call
 from rtseg.pipeline import Pipeline
@@ -31,35 +31,7 @@ from rtseg.sinks.encoders import container_format
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sinks.virtual import VirtualCamera, parse_virtual
 from rtseg.sinks.window import Window, display_problem
-from rtseg.sources.again import Again
-from rtseg.sources.camera import Camera
-from rtseg.sources.opening import default_camera, open_source
 from rtseg.stopping import finishing
-
-
-@dataclass(frozen=True)
-class CamOptions:
-    """What `rtseg cam` was asked for."""
-
-    background: str | None = None
-    blur: float | None = None
-    source: str | None = None
-    out: str | None = None  # a file, or virtual[:DEVICE]
-    window: bool = True
-    model: str = AUTO
-    provider: str = "auto"
-    threads: int | None = None
-    size: tuple[int, int] | None = None
-    fps: float | None = None
-    mirror: bool = False
-    smoothing: bool = True
-    save_power: bool = False
-    target_fps: float | None = None
-    edge: float = 0.0
-    feather: float = 0.0
-    specks: float = 0.0
-    follow: bool = True
-
 
 Page = Callable[[Controls, Pipeline], AbstractContextManager[Surface]]  # opens the control page
 
@@ -69,30 +41,11 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
 
     page: opens what is in the window's place.
     """
-    pipeline = Pipeline(
-        background=options.background,
-        blur=options.blur,
-        model=at_leisure(options.model),
-        provider=options.provider,
-        threads=options.threads,
-    )
+    pipeline = options.pipeline()
     pipeline.smoothing, pipeline.save_power = options.smoothing, options.save_power
-    pipeline.follow = options.follow
-    pipeline.edge, pipeline.feather, pipeline.specks = options.edge, options.feather, options.specks
-    settings = Settings(
-        background=options.background,
-        blur=options.blur,
-        mirror=options.mirror,
-        smoothing=options.smoothing,
-        edge=options.edge,
-        feather=options.feather,
-        specks=options.specks,
-        save_power=options.save_power,
-        target_fps=options.target_fps,
-        model=options.model,
-        source=options.source,
-    )
-    controls = Controls(settings, choices(options.background), call)
+    names = [f.name for f in fields(Settings) if hasattr(options, f.name)]
+    settings = Settings(**{name: getattr(options, name) for name in names})
+    controls = Controls(settings, choices(settings.background), call)
     if options.out is not None and not options.out.strip():
         raise OutputError("--out is empty; give a file name, or virtual for a camera")
     problem = None if page else display_problem() if options.window else "--no-window"
@@ -169,48 +122,6 @@ def open_sink(out: str, source: Source, options: CamOptions, console: Console) -
 def is_virtual(out: str | None) -> bool:
     """Whether --out is a virtual camera rather than a file."""
     return out is not None and parse_virtual(out) is not None
-
-
-def choose_source(options: CamOptions, console: Console, *, watched: bool, again: bool, page: bool = False) -> Source:
-    """The source asked for; without one the first camera, and without any camera the demo clip.
-
-    watched: whether there is a window or a virtual camera, to be kept alive. again: whether the demo clip is for the
-    window alone: then it goes round until the user quits. page: whether another source can be put in its place.
-    """
-    name = options.source if options.source is not None else default_camera()
-    if name is not None:
-        source = lasting(name, options, watched)
-    else:
-        console.print("no camera found: playing the bundled demo clip (choose another with --source)")
-        source = Again(lambda: open_source("demo")) if again else open_source("demo")
-    if not source.live and (options.size or options.fps):
-        console.print(f"note: --size and --fps are for cameras; {source.name} stays as it is")
-    if page and (again or source.live):
-        name = name or "demo"
-        return Switching(lambda other: on_page(other, options), as_live(source, name), name)
-    return source
-
-
-def lasting(name: str, options: CamOptions, watched: bool) -> Source:
-    """The source; a camera that is unplugged is waited for, and one in the network too if anybody watches."""
-
-    def opened() -> Source:
-        return open_source(name, size=options.size, fps=options.fps)
-
-    source = opened()
-    return Reconnecting(opened, source) if isinstance(source, Camera) or (watched and source.live) else source
-
-
-def on_page(name: str, options: CamOptions) -> Source:
-    """A source in another's place: a clip goes round, at its own speed."""
-    return as_live(lasting(name, options, watched=True), name)
-
-
-def as_live(source: Source, name: str) -> Source:
-    """A live source as it is; of a clip that name opens one that is live."""
-    if source.live:
-        return source
-    return Played(source if isinstance(source, Again) else Again(lambda: open_source(name), source))
 
 
 def stem(source: Source) -> str:

@@ -7,17 +7,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
-import numpy as np
 from rich.console import Console
 
-from rtseg.arrays import U8
+from rtseg.commands.apply.plan import PIXELS, Job, left_out, plan, share_of
+from rtseg.commands.apply.side_by_side import Outcome, outcomes
+from rtseg.emitted import BLACK, render
 from rtseg.errors import SourceError
 from rtseg.files import write_json
-from rtseg.frames import MAX_SIDE, Sink, check_frame
+from rtseg.frames import Sink
 from rtseg.inputs import refuse_inputs, refuse_own_room
 from rtseg.pipeline import Pipeline
 from rtseg.progress import progress_bar
-from rtseg.side_by_side import Outcome, outcomes
 from rtseg.sinks.raw import RawOutput
 from rtseg.sinks.sequence import PictureSequence, write_picture
 from rtseg.sinks.video_file import VideoFile, together
@@ -25,18 +25,9 @@ from rtseg.sources.pictures import read_layers
 from rtseg.sources.plain_name import plain_name
 from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
+from rtseg.still import check_size, still_area
 from rtseg.stopping import finishing
-from rtseg.targets import PIXELS, Job, left_out, plan, share_of
-from rtseg.veil import alpha_of, composited
 
-# Of the preferred area, for a picture by itself: there is time, and ALL gains 1.4 IoU and 2.8 boundary IoU (RUNS.md).
-STILL_AREAS = 3
-STILL_MOST = 122_880  # pixels: half as many more and portraits lost 1.4 boundary IoU, ALL 0.4 IoU and 0.8
-RIM = 8  # pixels around the visible part of a cut-out with its colours, for players that blend or compress there
-SEAM = 2  # pixels from the edge at which a pixel's colour is the person's alone
-EPS = 1e-4  # of such weights, below which nobody is near; running sums are exact to a hundredth of it
-FAINT = 0.1  # alpha below which the colour of what is surely nobody fades to black
-BLACK = "#000000"  # before it a composite is the person, times alpha
 RAW_FPS = 30.0  # frames a second of raw frames where nobody says it, as FFmpeg has 25
 Progressed = Callable[[int, int | None], None]  # done, total
 
@@ -136,20 +127,6 @@ def process(
         return process_video(job, source, pipeline, emit, progressed)
 
 
-def still_area(preferred: int) -> int:
-    """Pixels at network size for a picture by itself, of a model that prefers so many."""
-    return max(preferred, min(STILL_AREAS * preferred, STILL_MOST))
-
-
-def check_size(name: str, frame_bgr: U8) -> None:
-    """Raise SourceError, with the file's name, for a picture that is too small or too long."""
-    try:
-        check_frame(frame_bgr)
-    except SourceError as e:
-        height, width = frame_bgr.shape[:2]
-        raise SourceError(f"{name} is {width}x{height}; sides of 2 to {MAX_SIDE} pixels can be processed") from e
-
-
 def first_only(path: Path) -> str | None:
     """A remark on a picture file that holds several, as animated ones do, or None."""
     with plain_name(path) as name:
@@ -204,32 +181,3 @@ def open_sink(job: Job, source: Video | RawFrames, emit: str) -> Sink:
         return PictureSequence(job.target, fps=source.fps, live=raw)
     size, sound = (source.width, source.height), None if isinstance(source, RawFrames) else source
     return VideoFile(job.target, size=size, fps=source.fps, sound=sound, pixels=PIXELS[emit], live=raw)
-
-
-def render(pipeline: Pipeline, frame_bgr: U8, emit: str, seconds: float = 0.0, opacity: U8 | None = None) -> U8:
-    """Composite HxWx3 BGR, alpha as HxW grey 0..255, or cut-out HxWx4 BGRA of one frame.
-
-    opacity: of a frame that is transparent in places, uint8 HxW.
-    """
-    composite = composited(pipeline, frame_bgr, seconds, opacity)
-    if emit == "composite":
-        return composite
-    alpha = np.rint(alpha_of(pipeline, opacity) * 255).astype(np.uint8)
-    return alpha if emit == "alpha" else cut_out(composite, alpha)
-
-
-def cut_out(before_black: U8, alpha: U8) -> U8:
-    """Straight (not premultiplied) HxWx4 BGRA of a composite before black, HxWx3, and its alpha as HxW 0..255.
-
-    Colours are the person's alone, spread RIM pixels beyond the edge; the room is black, not just transparent: who
-    drops the alpha plane must not see it. Only what is surely person is spread: faint pixels have the room's colour.
-    """
-    side = (2 * (RIM + SEAM) + 1,) * 2
-    share = alpha.astype(np.float32)[..., None] * np.float32(1 / 255)
-    inside = cv2.erode(share, np.ones((2 * SEAM + 1,) * 2, np.uint8))[..., None]
-    sure = np.clip(4 * inside - 3, 0, 1)  # as in colours.py
-    weights = cv2.blur(share * sure, side)[..., None]
-    around = cv2.blur(before_black * sure, side) / np.maximum(weights, EPS)
-    own = before_black / np.maximum(share, FAINT)  # nobody is surely near: what is seen, and nothing of what is not
-    colours = np.where(weights > EPS, before_black + (1 - share) * around, own)
-    return np.dstack([np.rint(np.clip(colours, 0, 255)).astype(np.uint8), alpha])

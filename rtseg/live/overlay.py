@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 
 from rtseg.arrays import F32, U8, u8
-from rtseg.live.controls import HELP
+from rtseg.live.keys import HELP
 from rtseg.live.settings import Settings
 
 Colour = tuple[int, int, int]

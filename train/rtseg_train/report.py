@@ -14,8 +14,9 @@ from rtseg.arrays import F32, U8
 from rtseg.errors import DataError
 from rtseg.files import whole_file
 from rtseg_train.masks import Mask
-from rtseg_train.metrics import Reliability, Score
+from rtseg_train.metrics import Score
 from rtseg_train.preview import LIGHT, SHEET_WIDTH, TILE_HEIGHT, captioned, fit_size, titled, write_sheet
+from rtseg_train.reliability import Reliability
 
 FEW_ROWS = 50  # of a log
 COLUMNS = ("picture", "label", "alpha", "on green")  # of a tile

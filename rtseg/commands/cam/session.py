@@ -18,10 +18,13 @@ from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target, free_names
 from rtseg.frames import Source
 from rtseg.inputs import refuse_inputs, refuse_own_room, source_inputs
-from rtseg.live.controls import FEW_KEYS, KEYS, Controls, choices
+from rtseg.live.controls import Controls
 from rtseg.live.engine import Engine
+from rtseg.live.keys import FEW_KEYS, KEYS
 from rtseg.live.loop import Loop
+from rtseg.live.session import Session
 from rtseg.live.settings import Settings
+from rtseg.live.steps import choices
 from rtseg.live.surface import InWindow, Surface
 from rtseg.models.model import AUTO
 from rtseg.models.providers import has_gpu
@@ -82,7 +85,7 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
         sent = is_virtual(out) or page is not None  # where a virtual camera can be switched on
         engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto, sent=sent)
         stack.callback(engine.stop)
-        loop = Loop(source, pipeline, engine, controls, sink, surface, console)
+        loop = Loop(Session(source, pipeline, engine, controls), sink, surface, console)
         broken: SourceError | None = None
         try:
             loop.run()

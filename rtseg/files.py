@@ -30,7 +30,7 @@ def temporary_path(path: Path) -> Path:
     """
     remove_leftovers(path.parent)
     for number in _numbers:
-        temporary = path.with_name(fitting(f".{path.stem}", f".{os.getpid()}-{number}.part{path.suffix}"))
+        temporary = path.with_name(short_enough(f".{path.stem}", f".{os.getpid()}-{number}.part{path.suffix}"))
         try:
             make(temporary, like=path)
             hold(temporary)
@@ -50,7 +50,7 @@ def recording_path(path: Path) -> Path:
     """
     remove_leftovers(path.parent)
     for number in itertools.count(1):
-        partial = path.with_name(fitting(path.stem, f".partial{f'-{number}' if number > 1 else ''}{path.suffix}"))
+        partial = path.with_name(short_enough(path.stem, f".partial{f'-{number}' if number > 1 else ''}{path.suffix}"))
         with contextlib.suppress(FileExistsError):
             make(partial, like=path)
             return partial
@@ -80,7 +80,7 @@ def take_mode(path: Path, mode: int) -> None:
             path.chmod(mode)
 
 
-def fitting(stem: str, ending: str) -> str:
+def short_enough(stem: str, ending: str) -> str:
     """The two put together, the stem as short as it must be: a name that just fits leaves no room for what is added."""
     while len(os.fsencode(stem + ending)) > NAME_BYTES and len(stem) > 1:
         stem = stem[:-1]
@@ -129,7 +129,7 @@ def complete_as_new(partial: Path, path: Path) -> Path:
 def free_names(path: Path) -> Iterator[Path]:
     """`talk.mp4`, `talk-2.mp4`, ...: those under which there is nothing, nor a link to nowhere."""
     for number in itertools.count(1):
-        name = path.with_name(fitting(path.stem, f"{f'-{number}' if number > 1 else ''}{path.suffix}"))
+        name = path.with_name(short_enough(path.stem, f"{f'-{number}' if number > 1 else ''}{path.suffix}"))
         if not os.path.lexists(name):
             yield name
 

@@ -12,9 +12,8 @@ from rich.console import Console
 from rtseg.commands.cam.options import CamOptions
 from rtseg.commands.cam.session import describe
 from rtseg.commands.doctor.checks.cuda import check_build, check_driver, check_library
-from rtseg.models.card import has_card
 from rtseg.models.elf import needed
-from rtseg.models.providers import built_for, cuda_problem, has_cuda, needed_libraries
+from rtseg.models.providers import built_for, cuda_problem, has_card, has_cuda, needed_libraries
 from rtseg.pipeline import Pipeline
 from rtseg.sources.opening import open_source
 

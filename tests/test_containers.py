@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from conftest import write_clip
-from rtseg.backgrounds.scene import open_background
+from rtseg.backgrounds.opening import open_background
 from rtseg.commands.apply import run as apply
 from rtseg.errors import BackgroundError, SourceError
 from rtseg.pipeline import Pipeline

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from rtseg.backgrounds.background import load_background
 from rtseg.backgrounds.colour import colour, is_plain
-from rtseg.backgrounds.scene import open_background
+from rtseg.backgrounds.opening import open_background
 from rtseg.commands.listings import backgrounds, models
 from rtseg.errors import BackgroundError
 

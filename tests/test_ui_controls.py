@@ -55,6 +55,6 @@ def test_the_command_line_says_what_was_changed_and_nothing_else() -> None:
     assert made.command_line() == "rtseg cam --model balanced --source 0"
     made.set({"model": "fast", "source": "2", "specks": 1.5, "save_power": True, "target_fps": 20.0})
     line = made.command_line()
-    assert line.startswith("rtseg cam --source 2") and "--model fast" in line
+    assert "--source 2" in line and "--model fast" in line
     for words in ("--specks 1.5", "--save-power", "--target-fps 20"):
         assert words in line

@@ -98,7 +98,7 @@ class VirtualCamera:
         if self._sender.error:
             e = self._sender.error
             raise OutputError(f"virtual camera {self.device} takes no more pictures: {e}") from e
-        self._sender.picture = fit(background, self.size)
+        self._sender.picture = boxed(background, self.size)
 
     def readers(self) -> list[str] | None:
         """The programs that read it, as `name (process 123)`; None where that can't be told."""
@@ -196,7 +196,7 @@ def next_due(due: float, now: float, interval: float) -> float:
     return due + interval if due + interval > now else now + interval
 
 
-def fit(picture: U8, size: tuple[int, int]) -> U8:
+def boxed(picture: U8, size: tuple[int, int]) -> U8:
     """A copy in `size` (width, height): an odd side grows by one pixel, other sizes are scaled and centred on black."""
     (width, height), (h, w) = size, picture.shape[:2]
     right, below = width - w, height - h

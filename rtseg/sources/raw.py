@@ -13,12 +13,11 @@ import numpy as np
 
 from rtseg.arrays import U8
 from rtseg.errors import SourceError
-from rtseg.frames import Frame
+from rtseg.frames import MAX_SIDE, Frame
 from rtseg.sources.pipes import open_pipe
 
 STDIO = Path("-")  # standard input as a source, standard output as a target
 STDIN, STDOUT, STDERR = 0, 1, 2
-MAX_SIDE = 16_384  # pixels, about what the encoders take; a slip must not ask for all memory
 
 
 class RawFrames:

@@ -10,21 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from rtseg.commands.doctor.checks.software import Check
-from rtseg.models.card import PCI, has_card
 
 MAPS = Path("/proc/self/maps")
 NO_DEVICE, SYSTEM_MISMATCH = 100, 803  # CUresult
 INSTALL_DRIVER = "install NVIDIA's driver (https://www.nvidia.com/drivers); rtseg runs on the CPU until then"
 
 
-def check_driver(load: Callable[[str], Any] = ctypes.CDLL, pci: Path = PCI) -> Check:
+def check_driver(load: Callable[[str], Any] = ctypes.CDLL, pci: Path | None = None) -> Check:
     """NVIDIA's driver, asked by its own library. Without one there is nothing wrong: the CPU does it."""
-    from rtseg.models.providers import DRIVER, built_for
+    from rtseg.models.providers import DRIVER, PCI, built_for, has_card
 
     try:
         cuda = load(DRIVER)
     except OSError:
-        if has_card(pci):
+        if has_card(pci or PCI):
             return Check("NVIDIA driver", "note", f"none ({DRIVER}), though an NVIDIA card is here", INSTALL_DRIVER)
         return Check("NVIDIA driver", "note", f"none ({DRIVER}), and no NVIDIA card seen: the CPU does it all")
     code = cuda.cuInit(0)

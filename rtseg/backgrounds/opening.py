@@ -45,66 +45,41 @@ def open_file(path: Path, blur: float | None) -> Background:
 
 
 class Folder:
-    """The pictures and videos of a folder by name, one of them on; what can't be used is left out with a remark.
+    """The first of a folder's pictures and videos, by name; what can't be used is left out with a remark.
 
-    Raises BackgroundError when there is none that can be used. `step` may be called from another thread than `at`.
+    Raises BackgroundError when there is none that can be used.
     """
 
     def __init__(self, path: Path, *, blur: float | None = None) -> None:
         try:
-            self._files = pictures_and_videos(path)
+            files = pictures_and_videos(path)
         except OSError as e:
             raise BackgroundError(f"background folder {path} can't be read: {e.strerror or e}") from e
-        if not self._files:
+        if not files:
             raise BackgroundError(f"background folder {path} has no picture or video in it (looked for {READ})")
-        self._blur = blur
-        self._skipped: dict[Path, str] = {}
-        self._last: tuple[float | None, int, int] | None = None
-        self._index, now = self._open(-1, +1)
-        if now is None:
-            raise BackgroundError(f"background folder {path} has nothing that can be used:\n  {self._left_out()}")
-        self._now = now
-
-    @property
-    def name(self) -> str:
-        return f"{self._now.name} ({self._index + 1} of {len(self._files)})"
+        skipped: list[str] = []
+        for file in files:
+            try:
+                self._now = open_file(file, blur)
+                break
+            except BackgroundError as e:
+                skipped.append(str(e))
+        else:
+            raise BackgroundError(f"background folder {path} has nothing that can be used:\n  {joined(skipped)}")
+        self.name = f"{self._now.name} ({len(skipped) + 1} of {len(files)})"
+        self._skipped = f"left out of the backgrounds:\n  {joined(skipped)}" if skipped else None
 
     @property
     def remark(self) -> str | None:
-        """What was left out so far and why, and what the present one has to say."""
-        skipped = f"left out of the backgrounds:\n  {self._left_out()}" if self._skipped else None
-        return "\n".join(filter(None, (skipped, self._now.remark))) or None
+        """What was left out and why, and what the present one has to say."""
+        return "\n".join(filter(None, (self._skipped, self._now.remark))) or None
 
     def at(self, seconds: float | None, width: int, height: int) -> U8:
-        self._last = seconds, width, height
         return self._now.at(seconds, width, height)
-
-    def step(self, by: int) -> None:
-        """Go on to the next (+1) or back to the previous (-1), round and round; stays where no other can be used."""
-        index, new = self._open(self._index, by)
-        if new is None:
-            return
-        if self._last:
-            new.at(*self._last)  # made ready before the loop needs it
-        old, self._now, self._index = self._now, new, index
-        old.close()
 
     def close(self) -> None:
         self._now.close()
 
-    def _open(self, index: int, by: int) -> tuple[int, Background | None]:
-        """The first usable other one from `index` on, in steps of `by`."""
-        for distance in range(1, len(self._files) + (index < 0)):
-            other = (index + by * distance) % len(self._files)
-            path = self._files[other]
-            try:
-                opened = open_file(path, self._blur)
-            except BackgroundError as e:
-                self._skipped[path] = str(e)
-                continue
-            self._skipped.pop(path, None)
-            return other, opened
-        return index, None
 
-    def _left_out(self) -> str:
-        return "\n  ".join(self._skipped.values())
+def joined(reasons: list[str]) -> str:
+    return "\n  ".join(reasons)

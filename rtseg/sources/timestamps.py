@@ -7,7 +7,7 @@ from typing import Any
 BACKWARD = 0.2  # seconds; steps back that are smaller are slips of whoever wrote the file
 
 
-class Timeline:
+class Timestamps:
     """Moves packets so that what follows a jump back begins where the longest stream had ended.
 
     Each stream comes to the jump in its own time, and the first one there says how far all are moved: sound and

@@ -1,4 +1,4 @@
-"""What a container says of its video before it is read, and whether it was kept."""
+"""How long a container says that its video is, before it is read, and whether all of that came."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import av
 
-from rtseg.sources.intact import is_whole
+from rtseg.sources.cut_off import is_whole
 
 USUAL_FPS, MOST_FPS = 30.0, 480.0  # a rate above that is of the file's clock
 KNOW_THEIR_LENGTH = ("matroska", "mov", "avi", "flv")  # FFmpeg guesses it for other formats
@@ -16,7 +16,7 @@ KNOW_THEIR_LENGTH = ("matroska", "mov", "avi", "flv")  # FFmpeg guesses it for o
 MARGIN, MARGIN_SHARE = 1.0, 0.05
 
 
-class Promise:
+class Length:
     """Rate, length and number of frames of a stream in an open container.
 
     Attributes:
@@ -32,20 +32,20 @@ class Promise:
         self.fps = next((r for r in rates if r <= MOST_FPS), USUAL_FPS)
         self.start = (container.start_time or 0) / av.time_base
         self._packets, self._kind = int(stream.frames), str(container.format.name)
-        self.seconds = self._length(container, stream)
+        self.seconds = self._seconds(container, stream)
         own = float(stream.duration * stream.time_base) if stream.duration else self.seconds  # without the sound's
         guess = round(own * self.fps)
         self.exact = guess / 2 < self._packets < 2 * guess  # some files count their first part only, or clock ticks
         self.count: int | None = (self._packets if self.exact or not guess else guess) or None
 
-    def _length(self, container: Any, stream: Any) -> float:
+    def _seconds(self, container: Any, stream: Any) -> float:
         seconds = float(container.duration or 0) / av.time_base
         if self._kind == "avi" and self._packets:  # FFmpeg has shortened it to what the file has bytes for
             return self._packets / float(stream.average_rate or self.fps)
         return max(0.0, seconds - max(0.0, self.start)) if self._kind.startswith("matroska") else seconds
 
     def is_broken(self, path: Path | None, packets: int, seconds: float) -> bool:
-        """Whether less came than was promised, and not because somebody has edited it.
+        """Whether less came than it says, and not because somebody has edited it.
 
         path: where it lies, None for a pipe or a stream. packets: with video that came; seconds: of all streams.
         """

@@ -19,25 +19,25 @@ from rtseg.pixels.opacity import over
 from rtseg.sources.containers import Decoder, open_container, picture_track
 from rtseg.sources.fields import Deinterlacer
 from rtseg.sources.kinds import what_it_is
+from rtseg.sources.length import shown_until
 from rtseg.sources.look import Look
-from rtseg.sources.promise import shown_until
 from rtseg.sources.video import reason
 
-MAX_PIXELS = 2**26  # of a film's pictures: twice 8K
+FILM_PIXELS = 2**26  # of a film's pictures: twice 8K
 DECODER_THREADS = 2  # the network needs the other cores
 
 
 @dataclass(frozen=True)
-class Shot:
+class FilmPicture:
     """One decoded picture, when it begins and how long it lasts, in seconds from the film's start."""
 
     time: float
     duration: float
-    picture: av.VideoFrame
+    frame: av.VideoFrame
     look: Look  # how it is to be shown
 
 
-class Reel:
+class FilmFile:
     """A video file, open until `close`. `remark` says what was wrong on the way, or is None.
 
     Raises BackgroundError when it can't be opened.
@@ -69,7 +69,7 @@ class Reel:
             why = what_it_is(self.path) or reason(e)
             raise BackgroundError(f"background {self.path.name} can't be played as a video: {why}") from e
 
-    def shots(self) -> Iterator[Shot]:
+    def pictures(self) -> Iterator[FilmPicture]:
         """From the first picture to the last, of which there is at least one; each call starts anew.
 
         Raises BackgroundError when the file breaks off or is gone. Times start at 0 and never run back, as
@@ -88,7 +88,7 @@ class Reel:
                 lasts = float(picture.duration * picture.time_base) if picture.duration and picture.time_base else usual
                 if following is None and picture.time is not None:
                     lasts = max(0.0, (shown_until(self._stream, self._packets) or 0.0) - picture.time) or lasts
-                yield Shot(time, lasts, picture, self._look)
+                yield FilmPicture(time, lasts, picture, self._look)
 
     def _from_start(self) -> Iterator[av.VideoFrame]:
         """All pictures: after seeking back, which is quick, or after opening the file again where that fails."""
@@ -130,26 +130,26 @@ class Reel:
             self._container = None
 
 
-def fitted(shot: Shot, width: int, height: int) -> U8:
+def at_size(picture: FilmPicture, width: int, height: int) -> U8:
     """uint8 HxWx3 BGR: upright, cropped around its middle, never stretched; transparent parts are black.
 
     Raises BackgroundError when FFmpeg can't convert it.
     """
     try:
-        image = covering(shot, width, height)
+        image = covering(picture, width, height)
     except (av.error.FFmpegError, ValueError, MemoryError) as e:
         raise BackgroundError(f"a picture of the background can't be converted: {reason(e)}") from e
     return image if image.shape[:2] == (height, width) else cover(image, width, height)
 
 
-def covering(shot: Shot, width: int, height: int) -> U8:
+def covering(picture: FilmPicture, width: int, height: int) -> U8:
     """uint8 of that size; or, of a shape so long that scaling it first would fill the memory, all of it."""
-    wide, high = shot.look.size(shot.picture)
+    wide, high = picture.look.size(picture.frame)
     scale = max(width / wide, height / high)
     w, h = max(width, round(wide * scale)), max(height, round(high * scale))
     # FFmpeg scales while it converts: a third of the time of doing one after the other.
-    fits = w * h <= MAX_PIXELS
-    bgr, opacity = shot.look.layers(shot.picture, (w, h) if fits else None)
+    fits = w * h <= FILM_PIXELS
+    bgr, opacity = picture.look.layers(picture.frame, (w, h) if fits else None)
     image = bgr if opacity is None else over(bgr, None, opacity)
     y, x = ((h - height) // 2, (w - width) // 2) if fits else (0, 0)
     return np.ascontiguousarray(image[y : y + height, x : x + width] if fits else image, dtype=np.uint8)
@@ -157,7 +157,7 @@ def covering(shot: Shot, width: int, height: int) -> U8:
 
 def check_size(path: Path, width: int, height: int) -> None:
     """Raise BackgroundError for a film that would fill the memory."""
-    if width * height > MAX_PIXELS:
+    if width * height > FILM_PIXELS:
         raise BackgroundError(
-            f"background {path.name} is {width}x{height}; {MAX_PIXELS // 10**6} million pixels at most"
+            f"background {path.name} is {width}x{height}; {FILM_PIXELS // 10**6} million pixels at most"
         )

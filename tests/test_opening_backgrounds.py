@@ -10,7 +10,7 @@ import pytest
 from conftest import write_clip
 from rtseg.backgrounds.background import Background, Still
 from rtseg.backgrounds.film import Film
-from rtseg.backgrounds.scene import Folder, open_background
+from rtseg.backgrounds.opening import Folder, open_background
 from rtseg.errors import BackgroundError
 from rtseg.pixels.geometry import cover
 from test_film import write_film
@@ -91,49 +91,30 @@ def test_blur_is_as_strong_as_asked_at_any_size() -> None:
         assert np.abs(soft.astype(int) - expected).mean() < 1.5 < np.abs(sharp.astype(int) - expected).mean() / 3
 
 
-def test_a_folder_goes_round_both_ways(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
-    folder_path = tmp_path / "rooms"
-    folder_path.mkdir()
+def test_a_folder_shows_its_first_picture_by_name(tmp_path: Path) -> None:
     for name, value in (("b.png", 120), ("A.png", 60), (".hidden.png", 5)):
-        picture(folder_path / name, value)
-    write_clip(folder_path / "c.mp4", [np.full((36, 64, 3), 200, np.uint8)] * 3, [0, 0.1, 0.2])
-    (folder_path / "readme.txt").write_text("not for showing")
-    folder = open_background(folder_path)
-    assert isinstance(folder, Folder)
-    shown = [shade(folder)]
-    for by in (+1, +1, +1, -1, -1):
-        folder.step(by)
-        shown.append(shade(folder))
-    assert shown == pytest.approx([60, 120, 200, 60, 200, 120], abs=3)
-    assert folder.name == "b.png (2 of 3)" and folder.remark is None
+        picture(tmp_path / name, value)
+    (tmp_path / "readme.txt").write_text("not for showing")
+    folder = open_background(tmp_path)
+    assert isinstance(folder, Folder) and shade(folder) == 60
+    assert folder.name == "A.png (1 of 2)" and folder.remark is None
     folder.close()
 
 
 def test_a_folder_leaves_out_what_is_broken_and_says_so(tmp_path: Path) -> None:
-    for name, value in (("2.png", 120), ("4.png", 60)):
-        picture(tmp_path / name, value)
-    for name in ("1.jpg", "3.mp4"):
+    for name in ("1.jpg", "2.mp4"):
         (tmp_path / name).write_bytes(b"broken")
+    picture(tmp_path / "3.png", 120)
     folder = Folder(tmp_path)
-    assert shade(folder) == 120
-    folder.step(+1)
-    assert shade(folder) == 60
-    assert folder.remark and "1.jpg: not a picture" in folder.remark and "3.mp4 can't be played" in folder.remark
-    (tmp_path / "2.png").unlink()
-    folder.step(-1)
-    assert shade(folder) == 60  # there is no other left
-    assert "2.png" in folder.remark
+    assert shade(folder) == 120 and folder.name == "3.png (3 of 3)"
+    assert folder.remark and "1.jpg: not a picture" in folder.remark and "2.mp4 can't be played" in folder.remark
 
 
-def test_blur_goes_for_all_of_a_folder(tmp_path: Path) -> None:
+def test_blur_goes_for_a_folder(tmp_path: Path) -> None:
     stripes = np.zeros((180, 320, 3), np.uint8)
     stripes[:, ::2] = 255
-    for name in ("1.png", "2.png"):
-        cv2.imwrite(str(tmp_path / name), stripes)
-    folder = Folder(tmp_path, blur=50)
-    for _ in range(2):
-        assert np.ptp(folder.at(0.0, 320, 180)) < 20
-        folder.step(+1)
+    cv2.imwrite(str(tmp_path / "1.png"), stripes)
+    assert np.ptp(Folder(tmp_path, blur=50).at(0.0, 320, 180)) < 20
 
 
 def test_a_folder_without_anything_usable_is_refused(tmp_path: Path) -> None:

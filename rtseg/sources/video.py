@@ -9,12 +9,12 @@ from os import PathLike
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import av.error
 
 from rtseg.arrays import U8
+from rtseg.closing import Closing
 from rtseg.errors import SourceError
 from rtseg.frames import MAX_SIDE, Frame
 from rtseg.messages import without_secrets
@@ -33,7 +33,7 @@ READ_TIMEOUT = 10.0  # seconds without data after which a stream counts as lost
 INSIDE = 64  # packets whose frames may still be inside the decoder
 
 
-class Video:
+class Video(Closing):
     """A file, pipe or stream decoded by FFmpeg. Streams without an end are live, files and pipes are not.
 
     Frames keep the size of the first, and times that jump back go on from where they were; `remark` says so.
@@ -219,12 +219,6 @@ class Video:
         if self._file:
             self._file.close()
         self._reading.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
 
 
 def seconds(timed: Any) -> float:

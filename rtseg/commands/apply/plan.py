@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target
-from rtseg.formats import READ, WRITTEN_PICTURES
+from rtseg.formats import JPEG, READ, WRITTEN_PICTURES, WRITTEN_VIDEOS
 from rtseg.inputs import Input, refuse_inputs
 from rtseg.messages import without_any, without_secrets
-from rtseg.sinks.encoders import FORMATS, TRANSPARENT, Pixels
+from rtseg.sinks.encoders import TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
 from rtseg.sources.kinds import is_usable, likely_kind, pictures_and_videos
 from rtseg.sources.raw import STDIO
@@ -136,7 +136,7 @@ def plan_several(
     files = list(dict.fromkeys(path for source in sources for path in files_of(source)))
     if out.exists() and not out.is_dir():
         raise OutputError(f"{what}; {out} is a file")
-    if not out.exists() and not folder and out.suffix.lower() in (*WRITTEN_PICTURES, *FORMATS):
+    if not out.exists() and not folder and out.suffix.lower() in (*WRITTEN_PICTURES, *WRITTEN_VIDEOS):
         raise OutputError(f"{what}; {out} looks like a file: write --out {out.stem}{os.sep}")
     for source in sources:
         if out.exists() and source.is_dir() and out.samefile(source):
@@ -199,9 +199,9 @@ def target_name(source: Path, emit: str) -> str:
     """The stem of the source with the suffix that fits what is made of it."""
     suffix = source.suffix.lower()
     if is_video(source):
-        fitting, other = (TRANSPARENT, ".mov") if emit == "cutout" else (FORMATS, ".mkv")
+        fitting, other = (TRANSPARENT, ".mov") if emit == "cutout" else (WRITTEN_VIDEOS, ".mkv")
         return source.stem + (suffix if suffix in fitting else other)
-    return source.stem + (source.suffix if emit == "composite" and suffix in (".jpg", ".jpeg") else ".png")
+    return source.stem + (source.suffix if emit == "composite" and suffix in JPEG else ".png")
 
 
 def check_suffix(source: Path, out: Path, emit: str, video: bool) -> None:
@@ -213,8 +213,8 @@ def check_suffix(source: Path, out: Path, emit: str, video: bool) -> None:
             f"output {out}: {suffix or 'no suffix'} has no transparency for --emit cutout; "
             f"use {kinds}, or a folder with a {os.sep} at its end for PNG pictures"
         )
-    if video and suffix not in FORMATS:
-        kinds = f"{', '.join(FORMATS)}, or in {os.sep} for a folder of PNG pictures"
+    if video and suffix not in WRITTEN_VIDEOS:
+        kinds = f"{', '.join(WRITTEN_VIDEOS)}, or in {os.sep} for a folder of PNG pictures"
         raise OutputError(f"output {out}: a video needs a name that ends in {kinds}")
     if not video and suffix not in WRITTEN_PICTURES:
         raise OutputError(f"output {out}: a picture needs a name that ends in {', '.join(WRITTEN_PICTURES)}")

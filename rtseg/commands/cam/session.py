@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import fields
 from pathlib import Path
@@ -17,7 +17,7 @@ from rtseg.commands.cam.sources import choose_source
 from rtseg.errors import OutputError, SourceError
 from rtseg.files import check_target, free_names
 from rtseg.frames import Source
-from rtseg.inputs import refuse_inputs, refuse_own_room, source_inputs
+from rtseg.inputs import Input, refuse_inputs, refuse_own_room, source_inputs
 from rtseg.live.controls import Controls
 from rtseg.live.engine import Engine
 from rtseg.live.keys import FEW_KEYS, KEYS
@@ -46,9 +46,7 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
     """
     pipeline = options.pipeline()
     pipeline.smoothing, pipeline.save_power = options.smoothing, options.save_power
-    names = [f.name for f in fields(Settings) if hasattr(options, f.name)]
-    settings = Settings(**{name: getattr(options, name) for name in names})
-    controls = Controls(settings, choices(settings.background), call)
+    controls = Controls(settings_of(options), choices(options.background), call)
     if options.out is not None and not options.out.strip():
         raise OutputError("--out is empty; give a file name, or virtual for a camera")
     problem = None if page else display_problem() if options.window else "--no-window"
@@ -65,11 +63,9 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
             )
         )
         out = options.out or (str(next(free_names(Path(f"rtseg-{stem(source)}.mp4")))) if problem else None)
-        path = Path(out) if out and parse_virtual(out) is None else None
+        path = Path(out) if out and not is_virtual(out) else None
         if path:
-            container_format(path)  # refused before it is said to be written
-            check_target(path)
-            refuse_inputs([path], [*source_inputs(options.source), *pipeline.reads])
+            check_file(path, [*source_inputs(options.source), *pipeline.reads])
         # What is written of a file should not depend on how busy the machine was: then it is the best.
         auto = options.model == AUTO and (source.live or not out)
         describe(source, pipeline, path, problem, options, console, auto=auto)
@@ -95,17 +91,35 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
             broken = e  # what was recorded of a camera can't be recorded again: keep it
         if isinstance(sink, VideoFile) and (broken or (loop.quit and not source.live)):
             sink.cut_short()
-    for remark in (source.remark, sink.remark if isinstance(sink, VideoFile) else None):
-        if remark:
-            console.print(f"note: {remark}")
-    if (ended := broken or loop.interrupted) and not loop.frames:
-        raise ended
-    console.print(loop.summary(sink.path if isinstance(sink, VideoFile) else None))
+    conclude(source, loop, sink if isinstance(sink, VideoFile) else None, console, broken)
     if controls.call() != call:
         console.print(f"the same again: {controls.command_line()}")
     if broken:
         raise broken
     return controls.call()
+
+
+def settings_of(options: CamOptions) -> Settings:
+    """Where a session starts: what can be changed in it has the name of its option."""
+    names = [f.name for f in fields(Settings) if hasattr(options, f.name)]
+    return Settings(**{name: getattr(options, name) for name in names})
+
+
+def check_file(path: Path, reads: Iterable[Input]) -> None:
+    """Raise OutputError for what can't be written, or is read: before it is said to be written."""
+    container_format(path)
+    check_target(path)
+    refuse_inputs([path], reads)
+
+
+def conclude(source: Source, loop: Loop, file: VideoFile | None, console: Console, broken: SourceError | None) -> None:
+    """The last lines. Raises what ended it, where there was no frame."""
+    for remark in (source.remark, file.remark if file else None):
+        if remark:
+            console.print(f"note: {remark}")
+    if (ended := broken or loop.interrupted) and not loop.frames:
+        raise ended
+    console.print(loop.summary(file.path if file else None))
 
 
 def open_sink(out: str, source: Source, options: CamOptions, console: Console) -> VideoFile | VirtualCamera:

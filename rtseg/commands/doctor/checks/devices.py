@@ -5,17 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rtseg.commands.doctor.checks.software import Check
-from rtseg.sinks.loopback import INSTALL, MODULE, MODULES
+from rtseg.sinks.loopback import INSTALL, MODULE, MODULES, by_number, load, load_anew
 from rtseg.sources.cameras import SYSFS, CameraInfo, first_line, how_to_check, list_cameras
 
-RELOAD = 'sudo modprobe -r v4l2loopback; sudo modprobe v4l2loopback exclusive_caps=1 card_label="rtseg"'
-LOAD = RELOAD.split("; ")[1]
 SMOOTH = 24.0  # frames per second
 OBS_APP = Path("/Applications/OBS.app")
 
@@ -103,23 +100,17 @@ def check_loopback(module: Path = MODULE, sysfs: Path = SYSFS, modules: Path | N
     if not module.is_dir():
         modules = modules or MODULES / platform.release()
         if any(modules.rglob("v4l2loopback.ko*")):
-            return [Check("virtual camera", "note", "v4l2loopback is installed, not loaded", LOAD)]
-        cure = f"{INSTALL}; {LOAD}"
+            return [Check("virtual camera", "note", "v4l2loopback is installed, not loaded", load())]
+        cure = f"{INSTALL}; {load()}"
         return [Check("virtual camera", "note", "v4l2loopback is not installed", cure)]
     exclusive = first_line(module / "parameters" / "exclusive_caps").split(",")
     checks = []
     # The driver numbers its devices as it makes them, and so lists their parameters.
-    for order, node in enumerate(loopback_nodes(sysfs)):
+    for order, node in enumerate(by_number(sysfs)):
         found = f"/dev/{node.name} ({first_line(node / 'name')})"
         if order < len(exclusive) and exclusive[order] != "Y":
             what = f"{found} without exclusive_caps: Chrome, Zoom and Teams won't list it"
-            checks.append(Check("virtual camera", "note", what, RELOAD))
+            checks.append(Check("virtual camera", "note", what, load_anew()))
         else:
             checks.append(Check("virtual camera", "ok", f"{found}, exclusive_caps"))
-    return checks or [Check("virtual camera", "note", "v4l2loopback is loaded, without a device", RELOAD)]
-
-
-def loopback_nodes(sysfs: Path = SYSFS) -> list[Path]:
-    """Nodes of v4l2loopback in sysfs, by number: only it gives its nodes the attribute `max_openers`."""
-    nodes = [n for n in sysfs.glob("video*") if (n / "max_openers").exists()]
-    return sorted(nodes, key=lambda n: int(re.sub(r"\D", "", n.name) or 0))
+    return checks or [Check("virtual camera", "note", "v4l2loopback is loaded, without a device", load_anew())]

@@ -1,6 +1,7 @@
 """`rtseg cam` with made-up sources: what the keys do to its outputs, and how it ends."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,26 @@ from rtseg.commands.cam import session as cam
 from rtseg.commands.cam import sources
 from rtseg.commands.cam.options import CamOptions
 from rtseg.errors import OutputError, SourceError
+from rtseg.live.settings import Settings
 from rtseg.sources.again import Again
 from sessions import CALL, ROOM, Kept, Made, Seen, is_green, person, pipeline_that, play
+
+
+def test_a_session_starts_as_the_options_say() -> None:
+    told: dict[str, Any] = {
+        "blur": 7.0,
+        "mirror": True,
+        "smoothing": False,
+        "edge": 0.5,
+        "feather": 0.25,
+        "specks": 2.0,
+        "save_power": True,
+        "target_fps": 12.0,
+        "model": "fast",
+        "source": "1",
+    }
+    assert cam.settings_of(CamOptions(bg="beach.jpg", **told)) == Settings(background="beach.jpg", **told)
+    assert cam.settings_of(CamOptions(bg="blur")) == Settings()
 
 
 def to_file(folder: Path) -> CamOptions:

@@ -53,6 +53,13 @@ def test_options_stand_in_panels(command: str, panel: str, options: str) -> None
     assert list(found)[-2:] == [OTHERS, "Examples"]
 
 
+def test_ui_takes_what_it_has_no_use_for_without_a_word() -> None:
+    """A config that is for `cam` says `window = false`; a page is in the window's place."""
+    assert "--window" in help_of("cam") and "--window" not in help_of("ui")
+    ui: Any = typer.main.get_command(app).commands["ui"]  # type: ignore[attr-defined]
+    assert ui.make_context("ui", ["--no-window"]).params["window"] is False
+
+
 def test_commands_stand_in_panels_with_their_whole_sentence() -> None:
     found = panels(help_of())
     assert {"Use", "Look", "Your own model"} <= found.keys()

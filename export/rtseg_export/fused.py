@@ -66,9 +66,9 @@ class Fused(nn.Module):
     def blend(self, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None) -> Tensor:
         """The composite, uint8 1xHxWx3, see rtseg/pixels/composite.py.
 
-        frame, room: float32 1x3xHxW in 0..255; fitted: of `fit`; step: of `rim_step`, or None. Every step here goes
-        over the whole frame and the GPU does little else, so there are as few as can be: planes are enlarged one by
-        one rather than cut apart later, and what lies between frame and room needs no clamp.
+        frame, room: float32 1x3xHxW in 0..255; fitted: of `fit_coefficients`; step: of `rim_step`, or None. Every
+        step here goes over the whole frame and the GPU does little else, so there are as few as can be: planes are
+        enlarged one by one rather than cut apart later, and what lies between frame and room needs no clamp.
         """
         a, b = (enlarged(plane, frame) for plane in fitted)
         share = (F.conv2d(frame, self.luma) * a + b).clamp(0, 1)

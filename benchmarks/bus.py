@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from rtseg.checks.cuda import check_driver
+from rtseg.commands.doctor.checks.cuda import check_driver
 from rtseg.paths.pinned import Pinned
 
 REPEATS = 20

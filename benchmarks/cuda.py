@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.arrays import U8
-from rtseg.bench import PACKAGES, demo_frames, middle_and_p95, surroundings
+from rtseg.commands.bench import PACKAGES, demo_frames, middle_and_p95, surroundings
 from rtseg.errors import BackgroundError, RtsegError
 from rtseg.files import ASSETS, write_json
 from rtseg.models.model import TIERS

@@ -19,7 +19,7 @@ import numpy as np
 from bus import card
 from cuda_ways import files, plain_run
 
-from rtseg.bench import PACKAGES, demo_frames, surroundings
+from rtseg.commands.bench import PACKAGES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg.models.fused import FusedModel

@@ -24,7 +24,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from rtseg.bench import PACKAGES, surroundings
+from rtseg.commands.bench import PACKAGES, surroundings
 from rtseg.errors import DataError, RtsegError
 from rtseg.files import write_json
 from rtseg.formats import VIDEOS

@@ -1,6 +1,6 @@
 """The FPS benchmark: `python benchmarks/fps.py --json benchmarks/fps.json`. 1 and 2 threads, three sizes, two effects.
 
-Times the Pipeline that `rtseg cam` runs, through `rtseg.bench`: real frames of the demo clip, after warm-up,
+Times the Pipeline that `rtseg cam` runs, through `rtseg.commands.bench`: real frames of the demo clip, after warm-up,
 every configuration in turn in each of five rounds. Decoding and display are not included.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rtseg.bench import SIZES, measure, report, show
+from rtseg.commands.bench import SIZES, measure, report, show
 from rtseg.files import write_json
 
 

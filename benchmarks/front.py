@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from quality import add_options, measure, show, split
 
-from rtseg.bench import PACKAGES, surroundings
+from rtseg.commands.bench import PACKAGES, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg.models.model import Model

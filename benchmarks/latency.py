@@ -26,7 +26,7 @@ from rich.table import Table
 
 from rtseg import Pipeline
 from rtseg.arrays import U8
-from rtseg.bench import PACKAGES, SIZES, demo_frames, surroundings
+from rtseg.commands.bench import PACKAGES, SIZES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg.frames import Frame

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from rtseg import Pipeline
 from rtseg.arrays import U8
-from rtseg.bench import PACKAGES, demo_frames, surroundings
+from rtseg.commands.bench import PACKAGES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg.options.values import parse_size

@@ -34,7 +34,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.backgrounds.background import load_background
-from rtseg.bench import PACKAGES, demo_frames, surroundings
+from rtseg.commands.bench import PACKAGES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg.pixels.geometry import cover

@@ -31,7 +31,8 @@ from rtseg_train.dataset import read_list
 from rtseg_train.evaluate import evaluate
 from rtseg_train.folders import list_images
 from rtseg_train.masks import Mask, read_mask, read_pair
-from rtseg_train.metrics import Reliability, Score, score, summary
+from rtseg_train.metrics import Score, score, summary
+from rtseg_train.reliability import Reliability
 
 REPEATS = 12  # times that an empty picture is shown
 HEIGHT = 480  # pixels, of the keyed clips' frames

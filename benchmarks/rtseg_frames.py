@@ -14,7 +14,7 @@ import pixel_ways
 
 from rtseg import Pipeline
 from rtseg.arrays import U8
-from rtseg.bench import PACKAGES, surroundings
+from rtseg.commands.bench import PACKAGES, surroundings
 from rtseg.models.model import Model
 
 WAYS = ("common", "OpenCV")

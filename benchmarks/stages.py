@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.arrays import F32, U8
-from rtseg.bench import SIZES
+from rtseg.commands.bench import SIZES
 from rtseg.models.model import Model
 from rtseg.paths.cpu import widened
 from rtseg.pixels.blur import blurred_room

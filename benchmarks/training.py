@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from rtseg.bench import middle_and_p95, surroundings
+from rtseg.commands.bench import middle_and_p95, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg_train.config import TrainConfig

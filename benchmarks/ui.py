@@ -26,13 +26,15 @@ from rich.console import Console
 from ui_pages import DAY, VISIT
 
 from rtseg import Pipeline
-from rtseg.bench import PACKAGES, demo_frames, surroundings
+from rtseg.commands.bench import PACKAGES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
-from rtseg.live.controls import Controls, Event
+from rtseg.live.controls import Controls
 from rtseg.live.engine import Engine
+from rtseg.live.events import Event
 from rtseg.live.loop import Loop
 from rtseg.live.overlay import Shown
+from rtseg.live.session import Session
 from rtseg.live.settings import Settings
 from rtseg.live.surface import News, Order
 from rtseg.options.call import Call
@@ -73,7 +75,7 @@ def session(size: tuple[int, int], fps: float, model: str) -> Iterator[tuple[Tim
     desk = Desk(surface, Gallery(Path("/nonexistent")), Origins(None), lambda call: "")
     engine = Engine(source, pipeline)  # type: ignore[arg-type]
     controls = Controls(Settings("beach.jpg"), [], Call("ui", (), {}))
-    loop = Loop(source, pipeline, engine, controls, None, surface, Console(quiet=True))  # type: ignore[arg-type]
+    loop = Loop(Session(source, pipeline, engine, controls), None, surface, Console(quiet=True))  # type: ignore[arg-type]
     thread = Thread(target=loop.run)
     thread.start()
     try:

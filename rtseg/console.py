@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from rtseg.files import STDOUT
 from rtseg.messages import shown
 
 
@@ -18,3 +20,8 @@ class Messages(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(shown(text), **options)
+
+
+def messages(json_file: Path | None = None, *, stderr: bool = False, quiet: bool = False) -> Messages:
+    """For a command: on standard output, unless that is for the JSON or for frames."""
+    return Messages(stderr=stderr or json_file == STDOUT, quiet=quiet)

@@ -7,9 +7,7 @@ import errno
 import itertools
 import json
 import os
-import re
 import stat
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,6 @@ from rtseg.leftovers import hold, release, remove_leftovers
 from rtseg.links import behind_links
 
 ASSETS = Path(__file__).parent / "assets"  # models, backgrounds and the demo clip that ship with rtseg
-LARGEST_TEXT = 2**20  # bytes of a settings file
-DEEPEST = 32  # levels of what may be in one another in a settings file
-MOST_DOTS = 256  # in one key: tomllib takes minutes for a key of a million parts
 STDOUT = Path("-")  # for what is written as a report: standard output
 NAME_BYTES = 255  # of a file's name, at most, on every usual file system
 _numbers = itertools.count()  # of the temporary files of this process
@@ -35,7 +30,7 @@ def temporary_path(path: Path) -> Path:
     """
     remove_leftovers(path.parent)
     for number in _numbers:
-        temporary = path.with_name(fitting(f".{path.stem}", f".{os.getpid()}-{number}.part{path.suffix}"))
+        temporary = path.with_name(short_enough(f".{path.stem}", f".{os.getpid()}-{number}.part{path.suffix}"))
         try:
             make(temporary, like=path)
             hold(temporary)
@@ -55,7 +50,7 @@ def recording_path(path: Path) -> Path:
     """
     remove_leftovers(path.parent)
     for number in itertools.count(1):
-        partial = path.with_name(fitting(path.stem, f".partial{f'-{number}' if number > 1 else ''}{path.suffix}"))
+        partial = path.with_name(short_enough(path.stem, f".partial{f'-{number}' if number > 1 else ''}{path.suffix}"))
         with contextlib.suppress(FileExistsError):
             make(partial, like=path)
             return partial
@@ -85,7 +80,7 @@ def take_mode(path: Path, mode: int) -> None:
             path.chmod(mode)
 
 
-def fitting(stem: str, ending: str) -> str:
+def short_enough(stem: str, ending: str) -> str:
     """The two put together, the stem as short as it must be: a name that just fits leaves no room for what is added."""
     while len(os.fsencode(stem + ending)) > NAME_BYTES and len(stem) > 1:
         stem = stem[:-1]
@@ -134,7 +129,7 @@ def complete_as_new(partial: Path, path: Path) -> Path:
 def free_names(path: Path) -> Iterator[Path]:
     """`talk.mp4`, `talk-2.mp4`, ...: those under which there is nothing, nor a link to nowhere."""
     for number in itertools.count(1):
-        name = path.with_name(fitting(path.stem, f"{f'-{number}' if number > 1 else ''}{path.suffix}"))
+        name = path.with_name(short_enough(path.stem, f"{f'-{number}' if number > 1 else ''}{path.suffix}"))
         if not os.path.lexists(name):
             yield name
 
@@ -165,61 +160,6 @@ def whole_file(path: Path, *, like: Path | None = None) -> Iterator[Path]:
     except BaseException:
         discard(temporary)
         raise
-
-
-def decode_text(data: bytes, errors: str = "strict") -> str:
-    """The text of a file that a person may have saved: UTF-8 or UTF-16, with a byte-order mark or without.
-
-    errors: what is done with bytes that are not UTF-8, as for `bytes.decode`. Raises UnicodeDecodeError.
-    """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
-    for start, kind in ((0, "utf-16-be"), (1, "utf-16-le")):  # Latin letters in UTF-16: every other byte is 0
-        if len(data) > 1 and not any(data[start:64:2]):
-            return data.decode(kind)
-    return data.decode("utf-8-sig", errors)
-
-
-def read_settings_text(path: Path) -> str:
-    """The text of a settings file, see `decode_text`. Raises OSError, and ValueError for what can't be one."""
-    if path.exists() and not path.is_file():
-        raise ValueError("it is not a file")
-    size = path.stat().st_size
-    if size > LARGEST_TEXT:
-        raise ValueError(f"it has {size} bytes, more than any such file needs")
-    try:
-        return decode_text(path.read_bytes())
-    except UnicodeDecodeError as e:
-        raise ValueError(f"it is not UTF-8: {e}") from e
-
-
-def parse_json(text: str) -> Any:
-    """What a JSON text says; raises ValueError for anything else, and for what nests deeply."""
-    try:
-        return not_deep(json.loads(text))
-    except RecursionError as e:
-        raise ValueError(f"it nests more than {DEEPEST} levels") from e
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """What a TOML text says; raises ValueError for anything else, and for what nests deeply."""
-    if any(part.count(".") > MOST_DOTS for line in text.splitlines() for part in re.split(r"[=,\[\]{}]", line)):
-        raise ValueError(f"it has a key of more than {MOST_DOTS} parts")
-    try:
-        values: dict[str, Any] = not_deep(tomllib.loads(text))
-        return values
-    except RecursionError as e:
-        raise ValueError(f"it nests more than {DEEPEST} levels") from e
-
-
-def not_deep(value: Any) -> Any:
-    """The value itself; raises ValueError when its lists and tables nest more than DEEPEST levels."""
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [v for x in level for v in (x.values() if isinstance(x, dict) else x if isinstance(x, list) else ())]
-    if level:
-        raise ValueError(f"it nests more than {DEEPEST} levels")
-    return value
 
 
 def check_target(path: Path, source: str | Path | None = None) -> None:

@@ -6,9 +6,11 @@ folder that is listed, and for what is going to be written. The standard library
 
 from __future__ import annotations
 
-WRITTEN_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+JPEG = (".jpg", ".jpeg")
+WRITTEN_PICTURES = (*JPEG, ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 PICTURES = (*WRITTEN_PICTURES, ".heic", ".heif", ".hif")
-WRITTEN_VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's words
+WRITTEN_VIDEOS = tuple(CONTAINERS)
 VIDEOS = (
     *WRITTEN_VIDEOS,
     *(".avi", ".mpg", ".mpeg", ".ts", ".flv", ".gif"),

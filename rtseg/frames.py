@@ -80,3 +80,8 @@ def check_frame(frame_bgr: object) -> tuple[int, int]:
         found = f"{frame_bgr.dtype} {frame_bgr.shape}"
         raise SourceError(f"frame is {found}, expected uint8 (H, W, 3) BGR with sides 2..{MAX_SIDE}")
     return height, width
+
+
+def noise(width: int, height: int) -> U8:
+    """A frame to warm up with, uint8 HxWx3."""
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)

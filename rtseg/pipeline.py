@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from rtseg.arrays import F32, U8
 from rtseg.backgrounds.background import Background
 from rtseg.backgrounds.behind import Stage, open_behind
-from rtseg.errors import ModelError, ProviderError
-from rtseg.frames import check_frame, check_size
+from rtseg.closing import Closing
+from rtseg.errors import ModelError
+from rtseg.frames import check_frame, check_size, noise
 from rtseg.inputs import background_inputs, model_inputs
-from rtseg.models.model import TIERS, check_area
-from rtseg.models.networks import Loaded, open_network, require_effect
+from rtseg.models.in_use import InUse
+from rtseg.models.model import check_area
+from rtseg.models.networks import Loaded, require_effect
 from rtseg.models.nobody import require_nobody
 from rtseg.paths.path import FramePath, path_of
 from rtseg.pixels.edge import Edge, Limited
 from rtseg.stream import Result, Streamed, streamed
 
 
-class Pipeline:
+class Pipeline(Closing):
     """Segments frames and puts the person in front of a background.
 
     Args:
@@ -56,8 +56,7 @@ class Pipeline:
         if area is not None:
             check_area(area)
         self._stage = Stage(open_behind(background, blur))
-        self.provider, self._name, self._threads = provider, model, threads
-        self.model = self._open(provider)
+        self._models = InUse(model, provider, threads, effect=self._stage.now.effect)
         self._read_for_model = model_inputs(model)
         self.reads = [*background_inputs(background), *self._read_for_model]  # files that nothing may be written over
         self._changing = Lock()
@@ -70,16 +69,10 @@ class Pipeline:
         self.save_power = False  # True: the network is left out where nothing moves
         self.follow = True  # on the CPU the network sees a box around the people, larger than they would else be
         self.processed = self.skipped = 0  # frames; those that took the alpha of one before
-        self.failure: str | None = None  # why CUDA was left on the way
-        self._loaded: dict[str, Loaded] = {}  # tiers that `use` has put aside
         self._path: FramePath | None = None
         self._size: tuple[int, ...] | None = None  # HxWx3 of the path's frames
         self._frame: U8 | None = None
         self._alpha: F32 | None = None
-
-    def _open(self, provider: str, name: str | None = None) -> Loaded:
-        effect = self._stage.now.effect
-        return open_network(name or self._name, effect=effect, provider=provider, threads=self._threads)
 
     def __call__(self, frame_bgr: U8, seconds: float | None = None) -> U8:
         """The composite, uint8 HxWx3 BGR, of a frame of the same type; a new array, never the frame itself.
@@ -97,7 +90,8 @@ class Pipeline:
             except ModelError as e:
                 if self.model.provider != "cuda":
                     raise
-                self._leave_cuda(e)
+                self._models.leave_cuda(e, self._stage.now.effect)
+                self._path = None
             return self._process(frame_bgr, seconds)
         except Exception:
             self.reset()
@@ -117,21 +111,13 @@ class Pipeline:
         self.skipped += path.skipped
         return out
 
-    def _leave_cuda(self, e: ModelError) -> None:
-        """Put the CPU in CUDA's place, which has failed; raises ProviderError where CUDA alone was asked for."""
-        if self.provider == "cuda":
-            raise ProviderError(f"--provider cuda: {e}; free the GPU's memory, or use --provider auto") from e
-        self._path = None
-        self.model = self._open("cpu")
-        self.failure = self.model.fallback_reason = str(e)
-
     def change(self, background: str | Path | U8 | None = None, blur: float | None = None) -> None:
         """Another background or blur from the next frame on; may be called while another thread is in a frame.
 
         Raises BackgroundError, and leaves what there is, when it can't be had.
         """
         following = open_behind(background, blur)
-        if str(self._name) not in TIERS:  # of which there is a file for either effect
+        if not self.ships:  # of those there is a file for either effect
             require_effect(self.model, following.effect)
         with self._changing:
             self.reads = [*background_inputs(background), *self._read_for_model]  # first: who sees it can look them up
@@ -143,12 +129,16 @@ class Pipeline:
         if before is None:
             return
         try:
-            if self.model.effect not in (None, self._stage.now.effect):
-                self.model = self._open(self.model.provider)
+            self._models.follow(self._stage.now.effect)
         except Exception:
             self._stage.now = before
             raise
         before.background.close()
+
+    @property
+    def model(self) -> Loaded:
+        """The network that frames go through."""
+        return self._models.now
 
     @property
     def blur(self) -> float | None:
@@ -177,7 +167,7 @@ class Pipeline:
     @property
     def ships(self) -> bool:
         """Whether the model is one of those that ship, which `use` changes for one another."""
-        return str(self._name) in TIERS
+        return self._models.ships
 
     def use(self, name: str, area: int | None = None) -> None:
         """Another model that ships, from the next frame on; what is known of the last frame is carried over.
@@ -185,11 +175,7 @@ class Pipeline:
         area: pixels at network size; None for what the model prefers. Models stay loaded for the way back. To be
         checked by `warm_up` before its first real frame. Raises ModelError.
         """
-        if name != self._name:
-            model = self._loaded.pop(name, None) or self._open(self.model.provider, name)
-            if self.model.provider == "cpu":  # on CUDA there is one for each effect, and no need to change
-                self._loaded[str(self._name)] = self.model
-            self._name, self.model = name, model
+        self._models.use(name, self._stage.now.effect)
         self._area = area or self.model.info.area
 
     @property
@@ -220,8 +206,8 @@ class Pipeline:
         """What the user should know of how frames are done now: CUDA left on the way, a graph that is not recorded,
         compiled code that can't be kept.
         """
-        if self.failure:
-            return f"CUDA failed: {self.failure}; going on on the CPU"
+        if self._models.failure:
+            return f"CUDA failed: {self._models.failure}; going on on the CPU"
         return self._path.remark if self._path else None
 
     def stream(self, source: Streamed) -> Iterator[Result]:
@@ -234,12 +220,6 @@ class Pipeline:
         picture that is suddenly full of person, and to the shipped `balanced` is not, there is nobody: alpha 0.
         """
         return streamed(self, source)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
 
     def close(self) -> None:
         """End what runs for a background that moves."""
@@ -272,8 +252,3 @@ class Pipeline:
             path.remember(memory)
         self._path, self._size = path, frame_bgr.shape
         return self._path
-
-
-def noise(width: int, height: int) -> U8:
-    """A frame to warm up with, uint8 HxWx3."""
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)

@@ -21,9 +21,10 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
-from rtseg import cam, pipeline
+from rtseg import pipeline
 from rtseg.arrays import F32, U8, u8
-from rtseg.cam import CamOptions
+from rtseg.commands.cam import session as cam
+from rtseg.commands.cam.options import CamOptions
 from rtseg.errors import RtsegError, SourceError
 from rtseg.frames import Frame
 from rtseg.live import loop
@@ -201,7 +202,7 @@ def session(
     world.setattr(cam, "choose_source", lambda *_, **__: source)
     if net:
         world.setattr(Model, "run", lambda self, frame, previous: net(frame))
-    given = {"background": GREEN, "provider": "cpu", "threads": 1, "model": "fast"} | options
+    given = {"bg": GREEN, "provider": "cpu", "threads": 1, "model": "fast"} | options
     try:
         cam.run(CamOptions(source="x", out=out, **given), Call("cam", (), {}), Console(file=io.StringIO(), width=200))
     except RtsegError as e:

@@ -20,15 +20,17 @@ from rich.console import Console
 from websockets.sync.client import ClientConnection, connect
 
 from leaks import GREEN, Net, Room, set_up
-from rtseg import cam
-from rtseg.cam import CamOptions
+from rtseg.commands.cam import session as cam
+from rtseg.commands.cam import sources
+from rtseg.commands.cam.options import CamOptions
+from rtseg.commands.ui.options import PageOptions
+from rtseg.commands.ui.page import page_for
 from rtseg.models.model import Model
 from rtseg.options.call import Call
 from rtseg.ui.address import Address, listen
 from rtseg.ui.desk import Desk
 from rtseg.ui.gallery import Gallery
 from rtseg.ui.origins import Origins
-from rtseg.ui.run import PageOptions, page_for
 from rtseg.ui.server import Server
 from rtseg.ui.surface import OnPage
 
@@ -217,10 +219,10 @@ def session(
         made.rooms.append(there[name]())
         return made.rooms[-1]
 
-    world.setattr(cam, "open_source", opened)
+    world.setattr(sources, "open_source", opened)
     net = net or Net()
     world.setattr(Model, "run", lambda self, frame, previous: net(frame))
-    given = {"background": GREEN, "provider": "cpu", "threads": 1, "model": "fast", "source": "0"} | options
+    given = {"bg": GREEN, "provider": "cpu", "threads": 1, "model": "fast", "source": "0"} | options
     chosen = CamOptions(**given)
     console = Console(file=made.said, width=400)
     with ExitStack() as stack:

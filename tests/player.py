@@ -11,9 +11,11 @@ import numpy as np
 import typer
 
 from rtseg import cli
-from rtseg.live.controls import Controls, Event, choices
+from rtseg.live.controls import Controls
+from rtseg.live.events import Event
 from rtseg.live.overlay import Shown, preview
 from rtseg.live.settings import Settings, outgoing
+from rtseg.live.steps import choices
 from rtseg.options.call import call_of
 from rtseg.sinks.window import Window
 from rtseg.sources.opening import open_source

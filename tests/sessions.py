@@ -14,11 +14,14 @@ from rtseg.errors import ModelError, SourceError
 from rtseg.frames import Frame
 from rtseg.live import engine as engine_module
 from rtseg.live import surface as surface_module
-from rtseg.live.controls import FEW_KEYS, Controls, choices
+from rtseg.live.controls import Controls
 from rtseg.live.engine import Engine
+from rtseg.live.keys import FEW_KEYS
 from rtseg.live.loop import Loop
 from rtseg.live.overlay import Shown
+from rtseg.live.session import Session
 from rtseg.live.settings import Settings
+from rtseg.live.steps import choices
 from rtseg.live.surface import InWindow
 from rtseg.options.call import Call
 from rtseg.pipeline import Pipeline
@@ -115,7 +118,7 @@ def play(
         engine = Engine(source, pipeline, **options)
     controls = Controls(Settings(background="#00ff00"), choices("#00ff00"), CALL)
     window = InWindow(seen, FEW_KEYS)  # type: ignore[arg-type]
-    loop = Loop(source, pipeline, engine, controls, kept, window, console)  # type: ignore[arg-type]
+    loop = Loop(Session(source, pipeline, engine, controls), kept, window, console)  # type: ignore[arg-type]
     try:
         with patch.object(surface_module, "preview", lambda shown, _: replace(shown, image=shown.image.copy())):
             loop.run()

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from conftest import COUNT, read_clip, write_clip
-from rtseg.apply import run
 from rtseg.arrays import f32
+from rtseg.commands.apply.run import run
 from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.sequence import PictureSequence

@@ -6,9 +6,11 @@ import pytest
 from rich.console import Console
 
 from conftest import COUNT, read_clip, write_clip
-from rtseg.apply import cut_out, run, still_area
+from rtseg.commands.apply.run import run
+from rtseg.emitted import cut_out
 from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
+from rtseg.still import still_area
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from conftest import write_clip
-from rtseg.apply import run
+from rtseg.commands.apply.run import run
 from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.video_file import VideoFile

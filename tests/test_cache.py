@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import rtseg
-from rtseg.checks.software import check_cache
+from rtseg.commands.doctor.checks.software import check_cache
 from rtseg.pixels import cache
 from rtseg.pixels.compiled import compiled
 

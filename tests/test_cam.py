@@ -1,27 +1,47 @@
 """`rtseg cam` with made-up sources: what the keys do to its outputs, and how it ends."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from conftest import read_clip
-from rtseg import cam
-from rtseg.cam import CamOptions
+from rtseg.commands.cam import session as cam
+from rtseg.commands.cam import sources
+from rtseg.commands.cam.options import CamOptions
 from rtseg.errors import OutputError, SourceError
+from rtseg.live.settings import Settings
 from rtseg.sources.again import Again
 from sessions import CALL, ROOM, Kept, Made, Seen, is_green, person, pipeline_that, play
 
 
+def test_a_session_starts_as_the_options_say() -> None:
+    told: dict[str, Any] = {
+        "blur": 7.0,
+        "mirror": True,
+        "smoothing": False,
+        "edge": 0.5,
+        "feather": 0.25,
+        "specks": 2.0,
+        "save_power": True,
+        "target_fps": 12.0,
+        "model": "fast",
+        "source": "1",
+    }
+    assert cam.settings_of(CamOptions(bg="beach.jpg", **told)) == Settings(background="beach.jpg", **told)
+    assert cam.settings_of(CamOptions(bg="blur")) == Settings()
+
+
 def to_file(folder: Path) -> CamOptions:
-    return CamOptions(background="#00ff00", source="x", out=str(folder / "out.mp4"), window=False, provider="cpu")
+    return CamOptions(bg="#00ff00", source="x", out=str(folder / "out.mp4"), window=False, provider="cpu")
 
 
 def test_recording_of_a_camera_that_breaks_off_is_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, console: Console
 ) -> None:
-    monkeypatch.setattr(cam, "open_source", lambda *_, **__: Made(40, live=True, fps=30, fails=True))
+    monkeypatch.setattr(sources, "open_source", lambda *_, **__: Made(40, live=True, fps=30, fails=True))
     with pytest.raises(SourceError, match="made broke off"):
         cam.run(to_file(tmp_path), CALL, console)
     frames, times = read_clip(tmp_path / "out.mp4")
@@ -29,7 +49,7 @@ def test_recording_of_a_camera_that_breaks_off_is_kept(
 
 
 def test_broken_file_leaves_no_output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, console: Console) -> None:
-    monkeypatch.setattr(cam, "open_source", lambda *_, **__: Made(10, live=False, fails=True))
+    monkeypatch.setattr(sources, "open_source", lambda *_, **__: Made(10, live=False, fails=True))
     with pytest.raises(SourceError, match="made broke off"):
         cam.run(to_file(tmp_path), CALL, console)
     assert list(tmp_path.iterdir()) == []
@@ -43,7 +63,7 @@ def test_output_is_never_the_source(clip: Path, console: Console) -> None:
 
 
 def test_size_is_a_cameras(clip: Path, console: Console, tmp_path: Path) -> None:
-    options = CamOptions(source=str(clip), out=str(tmp_path / "o.mp4"), window=False, provider="cpu", size=(640, 480))
+    options = CamOptions(source=str(clip), out=str(tmp_path / "o.mp4"), window=False, provider="cpu", size="640x480")
     cam.run(options, CALL, console)
     assert "--size and --fps are for cameras" in console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -119,11 +139,11 @@ def test_without_a_camera_the_demo_goes_round_until_the_user_quits(
         opened.append(Made(10, live=False))
         return opened[-1]
 
-    monkeypatch.setattr(cam, "open_source", demo)
-    monkeypatch.setattr(cam, "default_camera", lambda: None)
+    monkeypatch.setattr(sources, "open_source", demo)
+    monkeypatch.setattr(sources, "default_camera", lambda: None)
     monkeypatch.setattr(cam, "display_problem", lambda: None)
     monkeypatch.setattr(cam, "Window", Screen)
-    cam.run(CamOptions(background="#00ff00", provider="cpu", model="fast"), CALL, console)
+    cam.run(CamOptions(bg="#00ff00", provider="cpu", model="fast"), CALL, console)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert len(opened) > 3 and [source.given for source in opened[:3]] == [9, 9, 9]
     assert "keys in the window: q quits" in said and "demo" in said

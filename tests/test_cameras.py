@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rtseg.cameras import format_lines, run
+from rtseg.commands.cameras import format_lines, run
 from rtseg.errors import SourceError
 from rtseg.sources.cameras import CameraInfo, cause, find_camera, linux_cameras, listed, no_permission
 from rtseg.sources.v4l2 import Device, Mode

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from rtseg.cam import CamOptions, describe
-from rtseg.checks.cuda import check_build, check_driver, check_library
-from rtseg.models.card import has_card
+from rtseg.commands.cam.options import CamOptions
+from rtseg.commands.cam.session import describe
+from rtseg.commands.doctor.checks.cuda import check_build, check_driver, check_library
 from rtseg.models.elf import needed
-from rtseg.models.providers import built_for, cuda_problem, has_cuda, needed_libraries
+from rtseg.models.providers import built_for, cuda_problem, has_card, has_cuda, needed_libraries
 from rtseg.pipeline import Pipeline
 from rtseg.sources.opening import open_source
 

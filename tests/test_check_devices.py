@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from rtseg.checks.devices import check_cameras, check_loopback
-from rtseg.checks.software import Check
+from rtseg.commands.doctor.checks.devices import check_cameras, check_loopback
+from rtseg.commands.doctor.checks.software import Check
 from rtseg.sources.cameras import CameraInfo
 from rtseg.sources.v4l2 import Mode
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rtseg import cam
-from rtseg.bench import auto_choices
+from rtseg.commands.bench import auto_choices
+from rtseg.commands.cam import session as cam
+from rtseg.commands.cam import sources
+from rtseg.commands.cam.options import CamOptions
 from rtseg.errors import ModelError
 from rtseg.files import ASSETS
 from rtseg.live import choice as choice_module
@@ -232,8 +234,8 @@ def test_what_is_written_of_a_file_is_the_best(
 ) -> None:
     """...on every machine; of a camera it is what the machine can do."""
     auto_pipeline(monkeypatch, Machine(3.0))
-    monkeypatch.setattr(cam, "open_source", lambda *_, **__: Made(30, live=live, fps=30))
-    options = cam.CamOptions(background="#00ff00", source="x", out=str(tmp_path / "o.mp4"), window=False)
+    monkeypatch.setattr(sources, "open_source", lambda *_, **__: Made(30, live=live, fps=30))
+    options = CamOptions(bg="#00ff00", source="x", out=str(tmp_path / "o.mp4"), window=False)
     cam.run(options, CALL, console)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert words in said and ("auto: balanced takes" in said) == live

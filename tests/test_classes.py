@@ -20,7 +20,7 @@ from rtseg_train.data_report import Inspection
 from rtseg_train.dataset import find_pairs, find_sets
 from rtseg_train.evaluate import evaluate
 from rtseg_train.masks import read_mask, read_pair
-from rtseg_train.metrics import Reliability
+from rtseg_train.reliability import Reliability
 from tiny_runs import call
 
 VOC = {0: (0, 0, 0), 9: (192, 0, 0), 15: (192, 128, 128), 255: (224, 224, 192)}

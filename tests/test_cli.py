@@ -24,8 +24,8 @@ import typer
 from conftest import COUNT, read_clip, write_clip
 from rtseg.backgrounds.background import load_background
 from rtseg.cli import app
+from rtseg.commands.forwarded import MODULES, group
 from rtseg.files import ASSETS
-from rtseg.options.forwarded import MODULES, group
 from rtseg.pixels.geometry import cover
 from servers import feed_pipe, mjpeg_server
 

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rtseg.bench import SIZES
-from rtseg.formats import WRITTEN_VIDEOS
+from rtseg.commands.apply.plan import PIXELS
+from rtseg.commands.bench import SIZES
 from rtseg.models.session import PROVIDERS
 from rtseg.options import completion, values
-from rtseg.sinks.encoders import FORMATS
-from rtseg.targets import PIXELS
 from test_cli import environment
 
 TOOL = "import sys; sys.argv[0] = 'rtseg'; from rtseg.cli import main; main()"
@@ -95,6 +93,5 @@ def test_each_option_offers_what_fits() -> None:
 
 
 def test_the_lists_are_those_of_the_program() -> None:
-    assert set(WRITTEN_VIDEOS) == set(FORMATS)
     assert set(values.PROVIDERS) == set(PROVIDERS)
     assert set(values.EMITTED) == set(PIXELS) and set(values.BENCH_SIZES) == set(SIZES)

@@ -13,8 +13,8 @@ from PIL import Image
 from rich.console import Console
 
 from conftest import write_clip
-from rtseg import apply
-from rtseg.backgrounds.scene import open_background
+from rtseg.backgrounds.opening import open_background
+from rtseg.commands.apply import run as apply
 from rtseg.errors import BackgroundError, SourceError
 from rtseg.live.engine import Engine
 from rtseg.pipeline import Pipeline

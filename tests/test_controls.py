@@ -13,8 +13,11 @@ import typer
 from rtseg import cli
 from rtseg.backgrounds.background import shipped_backgrounds
 from rtseg.errors import OutputError
-from rtseg.live.controls import CONFIRM_TIME, HELD, HELP, LONG_HELD, MESSAGE_TIME, Controls, Event, choices
+from rtseg.live.controls import CONFIRM_TIME, MESSAGE_TIME, Controls
+from rtseg.live.events import Event
+from rtseg.live.keys import HELD, HELP, LONG_HELD
 from rtseg.live.settings import Settings, outgoing
+from rtseg.live.steps import choices
 from rtseg.options.call import Call, call_of
 from rtseg.sinks.snapshot import free_path, save_snapshot
 
@@ -301,7 +304,7 @@ def test_the_command_line_says_what_the_keys_did() -> None:
     fingers.press("m+]rbi")
     fingers.press("[")
     line = fingers.controls.command_line()
-    assert line == """rtseg cam --bg 'it'"'"'s.jpg' --blur 1 --source 'my clip.mp4' --no-window --model fast --mirror"""
+    assert line == """rtseg cam --bg 'it'"'"'s.jpg' --blur 1 --model fast --source 'my clip.mp4' --no-window --mirror"""
     assert call(*shlex.split(line)[2:]).different() == fingers.controls.call().different()
     assert Fingers().controls.command_line() == "rtseg cam"
     back = Fingers(Settings(blur=35.0), "--blur", "35")

@@ -13,15 +13,15 @@ import typer
 
 from rtseg.backgrounds.background import find_background
 from rtseg.cli import app, optional_value
+from rtseg.commands.apply.plan import PIXELS
 from rtseg.errors import RtsegError
+from rtseg.formats import WRITTEN_VIDEOS
 from rtseg.models.foreign.adapter import read_adapter
 from rtseg.models.model import AUTO, TIERS
 from rtseg.options.call import options_of
 from rtseg.options.config import read_config
 from rtseg.options.values import parse_size
-from rtseg.sinks.encoders import FORMATS
 from rtseg.sinks.virtual import parse_virtual
-from rtseg.targets import PIXELS
 from rtseg_export.cli import app as exporter
 from rtseg_train.cli import app as trainer
 from rtseg_train.config import AREAS
@@ -117,7 +117,7 @@ def check_values(command: str, values: dict[str, Any]) -> None:
     if background and Path(background).suffix == ".jpg":
         find_background(background)
     if command == "cam" and values["out"] and parse_virtual(values["out"]) is None:
-        assert Path(values["out"]).suffix in FORMATS
+        assert Path(values["out"]).suffix in WRITTEN_VIDEOS
     assert values.get("emit", "composite") in PIXELS
     assert command != "train" or values["arch"] in (None, *AREAS)
 

@@ -11,10 +11,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rtseg.checks import software as checks
-from rtseg.checks.model import check_session, check_speed
-from rtseg.checks.software import Check, check_cache, check_folder, check_import, check_onnxruntimes, check_opencvs
-from rtseg.doctor import run
+from rtseg.commands.doctor.checks import software as checks
+from rtseg.commands.doctor.checks.model import check_session, check_speed
+from rtseg.commands.doctor.checks.software import (
+    Check,
+    check_cache,
+    check_folder,
+    check_import,
+    check_onnxruntimes,
+    check_opencvs,
+)
+from rtseg.commands.doctor.run import run
 from test_cli import environment
 
 

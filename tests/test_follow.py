@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg import Pipeline, apply, cam, cli, pipeline
+from rtseg import Pipeline, cli, pipeline
+from rtseg.commands.apply import run as apply
+from rtseg.commands.cam import session as cam
 from rtseg.errors import SourceError
 from rtseg.models.model import Model
 from rtseg.paths.cpu import CpuPath
@@ -321,8 +323,7 @@ def test_cam_and_apply_take_the_option(monkeypatch: pytest.MonkeyPatch, words: l
 
     monkeypatch.setattr(cam, "choose_source", no_source)
     monkeypatch.setattr(apply, "run", lambda *_, **__: None)
-    for module in (cam, pipeline):
-        monkeypatch.setattr(module, "Pipeline", lambda **_: made)
+    monkeypatch.setattr(pipeline, "Pipeline", lambda **_: made)
     with pytest.raises(SourceError, match="far enough"):
         cli.app(["cam", "--no-window", *words], standalone_mode=False)
     assert made.follow is expected

@@ -176,7 +176,7 @@ class Failing:
 def failing_pipeline(provider: str, frame: U8) -> Pipeline:
     """A pipeline that believes to be on CUDA and loses it after two frames."""
     pipeline = Pipeline(background="#00ff00", model=FILES["picture"], provider="cpu", threads=1)
-    pipeline.provider = provider
+    pipeline._models.provider = provider
     pipeline(frame)
     pipeline.model.provider = "cuda"
     path = pipeline._path
@@ -200,7 +200,7 @@ def test_where_the_cpu_fails_too_there_is_no_picture(
 ) -> None:
     pipeline = failing_pipeline("auto", demo_frames[0])
     monkeypatch.setattr(nobody, "found", lambda _: None)  # it would be refused before its first frame
-    pipeline._name = ruined(tmp_path, float("nan"))
+    pipeline._models.name = ruined(tmp_path, float("nan"))
     with pytest.raises(ModelError, match="not finite"):
         pipeline(demo_frames[1])
     with pytest.raises(ModelError, match="no alpha yet"):

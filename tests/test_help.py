@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from rtseg.cli import app
-from rtseg.options.forwarded import MODULES, group
+from rtseg.commands.forwarded import MODULES, group
 from rtseg.options.panels import OTHERS
 
 COMMANDS = list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -51,6 +51,13 @@ def test_options_stand_in_panels(command: str, panel: str, options: str) -> None
     found = panels(help_of(command))
     assert set(options.split()) <= set(re.findall(r"--[\w-]+", found[panel]))
     assert list(found)[-2:] == [OTHERS, "Examples"]
+
+
+def test_ui_takes_what_it_has_no_use_for_without_a_word() -> None:
+    """A config that is for `cam` says `window = false`; a page is in the window's place."""
+    assert "--window" in help_of("cam") and "--window" not in help_of("ui")
+    ui: Any = typer.main.get_command(app).commands["ui"]  # type: ignore[attr-defined]
+    assert ui.make_context("ui", ["--no-window"]).params["window"] is False
 
 
 def test_commands_stand_in_panels_with_their_whole_sentence() -> None:

@@ -12,9 +12,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from conftest import read_clip
-from rtseg import apply, cam
-from rtseg.cam import CamOptions
 from rtseg.cli import app
+from rtseg.commands.apply import run as apply
+from rtseg.commands.cam import session as cam
+from rtseg.commands.cam import sources
+from rtseg.commands.cam.options import CamOptions
 from rtseg.errors import OutputError, RtsegError, SourceError
 from rtseg.files import ASSETS
 from rtseg.inputs import refuse_inputs
@@ -106,7 +108,7 @@ def test_cam(reads: str, link: Link, clip: Path, console: Console) -> None:
     read = shutil.copy(ASSETS / "fast-int8.onnx", "mine.onnx") if reads == "model" else str(clip.name)
     before = Path(read).read_bytes()
     link(Path(read), Path("out.mp4"))
-    chosen = {"source": "demo", "background": "#00ff00", "model": "fast"} | {reads: read}
+    chosen = {"source": "demo", "bg": "#00ff00", "model": "fast"} | {"bg" if reads == "background" else reads: read}
     options = CamOptions(**chosen, out="out.mp4", window=False, provider="cpu")  # type: ignore[arg-type]
     with pytest.raises(OutputError, match=f"output out.mp4 is the {reads} itself"):
         cam.run(options, CALL, console)
@@ -202,8 +204,8 @@ def test_a_file_that_is_stopped_on_the_way_replaces_no_finished_one(
         real(self, picture, time)
 
     monkeypatch.setattr(VideoFile, "write", stopped)
-    monkeypatch.setattr(cam, "open_source", lambda *_, **__: Made(40, live=False))
-    cam.run(CamOptions(background="#00ff00", source="x", out="out.mp4", window=False, provider="cpu"), CALL, console)
+    monkeypatch.setattr(sources, "open_source", lambda *_, **__: Made(40, live=False))
+    cam.run(CamOptions(bg="#00ff00", source="x", out="out.mp4", window=False, provider="cpu"), CALL, console)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     if old:
         assert Path("out.mp4").read_text() == "finished" and "out.mp4 is still the file from before" in said
@@ -214,8 +216,8 @@ def test_a_file_that_is_stopped_on_the_way_replaces_no_finished_one(
 
 def test_a_stream_that_breaks_off_replaces_no_finished_file(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     Path("out.mp4").write_text("finished")
-    monkeypatch.setattr(cam, "open_source", lambda *_, **__: Made(40, live=True, fps=30, fails=True))
-    options = CamOptions(background="#00ff00", source="x", out="out.mp4", window=False, provider="cpu")
+    monkeypatch.setattr(sources, "open_source", lambda *_, **__: Made(40, live=True, fps=30, fails=True))
+    options = CamOptions(bg="#00ff00", source="x", out="out.mp4", window=False, provider="cpu")
     with pytest.raises(SourceError, match="broke off"):
         cam.run(options, CALL, console)
     assert Path("out.mp4").read_text() == "finished" and len(read_clip(Path("out.partial.mp4"))[0]) > 5

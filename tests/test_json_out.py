@@ -12,9 +12,9 @@ import pytest
 import typer
 
 import tiny_exports
-from rtseg import doctor
-from rtseg.checks.software import Check
 from rtseg.cli import app
+from rtseg.commands.doctor import run as doctor
+from rtseg.commands.doctor.checks.software import Check
 from test_clips import write_pictures
 
 
@@ -28,7 +28,7 @@ def little_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """A doctor with one check, and frames that take no time."""
     groups = [("Software", [lambda: Check("python", "ok", "3.x")])]
     monkeypatch.setattr(doctor, "groups", lambda: iter(groups))
-    monkeypatch.setattr("rtseg.bench.SIZES", {"480p": (64, 48)})
+    monkeypatch.setattr("rtseg.commands.bench.SIZES", {"480p": (64, 48)})
 
 
 @pytest.mark.parametrize(

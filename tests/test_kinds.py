@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rtseg import apply
-from rtseg.backgrounds.scene import Folder, open_background
+from rtseg.backgrounds.opening import Folder, open_background
+from rtseg.commands.apply import run as apply
 from rtseg.errors import BackgroundError, OutputError, SourceError
 from rtseg.pipeline import Pipeline
 from rtseg.sources.kinds import kind, likely_kind

@@ -11,11 +11,10 @@ import pytest
 from rich.console import Console
 
 from rtseg.backgrounds.background import load_background
-from rtseg.backgrounds.colour import colour
-from rtseg.backgrounds.scene import open_background
+from rtseg.backgrounds.colour import colour, is_plain
+from rtseg.backgrounds.opening import open_background
+from rtseg.commands.listings import backgrounds, models
 from rtseg.errors import BackgroundError
-from rtseg.listings import backgrounds, models
-from rtseg.live.controls import is_colour
 
 
 @pytest.mark.parametrize(
@@ -25,7 +24,7 @@ from rtseg.live.controls import is_colour
 def test_colours_have_names(text: str, bgr: tuple[int, int, int]) -> None:
     np.testing.assert_array_equal(load_background(text), [[bgr]])
     np.testing.assert_array_equal(open_background(text).at(None, 4, 2), np.full((2, 4, 3), bgr, np.uint8))
-    assert is_colour(text)
+    assert is_plain(text)
 
 
 def test_a_file_of_that_name_comes_first() -> None:

@@ -6,19 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg_train.metrics import (
-    Reliability,
-    Score,
-    boundary,
-    boundary_iou,
-    dtssd,
-    edge_flicker,
-    gradient_error,
-    iou,
-    mean_iou,
-    score,
-    summary,
-)
+from rtseg_train.measures import boundary, boundary_iou, dtssd, edge_flicker, gradient_error, iou, mean_iou
+from rtseg_train.metrics import Score, score, summary
+from rtseg_train.reliability import Reliability
 
 
 def box(top: int, left: int, height: int, width: int, size: int = 100) -> np.ndarray:

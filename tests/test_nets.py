@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from rtseg.errors import DataError
 from rtseg.pixels.edge import PLAIN
 from rtseg.pixels.matte import fit_coefficients, grey_of
+from rtseg_export import fused_matte
 from rtseg_export.fused import FusedPicture
-from rtseg_export.fused_matte import fit
 from rtseg_train import starting
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.config import AREAS, TrainConfig
@@ -135,7 +135,7 @@ def test_the_edge_filters_of_runtime_loss_and_graph_are_one() -> None:
     wanted = np.clip(a * grey + b, 0, 1)
     made = edge_filter(torch.from_numpy(frame)[None], torch.from_numpy(alpha)[None, None])[0, 0].numpy()
     planes = (torch.from_numpy(plane)[None, None] for plane in (grey_of(frame), alpha))
-    fitted = [plane[0, 0].numpy() for plane in fit(*planes, torch.tensor(PLAIN))]
+    fitted = [plane[0, 0].numpy() for plane in fused_matte.fit_coefficients(*planes, torch.tensor(PLAIN))]
     np.testing.assert_allclose(fitted, (a, b), atol=2e-3)
     luma = torch.from_numpy(frame).permute(2, 0, 1)[None] * FusedPicture(torch.nn.Identity()).luma
     np.testing.assert_allclose(luma.sum(1)[0], grey_of(frame), atol=1e-6)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg.live.controls import HELP
+from rtseg.live.keys import HELP
 from rtseg.live.overlay import Shown, preview
 from rtseg.live.settings import Settings
 

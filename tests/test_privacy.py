@@ -28,7 +28,7 @@ from leaks import (
     truth,
     violet,
 )
-from rtseg import apply
+from rtseg.commands.apply import run as apply
 from rtseg.errors import ModelError, RtsegError
 from rtseg.live import reconnect
 from rtseg.live.reconnect import Reconnecting
@@ -180,7 +180,7 @@ def test_a_lost_background(world: pytest.MonkeyPatch, background: str, how: str,
     keys = RECORD | {40: "]", 45: "]", 50: "[", 55: "+", 60: "b", 65: "b"}
     hand = Hand(keys, doing={30: lambda: damage(Path(background), how)}, quit_after=120)
     source = Room(live=live, count=FOREVER if live else 200)
-    assert_no_room(session(world, source, hand, "out.mkv", Net(), background=background))
+    assert_no_room(session(world, source, hand, "out.mkv", Net(), bg=background))
 
 
 def test_nothing_comes_after_pause(world: pytest.MonkeyPatch) -> None:

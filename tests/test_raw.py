@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from conftest import COUNT, HEIGHT, WIDTH, read_clip
-from rtseg.apply import run
+from rtseg.commands.apply.run import run
 from rtseg.errors import SourceError
 from rtseg.pipeline import Pipeline
 

@@ -9,7 +9,8 @@ from typing import Literal, Self
 import numpy as np
 import pytest
 
-from rtseg.cam import CamOptions, lasting
+from rtseg.commands.cam.options import CamOptions
+from rtseg.commands.cam.sources import lasting
 from rtseg.errors import SourceError
 from rtseg.frames import Frame
 from rtseg.live import reconnect

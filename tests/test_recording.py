@@ -11,8 +11,8 @@ import pytest
 
 from conftest import read_clip
 from rtseg.errors import OutputError
+from rtseg.formats import WRITTEN_VIDEOS
 from rtseg.sinks import encoders, video_file
-from rtseg.sinks.encoders import FORMATS
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sources.video import Video
 
@@ -138,7 +138,7 @@ def test_a_name_with_a_colon_is_a_name() -> None:
         assert len(list(video)) == 1
 
 
-@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("ending", WRITTEN_VIDEOS)
 def test_without_x264_there_is_still_an_encoder(ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in builds of FFmpeg that leave out what is under the GPL."""
     monkeypatch.setattr(encoders, "has_codec", lambda name: name != "libx264")

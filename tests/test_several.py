@@ -11,11 +11,12 @@ import pytest
 import typer
 from rich.console import Console
 
-from rtseg import apply, cam
-from rtseg.cam import CamOptions
+from rtseg.commands.apply import run as apply
+from rtseg.commands.apply.plan import plan
+from rtseg.commands.cam import session as cam
+from rtseg.commands.cam.options import CamOptions
 from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
-from rtseg.targets import plan
 from sessions import CALL
 
 

@@ -14,12 +14,12 @@ import pytest
 import typer
 from rich.console import Console
 
-from rtseg import apply
 from rtseg.cli import app
+from rtseg.commands.apply import run as apply
+from rtseg.commands.apply.plan import plan, share_of
 from rtseg.errors import SourceError
 from rtseg.options.values import parse_share
 from rtseg.pipeline import Pipeline
-from rtseg.targets import plan, share_of
 
 COUNT = 7
 

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from conftest import read_clip
 from leaks import Hand, Net, Room, set_up
-from rtseg import cam
-from rtseg.cam import CamOptions
+from rtseg.commands.cam import session as cam
+from rtseg.commands.cam.options import CamOptions
 from rtseg.live import reconnect
 from rtseg.live.loop import Loop
 from rtseg.live.reconnect import Reconnecting
@@ -104,7 +104,7 @@ def test_before_the_first_frame_nothing_has_gone_well(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Model, "run", lambda self, frame, previous: Net()(frame))
     monkeypatch.setattr(Loop, "_run", ended)
     said = io.StringIO()
-    options = CamOptions("#00ff00", source="x", out="out.mkv", provider="cpu", threads=1, model="fast")
+    options = CamOptions(bg="#00ff00", source="x", out="out.mkv", provider="cpu", threads=1, model="fast")
     with pytest.raises(Signalled):
         cam.run(options, Call("cam", (), {}), Console(file=said))
     assert "stopped" not in said.getvalue() and list(Path().iterdir()) == []

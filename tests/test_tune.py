@@ -15,7 +15,7 @@ from rtseg.errors import DataError, RtsegError
 from rtseg.sources.opening import DEMO_CLIP, open_source
 from rtseg_train import tune as tune_module
 from rtseg_train.selflabel import Opinion, Room, find_room, label
-from rtseg_train.tune import Verdict, fit_size, sample_frames, tune
+from rtseg_train.tune import Verdict, plate_at, sample_frames, tune
 
 SIZE = (90, 120)  # rows, columns
 
@@ -131,5 +131,5 @@ def test_frames_are_spread_over_the_clip() -> None:
 
 def test_a_plate_of_another_shape_is_refused() -> None:
     with pytest.raises(DataError, match="not the same camera"):
-        fit_size(np.zeros((100, 100, 3), np.uint8), (90, 160, 3))
-    assert fit_size(np.zeros((180, 320, 3), np.uint8), (90, 160, 3)).shape == (90, 160, 3)
+        plate_at(np.zeros((100, 100, 3), np.uint8), (90, 160, 3))
+    assert plate_at(np.zeros((180, 320, 3), np.uint8), (90, 160, 3)).shape == (90, 160, 3)

@@ -11,11 +11,12 @@ import typer
 
 from pages import Browser
 from rtseg.cli import app
+from rtseg.commands.ui.options import PageOptions
+from rtseg.commands.ui.page import PORT, listening
 from rtseg.errors import PageError
 from rtseg.options.call import call_of
 from rtseg.options.saving import save_config
 from rtseg.ui.address import listen, refusal
-from rtseg.ui.run import PORT, PageOptions, listening
 from test_cli import environment, rtseg
 from test_stopping import LISTENING
 

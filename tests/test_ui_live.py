@@ -127,7 +127,7 @@ def test_mirror_turns_the_preview_alone(world: pytest.MonkeyPatch) -> None:
     Path("left.png").write_bytes(
         cv2.imencode(".png", np.hstack([np.full((48, 80, 3), c, np.uint8) for c in (30, 220)]))[1]
     )
-    with session(world, background="left.png") as made, Browser(made.url).live() as page:
+    with session(world, bg="left.png") as made, Browser(made.url).live() as page:
         becomes(page, lambda p: p[5, 5, 0] < p[5, -5, 0])
         assert page.set(mirror=True) is None
         becomes(page, lambda p: p[5, 5, 0] > p[5, -5, 0])

@@ -18,7 +18,7 @@ import pytest
 from rtseg.arrays import U8
 from rtseg.errors import OutputError
 from rtseg.sinks import loopback
-from rtseg.sinks.virtual import Demand, Sender, VirtualCamera, fit, next_due, parse_virtual
+from rtseg.sinks.virtual import Demand, Sender, VirtualCamera, boxed, next_due, parse_virtual
 
 WAIT = 20.0  # seconds after which something that should have happened won't
 
@@ -46,7 +46,7 @@ def picture(width: int, height: int, level: int = 200) -> U8:
 
 def test_pictures_are_copied() -> None:
     given = picture(32, 18)
-    shown = fit(given, (32, 18))
+    shown = boxed(given, (32, 18))
     given[:] = 0
     assert shown.min() == 200
 
@@ -54,7 +54,7 @@ def test_pictures_are_copied() -> None:
 def test_an_odd_side_grows() -> None:
     given = picture(31, 17)
     given[-1] = 7
-    shown = fit(given, (32, 18))
+    shown = boxed(given, (32, 18))
     assert shown.shape == (18, 32, 3)
     assert shown[-1].min() == shown[-1].max() == 7
     assert np.array_equal(shown[:17, :31], given)
@@ -65,7 +65,7 @@ def test_an_odd_side_grows() -> None:
     [((18, 32), (11, 0, 10, 18)), ((64, 18), (0, 4, 32, 9)), ((16, 9), (0, 0, 32, 18)), ((2, 40), (15, 0, 1, 18))],
 )
 def test_other_sizes_are_centred_on_black(size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
-    shown = fit(picture(*size), (32, 18))
+    shown = boxed(picture(*size), (32, 18))
     left, top, width, height = box
     expected = picture(32, 18, 0)
     expected[top : top + height, left : left + width] = 200
@@ -94,7 +94,6 @@ def test_the_last_picture_is_repeated_and_the_newest_wins() -> None:
     assert new.wait(WAIT)
     assert sender.close()
     assert set(seen) == {1, 2}
-    assert sender.sent == len(seen)
 
 
 def test_a_lost_camera_is_told_and_not_tried_for_ever() -> None:

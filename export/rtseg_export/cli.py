@@ -147,7 +147,7 @@ def export_command(
 
     Alone it makes fp16 of your newest run, and says of which.
     """
-    from rtseg.commands import console
+    from rtseg.console import messages
     from rtseg.inputs import model_inputs, refuse_inputs
     from rtseg.progress import every_minute
     from rtseg_export.check import check_file
@@ -182,7 +182,7 @@ def export_command(
     reads += [("the list", path) for path in (seen, calibration) if path and path.is_file()]
     compared = model_inputs(compare) if compare else []
     refuse_inputs((target, json_file), [*model_inputs(weights), *reads, *compared])
-    said = console(json_file)
+    said = messages(json_file)
     if alone:
         said.print(f"taking {checkpoint}, {why}{'' if compare else f', as {kind}'}")
     frames = pictures(seen) if seen else demo_frames()

@@ -50,7 +50,7 @@ def expected(net: nn.Module, frames: Sequence[U8], sizes: Sequence[tuple[int, in
         raise ExportError("parity check: there are no frames; give a folder of pictures with --pictures")
     reference, result = torch_runner(net), []
     for size in sizes:
-        sequence = [fit(frame, size) for frame in frames]
+        sequence = [cropped_to(frame, size) for frame in frames]
         alphas = list(feed_back(reference, sequence))
         if not all(np.isfinite(alpha).all() for alpha in alphas):
             raise ExportError("the checkpoint gives NaN or Inf in torch already; its weights are damaged")
@@ -149,7 +149,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def fit(frame_bgr: U8, size: tuple[int, int]) -> U8:
+def cropped_to(frame_bgr: U8, size: tuple[int, int]) -> U8:
     """The centre of the frame at network size (width, height), not stretched."""
     x, y, w, h = cover_crop(frame_bgr.shape[1], frame_bgr.shape[0], *size)
     window = frame_bgr[y : y + h, x : x + w]

@@ -13,14 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import Dim
 
-from rtseg.frames import MAX_SIDE as MAX_FRAME
+from rtseg.frames import MAX_SIDE
 from rtseg.models.fused import INPUTS, NO_PICTURE, OUTPUTS
 from rtseg.pixels.blur import BLUR_HEIGHT, FILLER, NEARBY, WIDE
 from rtseg.pixels.colours import NEAR
 from rtseg.pixels.compiled import LUMA
 from rtseg.pixels.geometry import STRIDE
 from rtseg.pixels.matte import AROUND, CUT, MOVED, STILL
-from rtseg_export.fused_matte import box, fit, sharper, steadied, without_specks
+from rtseg_export.fused_matte import box, fit_coefficients, sharper, steadied, without_specks
 from rtseg_export.graph import NETWORK_SIDE, trace
 
 NOISE_SIGMA, NOISE_RADIUS = 1.0, 4  # pixels at network size; cv2.GaussianBlur's own radius for this sigma
@@ -66,9 +66,9 @@ class Fused(nn.Module):
     def blend(self, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None) -> Tensor:
         """The composite, uint8 1xHxWx3, see rtseg/pixels/composite.py.
 
-        frame, room: float32 1x3xHxW in 0..255; fitted: of `fit`; step: of `rim_step`, or None. Every step here goes
-        over the whole frame and the GPU does little else, so there are as few as can be: planes are enlarged one by
-        one rather than cut apart later, and what lies between frame and room needs no clamp.
+        frame, room: float32 1x3xHxW in 0..255; fitted: of `fit_coefficients`; step: of `rim_step`, or None. Every
+        step here goes over the whole frame and the GPU does little else, so there are as few as can be: planes are
+        enlarged one by one rather than cut apart later, and what lies between frame and room needs no clamp.
         """
         a, b = (enlarged(plane, frame) for plane in fitted)
         share = (F.conv2d(frame, self.luma) * a + b).clamp(0, 1)
@@ -88,7 +88,7 @@ class FusedPicture(Fused):
         frame = planes(frame_bgr)
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
         shown = without_specks(alpha, edge[2])
-        fitted, step = fit(grey, shown, edge), rim_step(*apart(small, shown))
+        fitted, step = fit_coefficients(grey, shown, edge), rim_step(*apart(small, shown))
         composite = self.blend(frame, planes(background), fitted, step)
         return composite, alpha, grey, *fitted, extent(alpha)
 
@@ -102,7 +102,7 @@ class FusedBlur(Fused):
         frame = planes(frame_bgr)
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
         shown = without_specks(alpha, edge[2])
-        fitted, (_, room) = fit(grey, shown, edge), apart(small, shown)
+        fitted, (_, room) = fit_coefficients(grey, shown, edge), apart(small, shown)
         composite = self.blend(frame, enlarged(blurred_room(room, blur), frame), fitted, None)
         return composite, alpha, grey, *fitted, extent(alpha)
 
@@ -126,7 +126,7 @@ def fused_graph(net: nn.Module, effect: str, static: tuple[int, int] | None = No
         "previous_alpha": torch.zeros(1, 1, high, wide),
         "previous_grey": torch.full((1, 1, high, wide), NO_PICTURE),
     }
-    sides = {1: Dim("height", min=2, max=MAX_FRAME), 2: Dim("width", min=2, max=MAX_FRAME)}
+    sides = {1: Dim("height", min=2, max=MAX_SIDE), 2: Dim("width", min=2, max=MAX_SIDE)}
     h, w = (STRIDE * Dim(name, min=1, max=NETWORK_SIDE // STRIDE) for name in ("h", "w"))
     network = {} if static else {2: h, 3: w}
     free = {

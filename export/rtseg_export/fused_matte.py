@@ -50,7 +50,7 @@ def steadied(alpha: Tensor, before: Tensor, sure: Tensor, still: Tensor) -> Tens
     return held + still * (floor - held).clamp(min=0)
 
 
-def fit(grey: Tensor, alpha: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
+def fit_coefficients(grey: Tensor, alpha: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
     """rtseg.matte.fit_coefficients (fast guided filter, He & Sun 2015), both 1x1xhxw."""
     mean_i, mean_p = box(grey, RADIUS), box(alpha, RADIUS)
     variance = box(grey * grey, RADIUS) - mean_i * mean_i

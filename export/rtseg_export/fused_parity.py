@@ -16,7 +16,7 @@ from rtseg.models.providers import cuda_problem
 from rtseg.paths.cuda import CudaPath
 from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
-from rtseg_export.compare import fit, one_thread
+from rtseg_export.compare import cropped_to, one_thread
 from rtseg_export.fused import Fused, FusedPicture
 from rtseg_export.parity import Difference, Parity, Tolerance, difference
 
@@ -42,7 +42,7 @@ def check_fused(
     models = {provider: FusedModel(model_path, provider=provider) for provider in providers}
     differences: list[Difference] = []
     for size in sizes:
-        sequence = [fit(frame, (SCALE * size[0], SCALE * size[1])) for frame in frames]
+        sequence = [cropped_to(frame, (SCALE * size[0], SCALE * size[1])) for frame in frames]
         room = np.ascontiguousarray(sequence[0][::-1])
         expected = list(in_torch(graph, sequence, room, size))
         if not all(np.isfinite(alpha).all() for _, alpha, _ in expected):

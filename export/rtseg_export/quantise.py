@@ -19,7 +19,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 
 from rtseg.arrays import F32, U8
 from rtseg.models.model import Model
-from rtseg_export.compare import feed_back, fit
+from rtseg_export.compare import cropped_to, feed_back
 from rtseg_export.frames import spread
 from rtseg_export.int8_graph import keep_frame_bytes, share_scales, shuffle_bytes
 
@@ -44,7 +44,7 @@ def feeds(
     """The inputs of a run over the frames at each of the sizes."""
     run = Model(model, provider="cpu", threads=1).run
     for size in sizes:
-        sequence = [fit(frame, size) for frame in frames]
+        sequence = [cropped_to(frame, size) for frame in frames]
         previous: F32 = np.zeros(size[::-1], np.float32)
         for frame, alpha in zip(sequence, feed_back(run, sequence), strict=True):
             yield {"frame_bgr": frame[None], "previous_alpha": previous[None, None]}

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rtseg.arrays import U8
-from rtseg.bench import middle_and_p95, surroundings
+from rtseg.commands.bench import middle_and_p95, surroundings
 from rtseg.models.fused import FusedModel
 from rtseg.models.model import Model
 from rtseg.models.providers import cuda_problem
@@ -21,7 +21,7 @@ from rtseg.models.session import open_session
 from rtseg.options.call import quoted
 from rtseg.paths.cuda import CudaPath
 from rtseg.pixels.geometry import network_size
-from rtseg_export.compare import fit
+from rtseg_export.compare import cropped_to
 from rtseg_export.count import gmac, parameters
 from rtseg_export.export import Exported
 from rtseg_export.parity import Parity
@@ -83,10 +83,10 @@ def report(made: Exported, frame_bgr: U8, seconds: float = SECONDS) -> Report:
 def work(model: Model | FusedModel, frame_bgr: U8, size: tuple[int, int]) -> Callable[[], object]:
     """What is timed: the network at its size (width, height), or a whole frame of FRAME through a fused file."""
     if isinstance(model, FusedModel):
-        frame = fit(frame_bgr, FRAME)
+        frame = cropped_to(frame_bgr, FRAME)
         path = CudaPath(model, *FRAME, size[0] * size[1])
         return lambda: path.composite(frame, frame, 20.0)
-    small, nothing = fit(frame_bgr, size), np.zeros(size[::-1], np.float32)
+    small, nothing = cropped_to(frame_bgr, size), np.zeros(size[::-1], np.float32)
     return lambda: model.run(small, nothing)
 
 

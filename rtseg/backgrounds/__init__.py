@@ -1,4 +1,5 @@
-"""What stands behind the person: `behind` holds it, `scene` opens what --bg names.
+"""What stands behind the person: `behind` holds it, `opening` opens what --bg names.
 
-`background` is a picture or a colour, `film` a video: it chooses the picture for a moment, `reel` gives them in order.
+`background` is a picture or a colour, `film` a video: it chooses the picture for a moment, of those in
+`film_file`.
 """

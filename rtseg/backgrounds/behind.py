@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rtseg.arrays import U8
 from rtseg.backgrounds.background import DEFAULT_BLUR, Background, check_blur
-from rtseg.backgrounds.scene import open_background
+from rtseg.backgrounds.opening import open_background
 from rtseg.errors import BackgroundError
 
 BLURRED = "blur"  # the word for the room itself

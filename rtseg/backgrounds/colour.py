@@ -33,3 +33,8 @@ def one_pixel(rrggbb: str) -> U8:
     """uint8 1x1x3 BGR."""
     red, green, blue = bytes.fromhex(rrggbb[1:])
     return np.array([[[blue, green, red]]], np.uint8)
+
+
+def is_plain(background: str | None) -> bool:
+    """Whether there is nothing in what --bg names to blur."""
+    return background is not None and (background == "transparent" or colour(background) is not None)

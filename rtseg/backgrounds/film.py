@@ -15,7 +15,7 @@ from threading import Condition, Lock, Thread
 
 from rtseg.arrays import U8
 from rtseg.backgrounds.background import blurred, check_blur
-from rtseg.backgrounds.reel import Reel, Shot, fitted
+from rtseg.backgrounds.film_file import FilmFile, FilmPicture, at_size
 from rtseg.errors import BackgroundError
 
 QUEUE = 4  # pictures that are ready ahead of their time
@@ -23,7 +23,7 @@ LATE = 0.5  # seconds; a film that is further behind goes on from where it is in
 CLOSE_TIMEOUT = 1.0  # seconds that closing waits for a thread that is reading
 TOLERANCE = 1e-4  # seconds by which times that mean the same may differ
 TRIAL_SIZE = (64, 36)
-Prepare = Callable[[Shot, int, int], U8]
+Prepare = Callable[[FilmPicture, int, int], U8]
 
 
 class Film:
@@ -35,13 +35,13 @@ class Film:
     def __init__(self, path: Path, *, blur: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.name, self._path, self._clock = path.name, path, clock
         self._prepare = partial(prepared, None if blur is None else check_blur(blur))
-        with contextlib.closing(Reel(path)) as reel:
-            self._first = next(reel.shots())
-        fitted(self._first, *TRIAL_SIZE)  # what can't be converted is found out now
+        with contextlib.closing(FilmFile(path)) as film:
+            self._first = next(film.pictures())
+        at_size(self._first, *TRIAL_SIZE)  # what can't be converted is found out now
         self._projector = Projector(path, self._first)
         self._player: Player | None = None
         self._starting, self._exact = Lock(), Lock()
-        self._shown: tuple[Shot, U8] | None = None
+        self._shown: tuple[FilmPicture, U8] | None = None
 
     @property
     def remark(self) -> str | None:
@@ -60,9 +60,9 @@ class Film:
 
     def _at(self, seconds: float, width: int, height: int) -> U8:
         with self._exact:
-            shot = self._projector.at(seconds)
-            if self._shown is None or self._shown[0] is not shot or self._shown[1].shape[:2] != (height, width):
-                self._shown = shot, self._prepare(shot, width, height)
+            picture = self._projector.at(seconds)
+            if self._shown is None or self._shown[0] is not picture or self._shown[1].shape[:2] != (height, width):
+                self._shown = picture, self._prepare(picture, width, height)
             return self._shown[1]
 
     def close(self) -> None:
@@ -73,38 +73,38 @@ class Film:
             self._projector.close()
 
 
-def prepared(blur: float | None, shot: Shot, width: int, height: int) -> U8:
+def prepared(blur: float | None, picture: FilmPicture, width: int, height: int) -> U8:
     """The picture at the frame's size, uint8 HxWx3 BGR."""
-    return blurred(fitted(shot, width, height), blur)
+    return blurred(at_size(picture, width, height), blur)
 
 
 class Projector:
-    """The shot for any time, found by decoding up to it: exact, and quick as long as times mostly grow."""
+    """The picture for any time, found by decoding up to it: exact, and quick as long as times mostly grow."""
 
-    def __init__(self, path: Path, first: Shot) -> None:
+    def __init__(self, path: Path, first: FilmPicture) -> None:
         self._path, self.now = path, first
         self._begin = 0.0
         self._length: float | None = None  # seconds, known after the first time through
-        self._reel: Reel | None = None  # opened when first needed
-        self._shots: Iterator[Shot] = iter(())
-        self._next: Shot | None = None
+        self._file: FilmFile | None = None  # opened when first needed
+        self._pictures: Iterator[FilmPicture] = iter(())
+        self._next: FilmPicture | None = None
         self._over: str | None = None  # why no more is read
         self._closed = False
 
     @property
     def remark(self) -> str | None:
         """What was wrong with the file so far."""
-        return self._over or (self._reel and self._reel.remark) or None
+        return self._over or (self._file and self._file.remark) or None
 
     def _rewind(self, begin: float) -> None:
-        if self._reel is None:
-            self._reel = Reel(self._path)
-        self._shots = self._reel.shots()
-        self._begin, self.now = begin, next(self._shots)
-        self._next = next(self._shots, None)
+        if self._file is None:
+            self._file = FilmFile(self._path)
+        self._pictures = self._file.pictures()
+        self._begin, self.now = begin, next(self._pictures)
+        self._next = next(self._pictures, None)
 
-    def at(self, seconds: float) -> Shot:
-        """The shot at that many seconds from the film's first start, or the last good one if it has broken off."""
+    def at(self, seconds: float) -> FilmPicture:
+        """The picture at that many seconds from the film's first start, or the last good one if it has broken off."""
         try:
             if not self._over and not self._closed:
                 self._turn_to(max(0.0, seconds) + TOLERANCE)
@@ -113,12 +113,12 @@ class Projector:
         return self.now
 
     def _turn_to(self, seconds: float) -> None:
-        if self._reel is None or seconds < self._begin + self.now.time:
+        if self._file is None or seconds < self._begin + self.now.time:
             self._rewind(self._round_begin(seconds))
         while True:
             while self._next is not None and self._begin + self._next.time <= seconds:
                 self.now, self._next = self._next, None
-                self._next = next(self._shots, None)
+                self._next = next(self._pictures, None)
             if self._next is not None:
                 return
             self._length = self.now.time + self.now.duration
@@ -131,23 +131,23 @@ class Projector:
         return math.floor(seconds / self._length) * self._length if self._length else 0.0
 
     def close(self) -> None:
-        """Let go of the file; the present shot stays."""
+        """Let go of the file; the present picture stays."""
         self._closed = True
-        if self._reel:
-            self._reel.close()
+        if self._file:
+            self._file.close()
 
 
 class Player:
     """Decodes and scales ahead in a thread of its own; `now` never waits for it."""
 
     def __init__(
-        self, path: Path, prepare: Prepare, first: Shot, clock: Callable[[], float], size: tuple[int, int]
+        self, path: Path, prepare: Prepare, first: FilmPicture, clock: Callable[[], float], size: tuple[int, int]
     ) -> None:
         self._path, self._prepare, self._clock, self._size = path, prepare, clock, size
         self.remark: str | None = None
         self._shown = first, prepare(first, *size)
         self._started = clock()
-        self._ready: deque[tuple[Shot, U8]] = deque()
+        self._ready: deque[tuple[FilmPicture, U8]] = deque()
         self._change, self._closed = Condition(), False
         self._thread = Thread(target=self._run, name="background film", daemon=True)
         self._thread.start()
@@ -161,31 +161,31 @@ class Player:
                 if late > LATE:
                     self._started += late
             self._change.notify()
-            shot, image = self._shown
+            picture, image = self._shown
         if image.shape[:2] != (height, width):  # the frames' size has changed since it was made ready
-            image = self._prepare(shot, width, height)
-            self._shown = shot, image
+            image = self._prepare(picture, width, height)
+            self._shown = picture, image
         return image
 
     def _run(self) -> None:
         """Round after round; a film of one picture needs only one."""
         try:
-            with contextlib.closing(Reel(self._path)) as reel:
+            with contextlib.closing(FilmFile(self._path)) as film:
                 begin, end, count = 0.0, 0.0, 2
                 while count > 1:
                     begin, count = begin + end, 0
-                    for shot in reel.shots():
-                        self._queue(replace(shot, time=begin + shot.time))
+                    for picture in film.pictures():
+                        self._queue(replace(picture, time=begin + picture.time))
                         if self._closed:
                             return
-                        end, count = shot.time + shot.duration, count + 1
-                    self.remark = reel.remark
+                        end, count = picture.time + picture.duration, count + 1
+                    self.remark = film.remark
         except Exception as e:  # whatever it is, the loop goes on and the picture stays
             what = str(e) if isinstance(e, BackgroundError) else f"background {self._path.name}: {e!r}"
             self.remark = f"{what}; its last picture stays"
 
-    def _queue(self, shot: Shot) -> None:
-        item = shot, self._prepare(shot, *self._size)
+    def _queue(self, picture: FilmPicture) -> None:
+        item = picture, self._prepare(picture, *self._size)
         with self._change:
             self._change.wait_for(lambda: self._closed or len(self._ready) < QUEUE)
             self._ready.append(item)

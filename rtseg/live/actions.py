@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 
 from rtseg.arrays import U8
 from rtseg.errors import BackgroundError, RtsegError, SourceError
-from rtseg.frames import Source
-from rtseg.live.controls import Controls, Event
-from rtseg.live.engine import Engine
+from rtseg.live.events import Event
 from rtseg.live.outlets import Outlets
+from rtseg.live.session import Session
 from rtseg.live.settings import Settings
 from rtseg.live.switching import Switching
-from rtseg.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -34,16 +32,13 @@ class Actions:
 
     def __init__(
         self,
-        source: Source,
-        pipeline: Pipeline,
-        engine: Engine,
-        controls: Controls,
+        session: Session,
         outlets: Outlets,
         say: Callable[[str], None],
         blank: Callable[[str], None],
     ) -> None:
-        self._source, self._pipeline, self._engine = source, pipeline, engine
-        self._controls, self._outlets, self._say, self._blank = controls, outlets, say, blank
+        self._source, self._pipeline, self._engine = session.source, session.pipeline, session.engine
+        self._controls, self._outlets, self._say, self._blank = session.controls, outlets, say, blank
 
     def do(self, event: Event, before: Settings, present: Present) -> str | None:
         """What there is to say. before: the settings that work, for what is refused. Raises RtsegError."""
@@ -75,7 +70,7 @@ class Actions:
     def _change_model(self, before: Settings) -> None:
         settings = self._controls.settings
         try:
-            self._engine.use(settings.model, settings.target_fps)
+            self._engine.effort.use(settings.model, settings.target_fps)
         except RtsegError:
             self._controls.go_back(before, "model", "target_fps")
             raise

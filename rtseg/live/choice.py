@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rtseg.frames import noise
 from rtseg.live.pace import FULL, HALF, LEVELS, Governor, Point, best_within, ladder
 from rtseg.models.model import TIERS, part_of
-from rtseg.pipeline import Pipeline, noise
+from rtseg.pipeline import Pipeline
 
 PART = LEVELS[2]  # of a tier's own area, at which it is measured a second time; below it the next tier is better
 RUNS, FEWEST, LIMIT = 4, 2, 0.1  # frames of each measurement, at least, and seconds after which there are no more

@@ -4,89 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from enum import Enum, auto
 from pathlib import Path
 
-from rtseg.backgrounds.background import DEFAULT_BLUR, HIDING_BLUR, shipped_backgrounds
-from rtseg.backgrounds.colour import colour
+from rtseg.backgrounds.background import DEFAULT_BLUR, HIDING_BLUR
+from rtseg.backgrounds.colour import is_plain
+from rtseg.live.events import SET, Event
+from rtseg.live.keys import Keyboard
 from rtseg.live.settings import Settings
+from rtseg.live.steps import EDGES, FEATHERS, STRENGTHS, next_step
 from rtseg.options.call import Call, Value
-from rtseg.sources.kinds import pictures_and_videos
 
-HELP = (
-    ("q Esc", "quit"),
-    ("m", "mirror the preview"),
-    ("+ -", "more or less blur"),
-    (", .", "less or more is kept at the edge"),
-    ("f", "feather: a softer edge"),
-    ("[ ]", "previous or next background"),
-    ("b space", "pause: only the background"),
-    ("e Enter", "effect off, which shows your room"),
-    ("v", "view the mask"),
-    ("i", "inset: the camera's picture"),
-    ("t", "timings"),
-    ("s", "smoothing"),
-    ("p", "save a picture"),
-    ("r", "record, stop recording"),
-    ("? h", "this help"),
-)
-KEYS = "keys in the window: q quits, b pauses, [ ] other backgrounds, + - blur, r records; ? shows all of them"
-FEW_KEYS = "? shows the keys, q quits"
-COLOURS = ("#00ff00", "#ffffff", "#262626")
-STRENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100)  # of blur, one key press apart
-EDGES = tuple(k / 10 for k in range(-10, 11))
-FEATHERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MESSAGE_TIME = 2.0  # seconds
 CONFIRM_TIME = 3.0  # seconds within which Enter has to follow e: a key of its own, which no e held down can give
 UNCONFIRMED = "your room stays hidden: e needs Enter after it"
-QUIET_TIME = 1.0  # seconds without another key before e, for Enter to count
-HELD = 0.12  # seconds; what comes again sooner is the keyboard repeating a key that is held down
-LONG_HELD = 1.0  # seconds, longer than any keyboard waits before it repeats: for keys that must not undo themselves
-NEVER_UNDONE = "b r"  # pause, which would show the person again, and record
-REPEATS = "+=-_[],."  # keys that may be held down
-
-
-class Event(Enum):
-    """What the loop has to do; everything else is in the settings that it draws by."""
-
-    QUIT = auto()
-    BACKGROUND = auto()  # settings.background or settings.blur changed
-    MATTE = auto()  # settings.smoothing, edge, feather, specks or save_power changed
-    MODEL = auto()  # settings.model or settings.target_fps changed
-    SOURCE = auto()  # settings.source changed
-    SNAPSHOT = auto()
-    RECORD = auto()  # settings.recording says whether to start or to stop
-    VIRTUAL_ON = auto()
-    VIRTUAL_OFF = auto()
-
-
-# What a page may set, and what the loop has to do then.
-SET: Mapping[str, Event | None] = {
-    **dict.fromkeys(("background", "blur"), Event.BACKGROUND),
-    **dict.fromkeys(("smoothing", "edge", "feather", "specks", "save_power"), Event.MATTE),
-    **dict.fromkeys(("model", "target_fps"), Event.MODEL),
-    "source": Event.SOURCE,
-    "mirror": None,
-}
-
-
-def choices(background: str | None) -> list[str]:
-    """What `[` and `]` go through: a folder's files; else the given one, the shipped pictures, colours and blur."""
-    folder = Path(background) if background else None
-    if folder and folder.is_dir():
-        return [str(p) for p in pictures_and_videos(folder)]
-    return list(dict.fromkeys([background or "blur", *shipped_backgrounds(), *COLOURS, "blur"]))
-
-
-def next_step(steps: Sequence[float], value: float, by: int) -> float | None:
-    """The nearest of the steps (in rising order) above the value, or below it; None at the end."""
-    further = [x for x in steps if (x > value if by > 0 else x < value)]
-    return (further[0] if by > 0 else further[-1]) if further else None
-
-
-def is_colour(background: str | None) -> bool:
-    """Whether there is nothing in it to blur."""
-    return background is not None and (background == "transparent" or colour(background) is not None)
 
 
 class Controls:
@@ -108,8 +38,7 @@ class Controls:
         self._index = self._backgrounds.index(present) if present in self._backgrounds else 0
         self._blurs = {settings.background is None: settings.blur}  # of the room and of pictures, kept apart
         self._message, self._until = "", 0.0
-        self._last: tuple[str, float] = ("", 0.0)
-        self._quiet = True  # before the key pressed last
+        self._keyboard = Keyboard()
         self._asked: float | None = None  # when e was pressed, if no other key was since
         self._keys: dict[str, Callable[[float], Event | None]] = {
             **dict.fromkeys("q\x1b", lambda now: Event.QUIT),
@@ -137,11 +66,8 @@ class Controls:
         """Take a key's code, or None for none, at `now` (monotonic seconds)."""
         if key is None:
             return None
-        pressed = chr(key).lower()
-        held = pressed == self._last[0] and now - self._last[1] < (LONG_HELD if pressed in NEVER_UNDONE else HELD)
-        self._quiet = now - self._last[1] >= QUIET_TIME or (self._quiet and pressed == self._last[0])
-        self._last = pressed, now
-        if held and pressed not in REPEATS:
+        pressed = self._keyboard.take(key, now)
+        if pressed is None:
             return None
         action = self._keys.get(pressed)
         event = action(now) if action else None
@@ -156,13 +82,13 @@ class Controls:
         """
         if "background" in changes and "blur" not in changes and changes["background"] != self.settings.background:
             background = changes["background"]
-            plain = is_colour(None if background is None else str(background))
+            plain = is_plain(None if background is None else str(background))
             own = None if plain else self._blurs.get(background is None)
             changes = {**changes, "blur": own}
         new = {name: value for name, value in changes.items() if getattr(self.settings, name) != value}
         events = [SET[name] for name in new]  # of nothing else, whoever asks
         self._change(**new)
-        if not is_colour(self.settings.background):
+        if not is_plain(self.settings.background):
             self._blurs[self.settings.background is None] = self.settings.blur
         return list(dict.fromkeys(filter(None, events)))
 
@@ -257,8 +183,8 @@ class Controls:
             self._change(effect=True)
             self.say("effect on", now)
         else:
-            self._asked = now if self._quiet else None  # who types a word here means another window
-            if self._quiet:
+            self._asked = now if self._keyboard.quiet else None  # who types a word here means another window
+            if self._keyboard.quiet:
                 self.say(f"press Enter within {CONFIRM_TIME:g} seconds to show your room", now, CONFIRM_TIME)
             else:
                 self.say("press e by itself to show your room", now)
@@ -270,7 +196,7 @@ class Controls:
 
     def _blur(self, by: int, now: float) -> Event | None:
         background = self.settings.background
-        if is_colour(background):
+        if is_plain(background):
             self.say("a colour has no blur", now)
             return None
         strength = self.settings.blur or (DEFAULT_BLUR if background is None else 0.0)
@@ -307,7 +233,7 @@ class Controls:
         self._index = usable[(usable.index(self._index) + by) % len(usable)]
         name = self._backgrounds[self._index]
         background = None if name == "blur" else name
-        blur = None if is_colour(background) else self._blurs.get(background is None)
+        blur = None if is_plain(background) else self._blurs.get(background is None)
         self._change(background=background, blur=blur)
         self.say(f"background {self._index + 1} of {len(self._backgrounds)}: {Path(name).name}", now)
         return Event.BACKGROUND

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Condition, Thread
@@ -12,11 +12,10 @@ from typing import Literal
 from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame, Source
-from rtseg.live.choice import Choice, areas, budget_for, choose
-from rtseg.live.pace import FULL, Governor, Metronome, Point, ladder
+from rtseg.live.effort import Effort
+from rtseg.live.pace import Metronome
 from rtseg.live.reader import Reader
 from rtseg.models.doubt import second_look
-from rtseg.models.model import AUTO
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.opacity import over
 from rtseg.veil import alpha_of, composited
@@ -46,7 +45,8 @@ class Engine:
     """Runs the pipeline over a source. `get` gives composites in order; errors of the source come out of it.
 
     A failing model never lets a frame through: its place is taken by the background alone, and
-    `model_error` says why. For files such an error ends the run instead, since a file can be done again.
+    `model_error` says why. For files such an error ends the run instead, since a file can be done again. `effort` is
+    how much is done for a frame.
 
     Args:
         fps: of a live source no more frames than this are worked on; it sleeps in between.
@@ -67,18 +67,11 @@ class Engine:
         sent: bool = False,
     ) -> None:
         self.want_alpha = False  # whether composites bring their alpha
-        self.choice: Choice | None = None  # of auto
-        self.ways: Counter[str] = Counter()  # frames by the model that auto had for them
+        self.effort = Effort(source, pipeline, fps=fps, target_fps=target_fps, auto=auto)
         self._metronome = Metronome(fps) if fps and source.live else None
-        self._governor: Governor | None = None
-        self._target = target_fps if source.live else None
-        self._rate = min(source.fps, fps) if fps else source.fps
-        self._budget = budget_for(self._rate, self._target, whole=not source.live) if auto else None
         # Whoever has a file can look at what came of it, but not who it is sent to at once.
         self._doubt = second_look(pipeline.model) if source.live or sent else None
         self.model_error: ModelError | None = None
-        self.refusal: str | None = None  # why the model that was asked for last is not used
-        self._asked: tuple[str, float | None] | None = None  # by `use`
         self._since = float("-inf")  # frames before are forgotten
         self._forgotten = True  # what was remembered of them too
         self._source, self._pipeline = source, pipeline
@@ -93,11 +86,11 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            self._warm_up()
+            self.effort.warm_up()
             self._reader = Reader(self._source)
             frames = iter(self._reader)
             while not self._stopped:
-                self._choose()
+                self.effort.choose()
                 if self._metronome:
                     time.sleep(self._metronome.wait(time.monotonic()))
                 self.waits_for = "frame"
@@ -105,7 +98,7 @@ class Engine:
                 self.waits_for = "model"
                 if frame is None:
                     break
-                self._take_asked()
+                self.effort.take_asked()
                 if not self._put(self._composite(frame)):
                     break
         except Exception as e:
@@ -113,54 +106,6 @@ class Engine:
         with self._change:
             self._ended = True
             self._change.notify_all()
-
-    def _warm_up(self) -> None:
-        """Get ready for the first frame, with the way in which it will be worked on."""
-        pipeline, size = self._pipeline, (self._source.width, self._source.height)
-        if self._budget is None or pipeline.model.provider == "cuda":
-            pipeline.warm_up(*size)
-        self._choose()
-        if self._target and self._governor is None:
-            self._governor = Governor(ladder(areas(pipeline, *size)), FULL / self._target)
-
-    def _choose(self) -> None:
-        """Measure the tiers, once: at the start, or when CUDA has left us to the CPU."""
-        if self._budget is None or self.choice is not None or self._pipeline.model.provider == "cuda":
-            return
-        self.choice = choose(self._pipeline, self._source.width, self._source.height, self._budget)
-        if self._source.live:
-            self._governor = self.choice.governor()
-
-    def use(self, model: str, target_fps: float | None) -> None:
-        """Another tier, or `auto`, and another rate from the next frame on. Raises ModelError for what has to stay."""
-        if self.fixed:
-            raise ModelError(self.fixed)
-        with self._change:
-            self._asked = model, target_fps
-
-    @property
-    def fixed(self) -> str | None:
-        """Why `use` can change nothing, or None."""
-        if self._pipeline.model.provider == "cuda":
-            return "on CUDA the model stays as it is; start again with another --model"
-        return None if self._pipeline.ships else "a model of your own stays; start again with another --model"
-
-    def _take_asked(self) -> None:
-        """Do what `use` has asked for."""
-        with self._change:
-            asked, self._asked = self._asked, None
-        if asked is None or self.fixed:
-            return
-        name, target = asked
-        self._target, self._governor, self.choice = target if self._source.live else None, None, None
-        self._budget = budget_for(self._rate, self._target, whole=not self._source.live) if name == AUTO else None
-        try:
-            if self._budget is None:
-                self._pipeline.use(name)
-            self._warm_up()
-            self.refusal = None
-        except ModelError as e:
-            self._budget, self.refusal = None, f"{name} can't be used: {e}"
 
     def forget(self, moment: float) -> None:
         """Another camera: no frame from before `moment` (monotonic seconds) comes out, and nothing is known of it."""
@@ -202,43 +147,11 @@ class Engine:
         if self._doubt and not self._doubt.believes(self._pipeline.share, frame.image, start):
             raise Doubted("suddenly a person fills the picture, and a second look does not find one there")
         alpha = alpha_of(self._pipeline, frame.opacity) if self.want_alpha else None
-        if self.choice:
-            self.ways[self._point.name] += 1
+        self.effort.count()
         if self._pipeline.skipped == rests:  # else it says nothing of what a frame takes
-            self._govern(time.monotonic() - start)
+            self.effort.note(time.monotonic() - start)
         shown = frame.image if frame.opacity is None else over(frame.image, None, frame.opacity)
         return Composite(image, frame.time, captured, False, shown, alpha, self._pipeline.timings, frame.lasts)
-
-    def _govern(self, spent: float) -> None:
-        """Go on in another way if the frames of late took too long, or left much room."""
-        if self._governor and self._governor.note(spent, time.monotonic()):
-            point = self._governor.point
-            if self.choice:
-                self._pipeline.use(point.name, point.area)
-            else:
-                self._pipeline.area = point.area
-
-    @property
-    def _point(self) -> Point:
-        """How frames are worked on now, where that can change."""
-        if self._governor:
-            return self._governor.point
-        assert self.choice
-        return self.choice.point
-
-    @property
-    def way(self) -> str | None:
-        """What the user should see of it: the tier that auto has, a network made smaller; None for nothing."""
-        if self.choice:
-            return self._point.label
-        share = self._governor.point.share if self._governor else 1.0
-        return f"network at {share:.0%}" if share < 1 else None
-
-    @property
-    def label(self) -> str:
-        """What works on frames: `balanced`, `balanced 75%`."""
-        way, name = self.way, self._pipeline.model.info.name
-        return name if way is None else way if self.choice else f"{name}, {way}"
 
     def _put(self, composite: Composite) -> bool:
         with self._change:

@@ -12,18 +12,17 @@ from rich.progress import Progress, TaskID
 
 from rtseg.arrays import U8
 from rtseg.errors import OutputError, RtsegError
-from rtseg.frames import Source
 from rtseg.live.actions import Actions, Present
-from rtseg.live.controls import Controls, Event
-from rtseg.live.engine import Composite, Engine
-from rtseg.live.journal import Journal
+from rtseg.live.engine import Composite
+from rtseg.live.events import Event
 from rtseg.live.outlets import Outlets
 from rtseg.live.overlay import Shown
 from rtseg.live.reconnect import Reconnecting
+from rtseg.live.session import Session
 from rtseg.live.settings import Settings, outgoing
-from rtseg.live.surface import News, Order, Outcome, Surface
+from rtseg.live.status import Status
+from rtseg.live.surface import Order, Outcome, Surface
 from rtseg.live.switching import Switching
-from rtseg.pipeline import Pipeline
 from rtseg.pixels.cache import compiling
 from rtseg.progress import progress_bar
 from rtseg.sinks.video_file import VideoFile
@@ -44,26 +43,23 @@ class Loop:
     """Takes composites as they come, to the surface and to every output, until the source ends or the user quits.
 
     Args:
-        controls: what has been set; the effect, mirroring and what is drawn follow it.
         sink: the file or virtual camera of --out.
         surface: the window or the page; None for neither.
     """
 
     def __init__(
         self,
-        source: Source,
-        pipeline: Pipeline,
-        engine: Engine,
-        controls: Controls,
+        session: Session,
         sink: VideoFile | VirtualCamera | None,
         surface: Surface | None,
         console: Console,
     ) -> None:
-        self.source, self.pipeline, self.engine, self.controls = source, pipeline, engine, controls
-        self.surface, self.console = surface, console
-        self._journal = Journal(source, pipeline, engine, self._say)
-        self._outlets = Outlets(sink, (source.width, source.height), source.fps, console.print, self._lost)
-        self._actions = Actions(source, pipeline, engine, controls, self._outlets, self._say, self._blank)
+        self.source, self.pipeline, self.engine = session.source, session.pipeline, session.engine
+        self.controls, self.surface, self.console = session.controls, surface, console
+        self._status = Status(session, self._say)
+        size, fps = (self.source.width, self.source.height), self.source.fps
+        self._outlets = Outlets(sink, size, fps, console.print, self._lost)
+        self._actions = Actions(session, self._outlets, self._say, self._blank)
         self.quit = False  # by the user
         self.interrupted: KeyboardInterrupt | None = None  # by a signal
         self._first: float | None = None  # time of the first frame, shown at `_shown`
@@ -95,7 +91,7 @@ class Loop:
         while not self.engine.ended:
             composite = self.engine.get(timeout=TICK)
             now = time.monotonic()
-            self._journal.report()
+            self._status.report()
             self._actions.settle_source()
             if composite is None:
                 if not self._orders():
@@ -123,8 +119,8 @@ class Loop:
             self._outlets.lasts(composite.time + composite.lasts - self._first)
         if self.surface and not self.source.live and not self._wait_for(composite.time):
             return False
-        self._journal.shown(composite)
-        self._draw(self._journal.status(composite))
+        self._status.shown(composite)
+        self._draw(self._status.line(composite))
         return self._orders()
 
     def _outgoing(self, composite: Composite) -> U8:
@@ -155,10 +151,10 @@ class Loop:
             return
         if self.engine.waits_for == "start" and compiling():
             status = COMPILING
-            self._journal.say(status)
+            self._status.say(status)
         if self.engine.waits_for == "model" and not late:  # the notices of sources are printed as they come
-            self._journal.say(status)
-        self._blank(self._journal.notice or (LATE if late else status))
+            self._status.say(status)
+        self._blank(self._status.notice or (LATE if late else status))
         if self._now_out is not None and self._first is not None and now - self._outlets.sent >= STALL:
             self._outlets.send(self._now_out, now, self._first)
 
@@ -175,24 +171,7 @@ class Loop:
         shown = Shown(self._now_out, status=status, message=self.controls.message(time.monotonic()))
         if (made := self._composite) is not None:
             shown = replace(shown, frame_bgr=made.frame_bgr, alpha=made.alpha, timings=made.timings)
-        self.surface.show(shown, self.controls.settings, self._news(shown, made))
-
-    def _news(self, shown: Shown, made: Composite | None) -> News:
-        virtual, model = self._outlets.virtual, self.pipeline.model
-        return News(
-            trouble=shown.status if made is None else "background only" if made.hidden else None,
-            fps=self._journal.fps if made else 0.0,
-            latency=self._journal.latency if made else None,
-            stages=shown.timings,
-            source=self.source.source if isinstance(self.source, Switching) else self.controls.settings.source,
-            camera=self.source.name,
-            size=(self.source.width, self.source.height),
-            model=self.engine.label,
-            provider=model.provider,
-            fixed=self.engine.fixed,
-            recording=self._outlets.recorded,
-            virtual=virtual.device if virtual else None,
-        )
+        self.surface.show(shown, self.controls.settings, self._status.news(shown, made, self._outlets))
 
     def _sleep_unless_wanted(self) -> None:
         """Release the camera while nobody reads the virtual one and there is nothing else to run it for."""
@@ -230,7 +209,7 @@ class Loop:
         if settings != before and self._composite:  # at once, not with the next frame: it may hide the room
             self._now_out = self._outgoing(self._composite)
             self._outlets.hide(self._now_out)
-            self._draw(self._journal.status(self._composite))
+            self._draw(self._status.line(self._composite))
         order.answer(outcome)
 
     def _do(self, event: Event, before: Settings) -> str | None:
@@ -247,12 +226,12 @@ class Loop:
             self.surface.tell(text)
 
     def summary(self, out: Path | None) -> str:
-        """The last lines, see `Journal.summary`. Raises OutputError when there was no frame at all."""
+        """The last lines, see `Status.summary`. Raises OutputError when there was no frame at all."""
         if not self.frames and not self.quit:
             raise OutputError(f"{self.source.name} gave no frame that could be shown; nothing was written")
-        return self._journal.summary(out, cut_short=self.quit)
+        return self._status.summary(out, cut_short=self.quit)
 
     @property
     def frames(self) -> int:
         """How many were shown or written."""
-        return self._journal.frames
+        return self._status.frames

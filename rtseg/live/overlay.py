@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 
 from rtseg.arrays import F32, U8, u8
-from rtseg.live.controls import HELP
+from rtseg.live.keys import HELP
 from rtseg.live.settings import Settings
 
 Colour = tuple[int, int, int]
@@ -97,7 +97,7 @@ def thickness(line: int) -> int:
     return 1 if line < BOLD_LINE else 2
 
 
-def fitted(text: str, width: int, line: int) -> str:
+def shortened(text: str, width: int, line: int) -> str:
     """The text, cut at its end if it would be wider than `width` pixels."""
     if text_width(text, line) <= width:
         return text
@@ -108,7 +108,7 @@ def fitted(text: str, width: int, line: int) -> str:
 
 def draw_text(picture: U8, text: str, place: tuple[int, int], line: int) -> None:
     """White text with a shadow, its upper left corner at `place`, cut at the picture's edge."""
-    text = fitted(text, picture.shape[1] - place[0] - line // 2, line)
+    text = shortened(text, picture.shape[1] - place[0] - line // 2, line)
     shift = thickness(line)  # of the shadow; as an outline it would not fit, thick letters are wider in OpenCV 5
     for colour, by in ((BLACK, shift), (WHITE, 0)):
         x, y = place[0] + by, place[1] + round(line * 0.78) + by

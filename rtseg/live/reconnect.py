@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from threading import Event
-from types import TracebackType
-from typing import Self
 
+from rtseg.closing import Closing
 from rtseg.errors import SourceError
 from rtseg.frames import Frame, Source
 from rtseg.pixels.geometry import cover
@@ -15,7 +14,7 @@ from rtseg.pixels.geometry import cover
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0  # seconds between two tries; each is twice the one before
 
 
-class Reconnecting:
+class Reconnecting(Closing):
     """A source that is opened again, with growing pauses, whenever it breaks off.
 
     A stream that was closed counts as broken off, for that is what a camera in the network does when it starts anew;
@@ -126,9 +125,3 @@ class Reconnecting:
         self._closed.set()
         self._wanted.set()
         self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from rtseg.live.controls import Controls, Event
+from rtseg.live.controls import Controls
+from rtseg.live.events import Event
 from rtseg.live.overlay import Shown, preview
 from rtseg.live.settings import Settings
 from rtseg.sinks.window import Window

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from threading import Condition, Thread
-from types import TracebackType
-from typing import Self
 
+from rtseg.closing import Closing
 from rtseg.errors import SourceError
 from rtseg.frames import Frame, Source
 from rtseg.live.reconnect import Reconnecting
@@ -17,7 +16,7 @@ from rtseg.pixels.geometry import cover
 PAUSE = 2.0  # seconds between two tries to get the last one back that worked
 
 
-class Switching:
+class Switching(Closing):
     """Frames of the source that was asked for last, in the size of the first; all of them are live.
 
     `notice` says what is the matter while there are none. One that can't be opened leaves the one before.
@@ -133,14 +132,8 @@ class Switching:
             self._change.notify_all()
         self._source.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
-
-
-class Played:
+class Played(Closing):
     """A clip as if it came from a camera: at its own speed, each frame with the moment at which it is due."""
 
     live = True
@@ -171,9 +164,3 @@ class Played:
             self._over = True
             self._closed.notify_all()
         self._clip.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()

@@ -18,9 +18,10 @@ from typing import Any, Protocol
 
 from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
-from rtseg.files import ASSETS, parse_json
+from rtseg.files import ASSETS
 from rtseg.models.session import Session, open_session, plain
 from rtseg.pixels.geometry import network_size
+from rtseg.texts import parse_json
 
 TIERS = ("quality", "balanced", "fast")  # models that ship with rtseg, by name, the best first
 AUTO = "auto"  # one of them, by what they take on this machine; see live/choice.py

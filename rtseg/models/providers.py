@@ -12,13 +12,14 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from rtseg.models.card import has_card
 from rtseg.models.elf import needed
 
 CURE = "pip install 'rtseg[cuda]'"
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 CUDNN = "libcudnn.so.9"  # not linked since onnxruntime 1.28, but convolutions still want it
 WINDOWS_LIBRARIES = ("cublasLt64_{cuda}.dll", "cublas64_{cuda}.dll", "cudart64_{cuda}.dll", "cudnn64_9.dll")
+PCI = Path("/sys/bus/pci/devices")
+NVIDIA, DISPLAY_CLASSES = "0x10de", ("0x0300", "0x0302")  # PCI vendor; VGA and 3D controllers
 
 
 @lru_cache(maxsize=1)
@@ -51,6 +52,18 @@ def cuda_problem() -> str | None:
 def has_gpu() -> bool:
     """Whether an NVIDIA card or its driver is here; where neither is, nobody expects CUDA."""
     return has_card() or load_problem(DRIVER) is None
+
+
+def has_card(pci: Path = PCI) -> bool:
+    """Whether an NVIDIA GPU is plugged in, found out without its driver (Linux; False where it can't be known)."""
+    for device in pci.glob("*"):
+        try:
+            vendor, kind = (device / "vendor").read_text().strip(), (device / "class").read_text().strip()
+        except OSError:  # a device that went away
+            continue
+        if vendor == NVIDIA and kind.startswith(DISPLAY_CLASSES):
+            return True
+    return False
 
 
 def has_cuda() -> bool:

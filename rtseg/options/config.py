@@ -19,10 +19,11 @@ from typing import Any
 import typer
 
 from rtseg.errors import DataError
-from rtseg.files import ASSETS, parse_toml, read_settings_text
+from rtseg.files import ASSETS
 from rtseg.formats import VIDEOS
 from rtseg.messages import shown
 from rtseg.options.call import Option, Value, options_of, section_of
+from rtseg.texts import parse_toml, read_settings_text
 
 TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),

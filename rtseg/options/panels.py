@@ -14,7 +14,8 @@ from typer.core import TyperCommand
 # Panels of options that several commands have.
 PICTURE, WHERE, MODEL, MANY = "The picture", "From where, to where", "Model and speed", "Many files"
 PAGE = "The page"
-OTHERS = "Other options"
+ARGUMENTS, OTHERS = "Arguments", "Other options"
+FIRST = (ARGUMENTS, PICTURE, WHERE, MODEL)  # in this order, whatever that of the options; then all that there are
 KINDS = {"int": "NUMBER", "int range": "NUMBER", "float": "NUMBER", "float range": "NUMBER", "str": "TEXT"}
 KIND = re.compile(r"<([^<>]+)>")  # typer's word for a type
 
@@ -28,11 +29,11 @@ class InPanels(TyperCommand):
             if record := parameter.get_help_record(ctx):
                 names, text = record
                 if parameter.param_type_name == "argument":
-                    panels.setdefault("Arguments", []).append((KIND.sub("", names).strip(), text))
+                    panels.setdefault(ARGUMENTS, []).append((KIND.sub("", names).strip(), text))
                 else:
                     panel = getattr(parameter, "rich_help_panel", None) or OTHERS
                     panels.setdefault(panel, []).append((KIND.sub(kind, names), text))
-        for title in sorted(panels, key=lambda t: t == OTHERS):
+        for title in sorted(panels, key=lambda t: FIRST.index(t) if t in FIRST else len(FIRST) + (t == OTHERS)):
             with formatter.section(title):
                 formatter.write_dl(panels[title])
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from rtseg.errors import OutputError
-from rtseg.files import mode_of, parse_toml, take_mode, whole_file
+from rtseg.files import mode_of, take_mode, whole_file
 from rtseg.links import behind_links
 from rtseg.messages import has_secret
 from rtseg.options.call import Call, Value
 from rtseg.options.config import FILES, WORDS, default_path, spelled
+from rtseg.texts import parse_toml
 
 OWNER_ALONE = 0o600
 

@@ -10,9 +10,9 @@ import av
 from av.codec.codec import UnknownCodecError
 
 from rtseg.errors import OutputError
+from rtseg.formats import CONTAINERS
 
 Pixels = Literal["bgr24", "gray", "bgra"]  # FFmpeg's names for uint8 HxWx3, HxW and HxWx4 frames
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 TRANSPARENT = {".mov": "ProRes 4444", ".webm": "VP9"}
 X264_CRF = {False: "20", True: "22"}  # of files and recordings: x264's 20 with looking ahead is as good as 22 without
 VP9_CRF = "24"  # about as good as that
@@ -34,10 +34,10 @@ class Encoder:
 def container_format(path: Path) -> str:
     """FFmpeg's name for the container of this ending; raises OutputError."""
     try:
-        return FORMATS[path.suffix.lower()]
+        return CONTAINERS[path.suffix.lower()]
     except KeyError:
         what = path.suffix or "no suffix"
-        raise OutputError(f"output {path}: {what} can't be written; use {', '.join(FORMATS)}") from None
+        raise OutputError(f"output {path}: {what} can't be written; use {', '.join(CONTAINERS)}") from None
 
 
 def choose_encoder(path: Path, pixels: Pixels, size: tuple[int, int], fps: float, *, live: bool) -> Encoder:

@@ -30,10 +30,21 @@ def load(device: str | None = None) -> str:
     return f"sudo modprobe v4l2loopback {f'video_nr={number[1]} ' if number else ''}exclusive_caps=1 card_label={LABEL}"
 
 
+def load_anew(device: str | None = None) -> str:
+    """The line for a driver that is loaded, but not as it should be."""
+    return f"{UNLOAD}; {load(device)}"
+
+
+def by_number(sysfs: Path = SYSFS) -> list[Path]:
+    """Nodes of v4l2loopback in sysfs: only it gives them the attribute `max_openers`."""
+    found = [node for node in sysfs.glob("video*") if (node / "max_openers").exists()]
+    return sorted(found, key=lambda node: int(re.sub(r"\D", "", node.name) or 0))
+
+
 def nodes(sysfs: Path = SYSFS) -> dict[str, str]:
-    """Path and name of each device of v4l2loopback, ours first: only it has the attribute `max_openers`."""
-    found = {f"/dev/{n.name}": first_line(n / "name") for n in sysfs.glob("video*") if (n / "max_openers").exists()}
-    return dict(sorted(found.items(), key=lambda item: (item[1] != LABEL, int(re.sub(r"\D", "", item[0]) or 0))))
+    """Path and name of each device of v4l2loopback, ours first."""
+    found = {f"/dev/{node.name}": first_line(node / "name") for node in by_number(sysfs)}
+    return dict(sorted(found.items(), key=lambda item: item[1] != LABEL))
 
 
 def choose(device: str | None = None, *, sysfs: Path = SYSFS, dev: Path = DEV) -> str:
@@ -62,14 +73,14 @@ def choose(device: str | None = None, *, sysfs: Path = SYSFS, dev: Path = DEV) -
     if (dev / Path(path).name).exists() and path.startswith("/"):
         name = first_line(sysfs / Path(path).name / "name") or "another kind of device"
         raise OutputError(f"{path} is {name}, no virtual camera; virtual cameras here: {there}")
-    another = f", or make it: {UNLOAD}; {load(path)}" if path.startswith("/dev/video") else ""
+    another = f", or make it: {load_anew(path)}" if path.startswith("/dev/video") else ""
     raise OutputError(f"there is no virtual camera {path}; use one of {there}{another}")
 
 
 def nothing_there(device: str | None, module: Path = MODULE, modules: Path | None = None) -> str:
     """Why there is no virtual camera at all, and the lines that make one."""
     if module.is_dir():
-        return f"v4l2loopback is loaded but has no device; load it anew: {UNLOAD}; {load(device)}"
+        return f"v4l2loopback is loaded but has no device; load it anew: {load_anew(device)}"
     modules = modules or MODULES / platform.release()
     if any(modules.rglob("v4l2loopback.ko*")):
         return f"there is no virtual camera yet: v4l2loopback is not loaded; run: {load(device)}"
@@ -90,9 +101,7 @@ def problem(path: str, proc: Path = Path("/proc")) -> str | None:
             return None
     except OSError as e:
         return f"virtual camera: {cause(e, path)}"
-    return (
-        f"virtual camera {path} is in use by another user, or stuck; stop all that use it, then {UNLOAD}; {load(path)}"
-    )
+    return f"virtual camera {path} is in use by another user, or stuck; stop all that use it, then {load_anew(path)}"
 
 
 def takes_pictures(path: str) -> bool:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from rtseg.arrays import U8
+from rtseg.closing import Closing
 from rtseg.errors import OutputError
 
 STDOUT, STDERR = 1, 2
 
 
-class RawOutput:
+class RawOutput(Closing):
     """Standard output for frames alone: until it is closed, whatever else is printed there goes to standard error.
 
     `write` raises BrokenPipeError when the reader has gone, OutputError for anything else that goes wrong.
@@ -47,9 +46,3 @@ class RawOutput:
     def close(self) -> None:
         os.dup2(self._fd, STDOUT)
         os.close(self._fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()

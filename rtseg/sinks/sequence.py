@@ -12,13 +12,14 @@ import cv2
 from rtseg.arrays import U8
 from rtseg.errors import OutputError
 from rtseg.files import whole_file
+from rtseg.formats import JPEG
 
 JPEG_QUALITY = 95
 
 
 def write_picture(path: Path, picture: U8) -> None:
     """Encode, then write whole or not at all. Raises OutputError."""
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix.lower() in JPEG else []
     ok, data = cv2.imencode(path.suffix, picture, quality)
     if not ok:
         raise OutputError(f"output {path}: can't encode {picture.shape} as {path.suffix}")

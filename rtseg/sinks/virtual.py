@@ -10,13 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from threading import Event, Thread
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
 
 from rtseg.arrays import U8, u8
+from rtseg.closing import Closing
 from rtseg.errors import OutputError
 
 SCAN_INTERVAL = 1.0  # seconds between two looks at who reads it
@@ -59,7 +59,7 @@ def missing() -> tuple[str, str | None] | None:
     return None
 
 
-class VirtualCamera:
+class VirtualCamera(Closing):
     """Gives programs that read cameras the newest composite, at a steady rate whatever comes in.
 
     Black until the first picture; the last one is repeated. A caller without a good picture gives the background
@@ -98,7 +98,7 @@ class VirtualCamera:
         if self._sender.error:
             e = self._sender.error
             raise OutputError(f"virtual camera {self.device} takes no more pictures: {e}") from e
-        self._sender.picture = fit(background, self.size)
+        self._sender.picture = boxed(background, self.size)
 
     def readers(self) -> list[str] | None:
         """The programs that read it, as `name (process 123)`; None where that can't be told."""
@@ -127,18 +127,12 @@ class VirtualCamera:
             with contextlib.suppress(OSError):  # unplugged: nothing to leave in order
                 loopback.release(self.device)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
-
 
 class Sender:
     """Calls `send` with `picture` at a steady rate in a thread of its own, until it is closed or `send` fails."""
 
     def __init__(self, send: Callable[[U8], None], picture: U8, fps: float) -> None:
-        self.picture, self.sent = picture, 0
+        self.picture = picture
         self.error: Exception | None = None
         self._send, self._interval = send, 1 / fps
         self._closing = Event()
@@ -150,7 +144,6 @@ class Sender:
         try:
             while not self._closing.wait(max(0.0, due - time.monotonic())):
                 self._send(self.picture)
-                self.sent += 1
                 due = next_due(due, time.monotonic(), self._interval)
         except Exception as e:  # told to whoever gives the next picture
             self.error = e
@@ -196,7 +189,7 @@ def next_due(due: float, now: float, interval: float) -> float:
     return due + interval if due + interval > now else now + interval
 
 
-def fit(picture: U8, size: tuple[int, int]) -> U8:
+def boxed(picture: U8, size: tuple[int, int]) -> U8:
     """A copy in `size` (width, height): an odd side grows by one pixel, other sizes are scaled and centred on black."""
     (width, height), (h, w) = size, picture.shape[:2]
     right, below = width - w, height - h
@@ -238,7 +231,7 @@ def open_camera(device: str | None, size: tuple[int, int], fps: float) -> tuple[
         device = loopback.choose(device)
         size = loopback.fixed_size(device) or size
         if loopback.shared(device):
-            cure = f"{loopback.UNLOAD}; {loopback.load(device)}"
+            cure = loopback.load_anew(device)
             remark = f"{device} is without exclusive_caps: Chrome, Zoom and Teams won't list it; cure: {cure}"
     try:
         return pyvirtualcam.Camera(*size, fps, fmt=pyvirtualcam.PixelFormat.BGR, device=device), remark

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from threading import Event
-from types import TracebackType
-from typing import Self
 
+from rtseg.closing import Closing
 from rtseg.frames import Frame, Source
 
 
-class Again:
+class Again(Closing):
     """A source played round and round; times and numbers go on. It ends when it is closed, or gives no frame.
 
     first: the source, where it is open already. Raises what `opened` raises.
@@ -48,9 +47,3 @@ class Again:
     def close(self) -> None:
         self._closed.set()
         self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock, Thread
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 
+from rtseg.closing import Closing
 from rtseg.errors import SourceError
 from rtseg.frames import Frame
 from rtseg.sources.backends import BACKENDS, quiet_opencv
@@ -32,7 +32,7 @@ def camera_nodes() -> list[int]:
     return [camera.index for camera in list_cameras()]
 
 
-class Camera:
+class Camera(Closing):
     """A camera by number or /dev path.
 
     Asks for MJPG first, then size, then fps: raw YUYV gives 5-10 fps at 720p on most webcams.
@@ -145,12 +145,6 @@ class Camera:
         if self._reading.acquire(timeout=CLOSE_TIMEOUT):
             self._capture.release()
             self._reading.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
 
 
 def refusal(path: str, proc: Path = Path("/proc")) -> str:

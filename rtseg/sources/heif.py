@@ -19,7 +19,7 @@ from rtseg.sources.kinds import HEIF
 from rtseg.sources.layers import Layers, as_srgb, foreign_profile
 
 MOST_HEADER = 2**16  # bytes in which the index lies, mostly
-MOST_PIXELS = 2**27  # of a grid: 134 million
+GRID_PIXELS = 2**27  # of a grid: 134 million
 ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
 
 
@@ -107,8 +107,8 @@ def assembled(items: Items, item: int, found: dict[int, U8]) -> U8:
     rows, columns = descriptor[2] + 1, descriptor[3] + 1
     width, height = struct.unpack_from(">II" if wide else ">HH", descriptor, 4)
     tiles = items.tiles.get(item, [])
-    if width * height > MOST_PIXELS:
-        raise ValueError(f"it claims {width}x{height} pixels, {MOST_PIXELS // 10**6} million are the most")
+    if width * height > GRID_PIXELS:
+        raise ValueError(f"it claims {width}x{height} pixels, {GRID_PIXELS // 10**6} million are the most")
     if len(tiles) != rows * columns or not all(t in found for t in tiles):
         raise ValueError("some of its tiles can't be decoded")
     lines = [cv2.hconcat([found[t] for t in tiles[r * columns : (r + 1) * columns]]) for r in range(rows)]

@@ -19,8 +19,8 @@ from rtseg.sources.kinds import IS_PICTURE, what_it_is
 from rtseg.sources.layers import Layers, layers, size_of
 from rtseg.sources.picture_size import memory_for, picture_size
 
-MAX_PIXELS = 2**28  # 268 million: a file of a few bytes can claim more and fill the memory
-MAX_MEMORY = 2**31  # bytes that reading one may take
+PICTURE_PIXELS = 2**28  # 268 million: a file of a few bytes can claim more and fill the memory
+PICTURE_MEMORY = 2**31  # bytes that reading one may take
 quiet_opencv()  # what is wrong with a picture is said by us
 
 
@@ -55,7 +55,7 @@ def read_opaque(path: Path, error: type[RtsegError], *, most: int | None = None)
 
 
 def read_bytes(path: Path, error: type[RtsegError], most: int | None = None) -> bytes:
-    """All of a file; raises `error` when it can't be read, is empty or would take more than MAX_MEMORY to decode."""
+    """All of a file; raises `error` when it can't be read, is empty or would take more than PICTURE_MEMORY."""
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise error(
@@ -68,10 +68,10 @@ def read_bytes(path: Path, error: type[RtsegError], most: int | None = None) -> 
         raise error(f"cannot read the picture {path}: it is an empty file")
     size = picture_size(data) or size_of(data) or (0, 0)
     smaller = most is not None and data.startswith(b"\xff\xd8")  # a JPEG can be decoded at a fraction of its size
-    if size[0] * size[1] > MAX_PIXELS or (not smaller and memory_for(data, size) > MAX_MEMORY):
+    if size[0] * size[1] > PICTURE_PIXELS or (not smaller and memory_for(data, size) > PICTURE_MEMORY):
         raise error(
             f"cannot read the picture {path}: it claims {size[0]}x{size[1]} pixels, which take more than "
-            f"{MAX_MEMORY // 2**30} GB of memory; scale it down"
+            f"{PICTURE_MEMORY // 2**30} GB of memory; scale it down"
         )
     return data
 

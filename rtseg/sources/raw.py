@@ -6,22 +6,20 @@ import os
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from rtseg.arrays import U8
+from rtseg.closing import Closing
 from rtseg.errors import SourceError
-from rtseg.frames import Frame
+from rtseg.frames import MAX_SIDE, Frame
 from rtseg.sources.pipes import open_pipe
 
 STDIO = Path("-")  # standard input as a source, standard output as a target
 STDIN, STDOUT, STDERR = 0, 1, 2
-MAX_SIDE = 16_384  # pixels, about what the encoders take; a slip must not ask for all memory
 
 
-class RawFrames:
+class RawFrames(Closing):
     """uint8 BGR frames of a known size, one after the other, from standard input, a named pipe or a file.
 
     Iterating raises SourceError for a last frame that is not whole, after all whole ones.
@@ -75,9 +73,3 @@ class RawFrames:
 
     def close(self) -> None:
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()

@@ -9,12 +9,12 @@ from os import PathLike
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import av.error
 
 from rtseg.arrays import U8
+from rtseg.closing import Closing
 from rtseg.errors import SourceError
 from rtseg.frames import MAX_SIDE, Frame
 from rtseg.messages import without_secrets
@@ -22,10 +22,10 @@ from rtseg.pixels.geometry import cover
 from rtseg.sources.containers import Decoder, open_container, picture_track
 from rtseg.sources.fields import Deinterlacer
 from rtseg.sources.kinds import what_it_is
+from rtseg.sources.length import Length, shown_until
 from rtseg.sources.look import Look
 from rtseg.sources.pipes import open_pipe
-from rtseg.sources.promise import Promise, shown_until
-from rtseg.sources.timeline import Timeline
+from rtseg.sources.timestamps import Timestamps
 
 OPEN_TIMEOUT = 10.0  # seconds for a stream to give its first bytes
 CLOSE_TIMEOUT = 1.0  # seconds that closing waits for a thread that is reading
@@ -33,7 +33,7 @@ READ_TIMEOUT = 10.0  # seconds without data after which a stream counts as lost
 INSIDE = 64  # packets whose frames may still be inside the decoder
 
 
-class Video:
+class Video(Closing):
     """A file, pipe or stream decoded by FFmpeg. Streams without an end are live, files and pipes are not.
 
     Frames keep the size of the first, and times that jump back go on from where they were; `remark` says so.
@@ -45,7 +45,7 @@ class Video:
         self.name = name = name or (without_secrets(url) if "://" in url else Path(url).name)
         self._index = self.damaged = 0
         self.ending: str | None = None  # of a live stream that was closed, which may mean that it is gone
-        self._timeline, self._resized, self._cut = Timeline(), 0, False
+        self._timestamps, self._resized, self._cut = Timestamps(), 0, False
         self._packets = 0
         self._reading, self._closed = Lock(), False
         self._file: IO[bytes] | None = open_pipe(url) if pipe else None
@@ -73,8 +73,8 @@ class Video:
         self._fields, self._look = Deinterlacer(), Look(self.stream, exact=not self.live)
         # By a packet's time in the stream: monotonic seconds when it arrived, and seconds that its frame is shown.
         self._arrived: dict[int | None, tuple[float, float]] = {}
-        self._promise = promise = Promise(self.container, self.stream)
-        self.fps, self.start, self.count = promise.fps, promise.start, promise.count
+        self._length = length = Length(self.container, self.stream)
+        self.fps, self.start, self.count = length.fps, length.start, length.count
         self._path = None if remote or pipe else Path(url)
         self.first = self._first_frame()
         if not 2 <= min(self.width, self.height) <= max(self.width, self.height) <= MAX_SIDE:
@@ -118,14 +118,14 @@ class Video:
                 with self._reading:
                     packet = None if self._closed else next(packets, None)
                     if packet is not None and not self.live:
-                        self._timeline.straighten(packet, 1 / self.fps)
+                        self._timestamps.straighten(packet, 1 / self.fps)
                     frames = list(self._frames_of(packet))
                 if frames and not (packet and packet.size) and (end := shown_until(self.stream, self._packets)):
                     frames[-1] = replace(frames[-1], lasts=max(0.0, end - self.start - frames[-1].time))
                 if packet is None:
                     yield from frames
-                    came = self._timeline.end - self.start
-                    self._cut = not self._closed and self._promise.is_broken(self._path, self._packets, came)
+                    came = self._timestamps.end - self.start
+                    self._cut = not self._closed and self._length.is_broken(self._path, self._packets, came)
                     return
                 if packet.stream != self.stream:
                     self._take_other(packet)
@@ -189,8 +189,8 @@ class Video:
         told = [f"{self.name} is {self._look.remark}"] if self._look.remark else []
         if self.damaged:
             told.append(f"{self.damaged} damaged packets of {self.name} were left out")
-        if self._timeline.jumps:
-            times = "once" if self._timeline.jumps == 1 else f"{self._timeline.jumps} times"
+        if self._timestamps.jumps:
+            times = "once" if self._timestamps.jumps == 1 else f"{self._timestamps.jumps} times"
             told.append(f"the times in {self.name} jump back {times}; what follows was put right after")
         if self._resized:
             told.append(
@@ -203,8 +203,8 @@ class Video:
 
     def _share(self) -> str:
         if self.count and self.count > self._index:
-            return f"{self._index} of {'' if self._promise.exact else 'about '}{self.count} frames"
-        return f"{self._timeline.end - self.start:.1f} of {self._promise.seconds:.1f} s"
+            return f"{self._index} of {'' if self._length.exact else 'about '}{self.count} frames"
+        return f"{self._timestamps.end - self.start:.1f} of {self._length.seconds:.1f} s"
 
     def _time(self, presentation: float | None) -> float:
         return presentation - self.start if presentation is not None else self._index / self.fps
@@ -219,12 +219,6 @@ class Video:
         if self._file:
             self._file.close()
         self._reading.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
 
 
 def seconds(timed: Any) -> float:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rtseg.live.controls import Controls, Event
+from rtseg.live.controls import Controls
+from rtseg.live.events import Event
 from rtseg.live.surface import Order, Outcome
 from rtseg.options.call import Call
 from rtseg.sinks.virtual import missing

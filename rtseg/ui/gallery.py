@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Literal
 
 from rtseg.backgrounds.background import SHIPPED, shipped_backgrounds
-from rtseg.backgrounds.scene import open_file
+from rtseg.backgrounds.opening import open_file
 from rtseg.errors import PageError
 from rtseg.sources.kinds import likely_kind, pictures_and_videos
 from rtseg.ui.preview import encoded

@@ -7,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import Callable
 from threading import Thread
-from types import TracebackType
 from typing import Self
 
 import uvicorn
@@ -79,7 +78,7 @@ class Server:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from rtseg.errors import RtsegError
-from rtseg.files import parse_json
-from rtseg.live.controls import Controls, Event
+from rtseg.live.controls import Controls
+from rtseg.live.events import Event
 from rtseg.live.surface import Outcome
 from rtseg.options.call import Call
+from rtseg.texts import parse_json
 from rtseg.ui import wishes
 from rtseg.ui.desk import Desk
 from rtseg.ui.preview import ROOM_WIDTH, Kind, width_for

@@ -21,9 +21,9 @@ import cv2
 
 from rtseg.backgrounds.background import KEPT_PIXELS, small_enough
 from rtseg.backgrounds.film import Film
-from rtseg.backgrounds.reel import Reel, fitted
+from rtseg.backgrounds.film_file import FilmFile, at_size
 from rtseg.errors import BackgroundError, OutputError, PageError
-from rtseg.files import complete_as_new, discard, fitting, free_names, temporary_path
+from rtseg.files import complete_as_new, discard, free_names, short_enough, temporary_path
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sources.animations import is_animation
 from rtseg.sources.containers import open_container, picture_track
@@ -35,7 +35,7 @@ from rtseg.sources.pictures import read_opaque
 from rtseg.sources.video import reason
 
 MOST_PICTURE, MOST_FILM = 64 * 2**20, 1024 * 2**20  # bytes
-MOST_PIXELS = 2**26  # of a picture: 67 million
+UPLOAD_PIXELS = 2**26  # of a picture: 67 million
 QUALITY = 92
 LONGEST_NAME = 80  # letters
 UNSAFE = re.compile(r"[^\w .()+-]+")
@@ -106,8 +106,8 @@ def check_pixels(upload: Path, what: str) -> None:
     width, height = picture_size(data) or size_of(data) or (0, 0)
     if not width and not is_heif(data):  # which counts its tiles by itself
         raise PageError(f"{what} does not say how large it is; save it as PNG or JPEG first")
-    if width * height > MOST_PIXELS:
-        most = f"{MOST_PIXELS / 1e6:.0f} million"
+    if width * height > UPLOAD_PIXELS:
+        most = f"{UPLOAD_PIXELS / 1e6:.0f} million"
         raise PageError(f"{what} has {width}x{height} pixels, and {most} are enough; make it smaller")
 
 
@@ -132,10 +132,10 @@ def keep_film(upload: Path, folder: Path, stem: str) -> Path:
         pass
     head = header(upload)
     if head.startswith((b"GIF8", b"\x89PNG")) or is_animation(head):  # whose packets hold comments
-        return encode_film(upload, folder / fitting(stem, ".mp4"))
+        return encode_film(upload, folder / short_enough(stem, ".mp4"))
     with open_container(f"file:{upload}", remote=False) as film:
         formats = film.format.name.split(",")
-        path = folder / fitting(stem, ".mp4" if formats[0] in MP4 else ".mkv")
+        path = folder / short_enough(stem, ".mp4" if formats[0] in MP4 else ".mkv")
         partial = temporary_path(path)
         try:
             copy_pictures(film, partial, stem)
@@ -149,14 +149,14 @@ def keep_film(upload: Path, folder: Path, stem: str) -> Path:
 
 def encode_film(upload: Path, path: Path) -> Path:
     """All its pictures anew. Raises BackgroundError and OutputError."""
-    with contextlib.closing(Reel(upload)) as reel:
-        shots = reel.shots()
-        first = next(shots)
-        width, height = first.look.size(first.picture)
+    with contextlib.closing(FilmFile(upload)) as film:
+        pictures = film.pictures()
+        first = next(pictures)
+        width, height = first.look.size(first.frame)
         with VideoFile(next(free_names(path)), size=(width, height), fps=1 / first.duration, new=True) as made:
-            for shot in itertools.chain([first], shots):
-                made.write(fitted(shot, width, height), shot.time)
-                made.until = shot.time + shot.duration
+            for picture in itertools.chain([first], pictures):
+                made.write(at_size(picture, width, height), picture.time)
+                made.until = picture.time + picture.duration
     return made.path
 
 

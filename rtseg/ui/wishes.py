@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rtseg.backgrounds.background import BLUR_LIMITS, DEFAULT_BLUR
-from rtseg.backgrounds.colour import colour
+from rtseg.backgrounds.colour import colour, is_plain
 from rtseg.errors import BackgroundError, PageError
-from rtseg.live.controls import is_colour
 from rtseg.live.settings import Settings
 from rtseg.messages import shown
 from rtseg.models.model import AUTO, TIERS
@@ -123,6 +122,6 @@ def what_is(name: str | None, gallery: Gallery) -> dict[str, Any]:
         return {"kind": "none"}
     if (item := gallery.known(name)) is not None:
         return {"kind": item.kind, "id": item.id}
-    if is_colour(name):
+    if is_plain(name):
         return {"kind": "colour", "value": colour(name)}
     return {"kind": "picture", "id": None, "name": shown(Path(name).name)}

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from rtseg import Pipeline
-from rtseg.apply import still_area
+from rtseg.still import still_area
 
 
 def main(pictures: Path, out: Path, model: str) -> None:

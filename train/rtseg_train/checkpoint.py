@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from rtseg.errors import DataError
-from rtseg.files import decode_text, parse_json, whole_file
+from rtseg.files import whole_file
 from rtseg.sources.plain_name import plain_name
+from rtseg.texts import decode_text, parse_json
 from rtseg_train.nets import build_for
 
 

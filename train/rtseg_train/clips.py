@@ -22,7 +22,8 @@ from rtseg_train.dataset import several
 from rtseg_train.evaluate import Look, Predictor
 from rtseg_train.folders import IMAGES, MASK_ENDINGS, MASK_FILES, MASKS, list_images, subfolder
 from rtseg_train.masks import Mask, read_mask
-from rtseg_train.metrics import Score, as_alpha, score
+from rtseg_train.measures import as_alpha
+from rtseg_train.metrics import Score, score
 
 FRAMES = ("frames",)  # names of a clip's folder of frames; IMAGES will do too, but may be stills
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rtseg.errors import DataError
-from rtseg.files import decode_text, parse_json, whole_file
+from rtseg.files import whole_file
+from rtseg.texts import decode_text, parse_json
 
 # Pixels at network size that each net of nets.py is made for.
 AREAS = {"quality": 480 * 288, "balanced": 256 * 208, "fast": 160 * 128, "detail": 448 * 256, "classic": 256 * 256}

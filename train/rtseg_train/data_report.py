@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rtseg.errors import DataError
-from rtseg.files import decode_text, parse_json, whole_file
+from rtseg.files import whole_file
+from rtseg.texts import decode_text, parse_json
 from rtseg_train.classes import SMALL, question
 from rtseg_train.dataset import Found, Pair, Sets, several
 from rtseg_train.describe import counted, describe, inverted_set, suspicious_first

@@ -19,29 +19,14 @@ from rtseg.options.completion import providers
 from rtseg.options.values import PROVIDERS, one_of, report, target
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from rtseg_train.clips import Clip
     from rtseg_train.dataset import Pair
     from rtseg_train.evaluate import Look
-    from rtseg_train.metrics import Reliability, Score
+    from rtseg_train.metrics import Score
+    from rtseg_train.reliability import Reliability
     from rtseg_train.report import WorstTiles
 
 WORST = 24  # pictures on the sheet
-COLUMNS = {
-    "pictures": "pictures",
-    "iou": "IoU",
-    "boundary_iou": "boundary\nIoU",
-    "mean_iou": "mIoU",
-    "false_alarm": "false\nalarm",
-    "mae": "mean\nerror",
-    "gradient": "gradient",
-    "sad": "SAD",
-    "half_transparent": "soft",
-    "half_transparent_label": "soft\nlabel",
-    "dtssd": "dtSSD",
-    "flicker": "edge\nflicker",
-}
 
 
 def eval_command(
@@ -107,16 +92,18 @@ def eval_command(
     of alpha 0.05 to 0.95 per pixel of the person, beside the label's own. All models go through the edge filter, as in
     use. Figures are in percent, but for gradient and SAD (sums / 1000) and dtSSD (x 100).
     """
-    from rtseg.commands import console
+    from rtseg.console import messages
     from rtseg.inputs import model_inputs, refuse_inputs
     from rtseg.progress import progress_bar
-    from rtseg_train.metrics import Reliability, summary
+    from rtseg_train.metrics import summary
+    from rtseg_train.reliability import Reliability
     from rtseg_train.report import WorstTiles
+    from rtseg_train.score_table import score_table
 
     if model is None or data is None:
         raise typer.BadParameter(missing(model), param_hint="MODEL DATA")
     clips, pairs, how = read_data(data, split, clip, masks, person)
-    said = console(json_file)
+    said = messages(json_file)
     if how:
         said.print(how)
     scored = [path for c in clips for path in (*c.frames, *c.masks) if path]
@@ -236,19 +223,3 @@ def write_results(
             draw_reliability(bins, reliability)
     except OSError as e:
         raise DataError(f"cannot write the results: {e}") from e
-
-
-def score_table(scores: dict[str, dict[str, float]], title: str) -> Table:
-    """`summary` as a rich table, in percent but for gradient, SAD and dtSSD; columns without a figure are left out."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    columns = [c for c in COLUMNS if any(c in row for row in scores.values())]
-    table.add_column("source", no_wrap=True)
-    for column in columns:
-        table.add_column(COLUMNS[column], justify="right", min_width=5)
-    for name, row in scores.items():
-        cells = [f"{row[c]:.0f}" if c == "pictures" else f"{row[c]:.2f}" if c in row else "" for c in columns]
-        table.add_row(name, *cells, style="bold" if name.isupper() else "")
-    return table

@@ -9,9 +9,10 @@ import numpy as np
 
 from rtseg.arrays import U8
 from rtseg.errors import DataError
+from rtseg.formats import JPEG
 from rtseg_train.classes import UnknownClasses
 from rtseg_train.dataset import Pair
-from rtseg_train.masks import JPEG, Mask, read_labelled
+from rtseg_train.masks import Mask, read_labelled
 
 ALL_PERSON = 0.97  # share of a picture above which a mask is suspicious
 MUCH_VOID = 0.2  # share of a picture; a border of void takes less

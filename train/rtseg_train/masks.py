@@ -14,13 +14,13 @@ from PIL import Image
 
 from rtseg.arrays import U8
 from rtseg.errors import DataError
-from rtseg.sources.pictures import MAX_PIXELS, read_bytes, read_picture
+from rtseg.formats import JPEG
+from rtseg.sources.pictures import PICTURE_PIXELS, read_bytes, read_picture
 from rtseg_train.blurred import is_blurred, refusal, several_hues, several_levels
 from rtseg_train.classes import Person, classes_in, colours_in, question
 from rtseg_train.dataset import Pair
 
-JPEG = (".jpg", ".jpeg")
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # the one limit for all pictures; Pillow would warn at a third of it
+Image.MAX_IMAGE_PIXELS = PICTURE_PIXELS  # the one limit for all pictures; Pillow would warn at a third of it
 COLOURED = 32  # levels between the channels of a pixel, above which it is not grey; JPEG's noise is below
 COLOURED_SHARE = 1e-3  # of the pixels, above which a mask is in colour
 

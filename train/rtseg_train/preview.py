@@ -25,7 +25,7 @@ def draw_findings(findings: list[Finding], target: Path) -> None:
     tiles = []
     for finding in findings:
         image, alpha = read_pair(finding.pair)
-        size = fit_size(image, TILE_HEIGHT)
+        size = size_within(image, TILE_HEIGHT)
         small = u8(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
         person = (cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
         contours, _ = cv2.findContours(person, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
@@ -51,7 +51,7 @@ def draw_batches(batches: Mapping[int, Batch], target: Path) -> None:
     write_sheet(tiles, target)
 
 
-def fit_size(image: U8, height: int, widest: int = WIDEST) -> tuple[int, int]:
+def size_within(image: U8, height: int, widest: int = WIDEST) -> tuple[int, int]:
     """(width, height) of a picture brought to a height, or to the greatest width."""
     h, w = image.shape[:2]
     scale = min(height / h, widest / w)

@@ -14,8 +14,9 @@ from rtseg.arrays import F32, U8
 from rtseg.errors import DataError
 from rtseg.files import whole_file
 from rtseg_train.masks import Mask
-from rtseg_train.metrics import Reliability, Score
-from rtseg_train.preview import LIGHT, SHEET_WIDTH, TILE_HEIGHT, captioned, fit_size, titled, write_sheet
+from rtseg_train.metrics import Score
+from rtseg_train.preview import LIGHT, SHEET_WIDTH, TILE_HEIGHT, captioned, size_within, titled, write_sheet
+from rtseg_train.reliability import Reliability
 
 FEW_ROWS = 50  # of a log
 COLUMNS = ("picture", "label", "alpha", "on green")  # of a tile
@@ -61,7 +62,7 @@ def tile(name: str, image: U8, label: U8, alpha: F32, score: Score) -> U8:
     """Picture, label, alpha and the person on green side by side, what they are above, name and score below; BGR."""
     grey = [cv2.cvtColor(x, cv2.COLOR_GRAY2BGR) for x in (label, np.rint(alpha * 255).astype(np.uint8))]
     cut = image * alpha[..., None] + np.array([0, 200, 0]) * (1 - alpha[..., None])
-    size = fit_size(image, TILE_HEIGHT, SHEET_WIDTH // len(COLUMNS))
+    size = size_within(image, TILE_HEIGHT, SHEET_WIDTH // len(COLUMNS))
     shown = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (image, *grey, cut.astype(np.uint8))]
     return captioned(titled(np.hstack(shown), COLUMNS), f"{name}: {in_words(score)}", LIGHT)
 

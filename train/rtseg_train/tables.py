@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtseg.errors import DataError
-from rtseg.files import decode_text
+from rtseg.texts import decode_text
 
 if TYPE_CHECKING:
     import _csv

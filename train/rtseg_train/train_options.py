@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.errors import DataError
-from rtseg.files import decode_text, parse_json
 from rtseg.options.completion import starting
 from rtseg.options.values import number, one_of
+from rtseg.texts import decode_text, parse_json
 from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
 
 RUN, PICTURES, NET = "The run", "Pictures", "The net"  # panels of the help

@@ -79,7 +79,7 @@ def tune(source: str, model: str, folder: Path, *, plate: Path | None, seconds: 
         frames = sample_frames(source, seconds)
     with progress_bar() as progress:
         seen = list(progress.track(opinions(net, area, frames), total=len(frames), description="labelling"))
-    empty = fit_size(read_picture(plate, DataError), frames[0].shape) if plate else None
+    empty = plate_at(read_picture(plate, DataError), frames[0].shape) if plate else None
     room = find_room(frames, [o.alpha for o in seen], empty)
     labels = [label(f, o, room) for f, o in zip(frames, seen, strict=True)]
     if sum((alpha > 0.5).mean() > 0.005 for alpha in labels) < LEAST:
@@ -150,7 +150,7 @@ def live_frames(camera: Source, seconds: float) -> Iterator[U8]:
             return
 
 
-def fit_size(plate: U8, shape: tuple[int, ...]) -> U8:
+def plate_at(plate: U8, shape: tuple[int, ...]) -> U8:
     """The plate at the frames' size; raises DataError when its shape is another camera's."""
     h, w = shape[:2]
     if abs(plate.shape[1] / plate.shape[0] / (w / h) - 1) > 0.02:

@@ -17,8 +17,8 @@ import numpy as np
 
 from rtseg.arrays import F64
 from rtseg.errors import ModelError
-from rtseg.files import parse_toml, read_settings_text
 from rtseg.models.model import AREA_LIMITS
+from rtseg.texts import parse_toml, read_settings_text
 
 Triple = tuple[float, float, float]
 SIDE_LIMITS = (16, 4096)  # pixels

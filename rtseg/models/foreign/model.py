@@ -104,7 +104,7 @@ class ForeignModel:
         names = self.signature
         feed = {names.image: self._tensor(frame_bgr), **names.constants, **self._states}
         if names.previous is not None:
-            feed[names.previous.name] = names.previous.fit(previous_alpha)
+            feed[names.previous.name] = names.previous.filled(previous_alpha)
         try:
             values = self._session.run([names.output, *names.states.values()], feed)
         except Exception as e:

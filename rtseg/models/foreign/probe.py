@@ -43,7 +43,7 @@ def probe(model: ForeignModel) -> None:
     width, height = model.size_for(demo_frame.shape[1], demo_frame.shape[0], model.info.area)
     nothing = np.zeros((height, width), np.float32)
     seen = []
-    for frame in (*plain_frames(width, height), shrunk(demo_frame, width, height)):
+    for frame in (*plain_frames(width, height), resized(demo_frame, width, height)):
         model.reset()
         for _ in range(2):  # the second takes the states that the first gave
             try:
@@ -121,7 +121,7 @@ def overlap_with(ours: NDArray[np.bool_], model: ForeignModel, demo_frame: U8) -
     """IoU of what a foreign net calls person in the demo frame with what ours does; 0 where it gives no alpha."""
     height, width = ours.shape
     w, h = model.size_for(demo_frame.shape[1], demo_frame.shape[0], model.info.area)
-    frame = shrunk(demo_frame, w, h)
+    frame = resized(demo_frame, w, h)
     model.reset()
     try:
         alpha = np.zeros((h, w), np.float32)
@@ -139,7 +139,7 @@ def reference(demo_frame: U8, threads: int) -> NDArray[np.bool_]:
     """Where the shipped model sees a person in the demo frame, at network size."""
     model = Model("balanced", provider="cpu", threads=threads)
     w, h = model.size_for(demo_frame.shape[1], demo_frame.shape[0], model.info.area)
-    return model.run(shrunk(demo_frame, w, h), np.zeros((h, w), np.float32)) > 0.5
+    return model.run(resized(demo_frame, w, h), np.zeros((h, w), np.float32)) > 0.5
 
 
 def first_demo_frame() -> U8:
@@ -156,6 +156,6 @@ def plain_frames(width: int, height: int) -> list[U8]:
     return [np.zeros_like(noise), np.full_like(noise, 255), noise]
 
 
-def shrunk(frame_bgr: U8, width: int, height: int) -> U8:
+def resized(frame_bgr: U8, width: int, height: int) -> U8:
     """The frame at network size."""
     return u8(cv2.resize(frame_bgr, (width, height), interpolation=cv2.INTER_AREA))

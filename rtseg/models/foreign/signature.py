@@ -49,7 +49,7 @@ class Tensor:
         """Whether an array of this shape may be given."""
         return len(shape) == len(self.shape) and all(o in (None, s) for o, s in zip(self.shape, shape, strict=True))
 
-    def fit(self, alpha: F32) -> NDArray[Any]:
+    def filled(self, alpha: F32) -> NDArray[Any]:
         """alpha HxW as this tensor: one channel, in front or at the end."""
         last = self.shape[-1] == 1 and self.shape[1] != 1
         return (alpha[None, ..., None] if last else alpha[None, None]).astype(self.dtype, copy=False)

@@ -1,0 +1,1 @@
+"""`rtseg cam`: its `options`, `capture` from a command line to the config that it leaves, a `session` of `sources`."""

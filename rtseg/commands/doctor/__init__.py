@@ -1,0 +1,1 @@
+"""`rtseg doctor`: `run` shows what the `checks` find."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +16,43 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rtseg.arrays import U8
+from rtseg.arrays import F32, U8
 from rtseg.console import Messages
-from rtseg.models.model import ModelInfo
+from rtseg.models.model import Model, ModelInfo
 from rtseg.sources.opening import open_source
 
 WIDTH, HEIGHT, COUNT = 320, 180, 12
+SHARED = "RTSEG_TESTS_FOLDER"  # names a folder for what is made once for all test processes
+# Those that take longest begin first, so that no process has to wait in the end for the other's last file.
+LONGEST = (
+    "v4l2/test_devices.py",
+    "test_readme.py",
+    "test_fused.py",
+    "test_export.py",
+    "test_nobody.py",
+    "test_distributed.py",
+    "test_export_fused.py",
+    "test_train.py",
+    "test_tune.py",
+    "test_cli.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that starts the others makes what they share, and clears it away."""
+    if SHARED not in os.environ:
+        folder = tempfile.TemporaryDirectory()
+        os.environ[SHARED] = folder.name
+        config.add_cleanup(folder.cleanup)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The LONGEST first; the rest as found."""
+    here = Path(__file__).parent
+    if lost := [name for name in LONGEST if not (here / name).is_file()]:
+        raise pytest.UsageError(f"tests/conftest.py names {lost}, which is not there")
+    ranks = {here / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +108,13 @@ def demo_frames() -> list[U8]:
 @pytest.fixture(scope="session")
 def small_frames(demo_frames: list[U8]) -> list[U8]:
     return [np.ascontiguousarray(cv2.resize(f, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)) for f in demo_frames]
+
+
+@pytest.fixture(scope="session")
+def person(demo_frames: list[U8]) -> F32:
+    """Where the person is in the demo's first frame, float32 96x160."""
+    small = cv2.resize(demo_frames[0], (160, 96), interpolation=cv2.INTER_AREA)
+    return Model("balanced", provider="cpu", threads=1).run(small, np.zeros((96, 160), np.float32))
 
 
 def write_clip(path: Path, frames: list[U8], times: list[float], sound: bool = False, late: float = 0.0) -> Path:

@@ -75,7 +75,7 @@ def test_version() -> None:
     "call",
     [
         ["--help"],
-        ["cam", "--source", "demo", "--bg", "#00ff00", "--out", "x.mp4"],
+        ["cam", "--source", "clip.mp4", "--bg", "#00ff00", "--out", "x.mp4"],
         ["bench", "--sizes", "480p", "--frames", "5"],
         ["apply", "clip.mp4", "--out", "alpha.mp4", "--emit", "alpha"],
     ],

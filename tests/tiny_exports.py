@@ -1,25 +1,33 @@
-"""Exports small enough for tests: one random net, made into each kind of file once for all test files."""
+"""Exports small enough for tests: one random net, made into each kind of file; traced once for all test processes."""
 
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
+import os
 import tempfile
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
 import cv2
 import numpy as np
+import onnx
 import torch
 import typer
 from torch import nn
 
+from conftest import SHARED
 from rtseg.arrays import U8
+from rtseg.files import whole_file
 from rtseg_export.cli import app
 from rtseg_export.compare import Expected, check_sizes, expected
 from rtseg_export.export import Exported, export
 from rtseg_export.frames import demo_frames
+from rtseg_export.fused import fused_graph
+from rtseg_export.graph import alpha_graph
 from rtseg_train.checkpoint import save_weights
 from rtseg_train.nets import build
 from rtseg_train.unet import UNet
@@ -52,6 +60,17 @@ def shared_folder() -> Path:
     return Path(folder.name)
 
 
+def traced(name: str, trace: Callable[[], onnx.ModelProto]) -> onnx.ModelProto:
+    """torch's graph of this name, made by the test process that needs it first: tracing takes many seconds."""
+    path = Path(os.environ[SHARED]) / f"{name}.onnx"
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            with whole_file(path) as temporary:
+                onnx.save(trace(), temporary)
+    return onnx.load(path)
+
+
 def untrained() -> UNet:
     """The net that INFO names, with random weights."""
     net = build(str(INFO["arch"])).eval()
@@ -71,7 +90,7 @@ def tiny_net() -> UNet:
     with torch.inference_mode():
         logits = net(torch.from_numpy(make_frames()[0])[None], torch.zeros(1, 1, 96, 128))
     with torch.no_grad():
-        net.head.weight *= 3 / logits.std()
+        net.head.weight *= round(3 / float(logits.std()), 2)  # rounded: the same in every process
     return net
 
 
@@ -103,17 +122,22 @@ def save_run(folder: Path, net: UNet, **info: object) -> Path:
 
 @lru_cache(maxsize=4)
 def tiny_export(precision: str) -> Exported:
-    """The net's file in this precision; tracing takes many seconds. Copy it to change it."""
+    """The net's file in this precision, int8 out of the graph of fp32. Copy it to change it."""
     target = shared_folder() / precision / f"{precision}.onnx"
     target.parent.mkdir()
-    return export(tiny_checkpoint(), target, precision, make_frames(), training_data="noise", rooms=())
+    name = "half" if precision == "fp16" else "single"
+    with mock.patch("rtseg_export.export.alpha_graph", lambda net, _: traced(name, lambda: alpha_graph(net))):
+        return export(tiny_checkpoint(), target, precision, make_frames(), training_data="noise", rooms=())
 
 
 @lru_cache(maxsize=2)
 def fused_export(effect: str) -> Exported:
     """The `fast` that ships, fused anew for "picture" or "blur": what ships may be of an earlier graph."""
     target = shared_folder() / f"{effect}-fused.onnx"
-    return export(CHECKPOINT, target, "fp16", demo_frames(2), area=8192, effect=effect, rooms=())
+    with mock.patch(
+        "rtseg_export.export.fused_graph", lambda net, *_: traced(effect, lambda: fused_graph(net, effect))
+    ):
+        return export(CHECKPOINT, target, "fp16", demo_frames(2), area=8192, effect=effect, rooms=())
 
 
 def call(*args: object) -> None:

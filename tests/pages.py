@@ -25,6 +25,7 @@ from rtseg.commands.cam import sources
 from rtseg.commands.cam.options import CamOptions
 from rtseg.commands.ui.options import PageOptions
 from rtseg.commands.ui.page import page_for
+from rtseg.live import reconnect, switching
 from rtseg.models.model import Model
 from rtseg.options.call import Call
 from rtseg.ui.address import Address, listen
@@ -212,6 +213,8 @@ def session(
 ) -> Iterator[Session]:
     """Run until the block is left. cameras: opens what --source names."""
     set_up(world)
+    world.setattr(reconnect, "FIRST_WAIT", 0.05)
+    world.setattr(switching, "PAUSE", 0.05)
     made = Session("", [], io.StringIO())
     there = cameras or {"0": Room}
 

@@ -1,18 +1,12 @@
 """The tool from outside, as a process: what it prints, how it exits, what it leaves behind."""
 
 import contextlib
-import fcntl
 import io
 import json
 import os
 import re
-import select
-import signal
 import subprocess
 import sys
-import termios
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +15,12 @@ import numpy as np
 import pytest
 import typer
 
-from conftest import COUNT, read_clip, write_clip
+from conftest import read_clip
 from rtseg.backgrounds.background import load_background
 from rtseg.cli import app
 from rtseg.commands.forwarded import MODULES, group
 from rtseg.files import ASSETS
 from rtseg.pixels.geometry import cover
-from servers import feed_pipe, mjpeg_server
 
 ROOT = Path(__file__).parent.parent
 
@@ -129,208 +122,6 @@ def test_main_job_without_camera_and_display() -> None:
         assert np.abs(frame[210:250, 290:320].astype(int) - room[index][210:250, 290:320]).mean() < 12, index
 
 
-def test_file_in_file_out_keeps_every_frame(clip: Path) -> None:
-    said = rtseg("cam", "--source", "clip.mp4", "--bg", "#00ff00", "--out", "out.mkv", "--no-window")
-    assert f"{COUNT} frames" in said and "out.mkv" in said
-    assert len(read_clip(Path("out.mkv"))[0]) == COUNT
-
-
-def test_a_file_without_a_name_of_its_own_replaces_nothing(clip: Path) -> None:
-    Path("rtseg-clip.mp4").write_text("mine")
-    rtseg("cam", "--source", "clip.mp4", "--bg", "#00ff00", "--no-window")
-    assert Path("rtseg-clip.mp4").read_text() == "mine" and len(read_clip(Path("rtseg-clip-2.mp4"))[0]) == COUNT
-
-
-@pytest.mark.parametrize(
-    ("command", "option"),
-    [
-        (["cam", "--source", "clip.mp4", "--out", ""], "--out"),
-        (["apply", "clip.mp4", "--out", "out.mp4", "--bg="], "--bg"),
-        (["apply", "", "--out", "out.mp4"], "an argument"),
-        (["train", "", "--check"], "an argument"),
-        (["train", ".", "--check", "--out", ""], "--out"),
-        (["tune", "clip.mp4", "--out", ""], "--out"),
-        (["export", "fast.safetensors", "--out="], "--out"),
-        (["eval", "fast", ".", "--json", ""], "--json"),
-    ],
-)
-def test_an_empty_option_is_no_name(clip: Path, command: list[str], option: str) -> None:
-    """As from a shell's variable that is not set. Path("") would be the working folder, for --bg all that is in it."""
-    assert rtseg(*command, code=2) == f"error: {option} is empty; is it from a variable that is not set?\n"
-    assert [p.name for p in Path().iterdir()] == ["clip.mp4"]
-
-
-def test_named_pipe(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
-    data = write_clip(tmp_path / "clip.mkv", small_frames, [i / 30 for i in range(COUNT)]).read_bytes()
-    os.mkfifo("pipe")
-    feed_pipe(Path("pipe"), data)
-    rtseg("cam", "--source", "pipe", "--bg", "#00ff00", "--out", "out.mp4")
-    assert len(read_clip(Path("out.mp4"))[0]) == COUNT
-
-
-def test_stream_that_ends_is_recorded(small_frames: list[np.ndarray]) -> None:
-    with mjpeg_server(small_frames, count=90) as url:
-        said = rtseg("cam", "--source", url, "--bg", "#00ff00", "--out", "out.mp4")
-    assert "latency" in said
-    frames, _ = read_clip(Path("out.mp4"))
-    assert len(frames) >= 2
-    for frame in frames:  # no frame of the room, not even the first
-        assert np.abs(frame[:40, :60].astype(int) - (0, 255, 0)).mean() < 12
-
-
-# A shell ignores SIGINT in what it starts in the background, nohup SIGHUP, and children, tests too, inherit that.
-LISTENING = [
-    sys.executable,
-    "-c",
-    """import signal, rtseg.cli
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
-rtseg.cli.main()""",
-]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_ctrl_c_kill_and_a_closed_terminal_finish_the_recording(
-    small_frames: list[np.ndarray], number: signal.Signals
-) -> None:
-    with mjpeg_server(small_frames) as url:
-        command = [*LISTENING, "cam", "--source", url, "--bg", "#00ff00", "--out", "out.mp4"]
-        process = subprocess.Popen(
-            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        deadline = time.monotonic() + 60
-        while not (Path("out.partial.mp4").exists() and Path("out.partial.mp4").stat().st_size):
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-        time.sleep(2)
-        process.send_signal(number)
-        said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    assert len(read_clip(Path("out.mp4"))[0]) > 2
-    assert list(Path().glob(".*")) == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_file_that_is_stopped_leaves_nothing_behind(number: signal.Signals) -> None:
-    """What can be done again is not worth keeping: the old file is."""
-    Path("out.mp4").write_text("old")
-    Path("in").mkdir()
-    long = write_clip(Path("in/long.mkv"), [np.zeros((48, 64, 3), np.uint8)] * 5000, [i / 30 for i in range(5000)])
-    command = [*LISTENING, "apply", str(long), "--out", "out.mp4", "--bg", "#00ff00"]
-    process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while len(list(Path().iterdir())) == 2:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 128 + number
-    assert number == signal.SIGHUP or "stopped" in said
-    assert sorted(p.name for p in Path().iterdir()) == ["in", "out.mp4"] and Path("out.mp4").read_text() == "old"
-
-
-def test_a_terminal_that_is_closed_loses_no_recording(small_frames: list[np.ndarray]) -> None:
-    """Whatever is printed to it from then on fails."""
-    with mjpeg_server(small_frames) as url:
-        command = [*LISTENING, "cam", "--source", url, "--bg", "#00ff00", "--out", "out.mp4"]
-        ours, terminal = os.openpty()
-        start = {"stdin": terminal, "stdout": terminal, "stderr": terminal, "start_new_session": True}
-        process = subprocess.Popen(
-            command, env=environment(), preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), **start
-        )
-        os.close(terminal)
-        deadline = time.monotonic() + 60
-        while not (Path("out.partial.mp4").exists() and Path("out.partial.mp4").stat().st_size):
-            assert process.poll() is None and time.monotonic() < deadline
-            if select.select([ours], [], [], 0.1)[0]:
-                os.read(ours, 4096)
-        time.sleep(1)
-        os.close(ours)
-        assert process.wait(60) == 0
-    assert len(read_clip(Path("out.mp4"))[0]) > 2
-
-
-WRONG: list[tuple[list[str], str]] = [
-    (["cam", "--source", "demo", "--bg", "missing.jpg"], "missing.jpg"),
-    (["cam", "--source", "demo", "--bg", "text.jpg"], "not a picture"),
-    (["cam", "--source", "empty.mp4"], "empty"),
-    (["cam", "--source", "text.jpg"], "text.jpg"),
-    (["cam", "--source", "nothere.mp4"], "No such file"),
-    (["cam", "--source", "97"], "camera 97 is not there"),
-    (["cam", "--source", "http://127.0.0.1:9/stream"], "refused"),
-    (["cam", "--source", "demo", "--model", "text.jpg"], "not a readable ONNX"),
-    (["cam", "--source", "demo", "--model", "foreign.onnx"], "not an rtseg model"),
-    (
-        ["cam", "--source", "demo", "--model", "nothere"],
-        "no such file. Give an .onnx file or one of: quality, balanced",
-    ),
-    (["apply", "text.jpg", "--out", "y.png", "--model", "qualty"], "did you mean quality?"),
-    (["bench", "--model", "atuo"], "did you mean auto?"),
-    (["cam", "--source", "demo", "--out", "no/out.mp4"], "does not exist"),
-    (["cam", "--source", "demo", "--model", "nan.onnx"], "not finite"),
-    (["apply", "nothere", "--out", "x.png"], "no such file"),
-    (["apply", "text.jpg", "--out", "x.png"], "not a picture"),
-    (["doctor", "--json", "."], "is a folder"),
-    (["bench", "--json", "no/x.json"], "does not exist"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "words"), WRONG)
-def test_wrong_input_is_one_clear_message(
-    tmp_path: Path, make_model: Callable[..., Path], arguments: list[str], words: str
-) -> None:
-    (tmp_path / "text.jpg").write_text("hello")
-    (tmp_path / "empty.mp4").touch()
-    (tmp_path / "foreign.onnx").write_bytes(make_model(metadata={}).read_bytes())
-    (tmp_path / "nan.onnx").write_bytes(make_model("nan").read_bytes())
-    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
-    said = rtseg(*arguments, code=1)
-    lines = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1 and words in lines[0], said
-    assert "Traceback" not in said
-    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
-
-
-def test_cuda_without_gpu_is_refused() -> None:
-    from rtseg.models.providers import cuda_problem
-
-    if cuda_problem() is None:
-        pytest.skip("CUDA works on this machine")
-    assert "error: --provider cuda: " in rtseg("cam", "--source", "demo", "--provider", "cuda", code=1)
-
-
-USAGE = [
-    (["nonsense"], "nonsense"),
-    (["cam", "--nonsense"], "--nonsense"),
-    (["cam", "--provider", "cudaa"], "one of auto, cuda, cpu; did you mean cuda?"),
-    (["cam", "--size", "12"], "WIDTHxHEIGHT"),
-    (["cam", "--blur", "0"], "--blur"),
-    (["cam", "--blur", "nan"], "--blur"),
-    (["cam", "--threads", "0"], "--threads"),
-    (["cam", "--target-fps", "nan"], "--target-fps"),
-    (["apply", "x", "--out", "y", "--emit", "alhpa"], "did you mean alpha?"),
-    (["apply", "x", "--out", "y", "--raw", "big"], "WIDTHxHEIGHT"),
-    (["bench", "--sizes", "480p,720"], "did you mean 720p?"),
-    (["eval", "x.onnx", "y", "--provider", "tpu"], "one of auto, cuda, cpu"),
-    (["train", "x", "--arch", "balancd"], "did you mean balanced?"),
-    (["train", "x", "--preset", "other"], "one of article"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "words"), USAGE)
-def test_usage_errors_exit_with_2(monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["rtseg", *arguments])
-    said = io.StringIO()
-    with pytest.raises(SystemExit) as e, contextlib.redirect_stderr(said):
-        app()
-    assert e.value.code == 2 and words in said.getvalue()
-    assert os.listdir() == []
-
-
-def test_usage_errors_of_the_process() -> None:
-    assert "auto, cuda, cpu" in rtseg("cam", "--provider", "tpu", code=2)
-
-
 def helps() -> list[tuple[str, list[str]]]:
     """Each command with all that its help should show: every option's name, and its words in brackets."""
     found = []
@@ -354,33 +145,6 @@ def test_help_is_whole_in_80_columns(monkeypatch: pytest.MonkeyPatch, command: s
     assert max(map(len, lines)) <= 80
     text = "".join(said.getvalue().split())  # a line may end at any space, or behind a hyphen
     assert [word for word in words if "".join(word.split()) not in text] == []
-
-
-def test_completion_that_cannot_be_installed(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    program = "import sys, pathlib; sys.argv[1:] = ['--install-completion']\n"
-    program += "from rtseg.cli import main\nmain()"
-    done = subprocess.run(
-        ["bash", "-c", '"$0" -c "$1"; exit $?', sys.executable, program],  # typer asks which shell has started it
-        env=environment(HOME=str(tmp_path / "file")),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1 and "--show-completion" in done.stderr and "bug" not in done.stderr, done.stderr
-
-
-def test_traceback_only_with_debug() -> None:
-    assert "Traceback" in rtseg("cam", "--source", "nothere.mp4", "--debug", code=1)
-
-
-def test_missing_extra_is_named() -> None:
-    program = "import sys; sys.modules['torch'] = None; sys.argv[1:] = ['train', 'list.csv']\n"
-    program += "from rtseg.cli import main\nmain()"
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1 and "pip install 'rtseg[train]'" in done.stderr
 
 
 def test_bench_writes_json() -> None:

@@ -15,7 +15,7 @@ from rtseg.backgrounds.background import shipped_backgrounds
 from rtseg.errors import OutputError
 from rtseg.live.controls import CONFIRM_TIME, MESSAGE_TIME, Controls
 from rtseg.live.events import Event
-from rtseg.live.keys import HELD, HELP, LONG_HELD
+from rtseg.live.keys import HELD, HELP
 from rtseg.live.settings import Settings, outgoing
 from rtseg.live.steps import choices
 from rtseg.options.call import Call, call_of
@@ -178,83 +178,6 @@ def test_a_folder_gives_its_own_files_and_a_broken_one_is_passed_over() -> None:
         fingers.press("]")
         names.append(Path(str(fingers.settings.background)).name)
     assert names == ["c.PNG", "a.jpg", "c.PNG"]
-
-
-def test_the_room_is_shown_only_to_who_confirms() -> None:
-    fingers = Fingers()
-    fingers.press("\r")
-    assert fingers.settings.effect and fingers.message is None
-    fingers.press("e")
-    assert fingers.settings.effect and "Enter" in str(fingers.message)
-    fingers.tap("\r", CONFIRM_TIME + 0.1)
-    assert fingers.settings.effect  # too late
-    fingers.press("em\r")
-    assert fingers.settings.effect  # another key in between
-    for key in "jagree\r":  # somebody who types, and means another window
-        fingers.tap(key, 0.2)
-    assert fingers.settings.effect
-    fingers.press("e\r")
-    assert not fingers.settings.effect
-    fingers.press("e")
-    assert fingers.settings.effect
-    fingers.press("e")
-    assert fingers.settings.effect  # each time anew
-
-
-@pytest.mark.parametrize("effect", [True, False])
-@pytest.mark.parametrize("repeat", [0.03, 0.1, 0.2, 0.25])
-def test_a_key_held_down_shows_no_room(repeat: float, effect: bool) -> None:
-    fingers = Fingers()
-    if not effect:
-        fingers.press("e\r")
-    for after in [0.5, 0.66, *[repeat] * 40]:  # keyboards repeat after a pause
-        fingers.tap("e", after)
-        assert fingers.settings.effect
-
-
-@pytest.mark.parametrize("key", ["b", " "])
-def test_pause_held_down_stays_paused(key: str) -> None:
-    fingers = Fingers()
-    for after in [0.5, 0.66, *[0.03] * 40, 0.3]:
-        fingers.tap(key, after)
-        assert fingers.settings.paused
-    fingers.tap(key, LONG_HELD)
-    assert not fingers.settings.paused
-
-
-def test_other_keys_held_down_count_once_but_blur_goes_on() -> None:
-    fingers = Fingers()
-    events = [fingers.tap("p", HELD / 3) for _ in range(9)]
-    assert events == [Event.SNAPSHOT] + [None] * 8
-    for _ in range(3):
-        fingers.tap("+", HELD / 3)
-    assert fingers.settings.blur == 35
-
-
-def test_a_blur_that_hides_little_says_so() -> None:
-    fingers = Fingers(Settings(blur=15.0))
-    fingers.press("-")
-    assert fingers.settings.blur == 10 and "recognised" not in str(fingers.message)
-    fingers.press("-")
-    assert fingers.settings.blur == 7 and "recognised" in str(fingers.message)
-
-
-def test_pause_hides_everything_and_brings_the_effect_back() -> None:
-    fingers = Fingers()
-    fingers.press("e\r")
-    assert not fingers.settings.effect
-    fingers.press("b")
-    assert fingers.settings.paused
-    fingers.press("ee")
-    fingers.wait(0.5)
-    assert fingers.settings.effect and "paused" in str(fingers.message)
-    fingers.press("b")
-    assert fingers.settings == Settings()
-
-
-def test_nothing_starts_with_the_effect_off() -> None:
-    with pytest.raises(ValueError, match="effect on"):
-        Controls(Settings(effect=False), [], call())
 
 
 def test_what_goes_out() -> None:

@@ -10,12 +10,11 @@ import pytest
 import torch
 
 from rtseg.errors import DataError
-from rtseg_train.augment import make_sample, make_twins, paste, previous_alpha
 from rtseg_train.config import TrainConfig, field_help
 from rtseg_train.data import TrainBatches, open_data
 from rtseg_train.dataset import read_list
 from rtseg_train.masks import read_pair
-from rtseg_train.windows import Picture, View
+from rtseg_train.windows import Picture
 
 
 def person(height: int = 96, width: int = 72, seed: int = 0) -> Picture:
@@ -165,108 +164,6 @@ def test_batch_shapes_types_and_ranges(tmp_path: Path) -> None:
         for x in (previous, alpha, sure):
             assert x.shape == (2, 1, h, w) and x.dtype == torch.float32
             assert x.min() >= 0 and x.max() <= 1
-
-
-def test_sample_of_an_empty_picture_is_empty() -> None:
-    rng = np.random.default_rng(0)
-    room = Picture(np.full((64, 96, 3), 90, np.uint8), np.zeros((64, 96), np.uint8))
-    for _ in range(10):
-        frame, _, alpha, _ = make_sample(rng, room, (96, 64), other=person())
-        assert frame.shape == (64, 96, 3) and frame.dtype == np.uint8 and not alpha.any()
-
-
-def test_a_person_cut_by_the_bottom_edge_stays_on_the_bottom() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(40):
-        alpha = paste(rng, [person()], nobody((160, 96)))[0].alpha
-        rows = np.flatnonzero(alpha.max(1) > 0.5)
-        assert len(rows) == 0 or rows[-1] >= 94, "a gap below the person"
-
-
-def nobody(size: tuple[int, int], level: int = 0) -> View:
-    """An empty room of one grey, (width, height)."""
-    zeros = np.zeros(size[::-1], np.float32)
-    return View(np.full((*zeros.shape, 3), level, np.uint8), zeros, zeros + 1)
-
-
-def test_a_cut_out_is_composited_as_its_alpha_says() -> None:
-    soft = person()
-    cut = Picture(np.full_like(soft.image, 200), cv2.GaussianBlur(soft.alpha, (0, 0), 3), exact=True)
-    rng = np.random.default_rng(3)
-    for _ in range(20):
-        view = paste(rng, [cut], nobody((160, 96), 40))[0]
-        # One grey on another: the composite says what alpha was, whatever the light that was matched.
-        least, most = 40.0, float(view.frame.max())
-        if view.alpha.max() < 0.99:
-            continue
-        shown = (view.frame[..., 0] - least) / (most - least)
-        assert most > 60 and float(np.abs(shown - view.alpha).max()) < 0.02
-        assert ((view.alpha > 0.2) & (view.alpha < 0.8)).any(), "the edge was made hard"
-
-
-def test_both_people_of_a_composite_are_in_its_label() -> None:
-    rng = np.random.default_rng(0)
-    dark, light = (Picture(np.full_like(person().image, level), person().alpha, exact=True) for level in (90, 250))
-    for _ in range(20):
-        behind = paste(rng, [dark], nobody((160, 96)))[0]
-        both = paste(rng, [light], behind)[0]
-        level = both.frame.max(2)
-        assert (level[both.alpha > 0.9] > 40).all() and (level[both.alpha < 0.01] < 4).all(), "label and picture differ"
-
-
-def test_the_next_moment_of_a_clip_is_put_at_the_same_place() -> None:
-    first = Picture(np.full((96, 72, 3), 200, np.uint8), person().alpha, exact=True)
-    shift = np.roll(first.alpha, 6, 1)
-    room = Picture(np.full((96, 160, 3), 30, np.uint8), np.zeros((96, 160), np.uint8))
-    rng = np.random.default_rng(1)
-    for _ in range(10):
-        one, two = make_twins(rng, first, (160, 96), room, None, Picture(first.image, shift, exact=True))
-        areas = one.alpha.sum(), two.alpha.sum()
-        assert not np.array_equal(one.alpha, two.alpha) and abs(areas[0] - areas[1]) < 0.25 * max(areas)
-
-
-def test_clips_of_cut_outs_are_found_by_their_numbers(tmp_path: Path) -> None:
-    write_list(tmp_path)
-    rows = ["fg,mask"]
-    for name in ("anna", "0007", "0008", "0010"):
-        cv2.imwrite(str(tmp_path / f"{name}.jpg"), person().image)
-        cv2.imwrite(str(tmp_path / f"{name}.png"), person().alpha)
-        rows.append(f"{name}.jpg,{name}.png")
-    (tmp_path / "cutouts.csv").write_text("\n".join(rows))
-    rooms = tmp_path / "rooms"
-    rooms.mkdir()
-    cv2.imwrite(str(rooms / "room.png"), np.full((64, 96, 3), 30, np.uint8))
-    settings = {"backgrounds": str(rooms), "cutouts": str(tmp_path / "cutouts.csv"), "cutout": 0.9, "composite": 0.0}
-    data = TrainBatches(small(tmp_path / "list.csv", **settings))
-    assert list(data.preload())[-1] == data.count == 9 and len(data.cut) == 4
-    assert [data._following(index) is not None for index in data.cut] == [False, True, False, False]
-    assert all(data.picture(index).exact for index in data.cut)
-    with pytest.raises(DataError, match="--backgrounds"):
-        TrainBatches(small(tmp_path / "list.csv", cutouts=str(tmp_path / "cutouts.csv")))
-
-
-def test_what_is_in_doubt_goes_with_its_picture(tmp_path: Path) -> None:
-    path = write_list(tmp_path, 1)
-    half = np.full((96, 72), 255, np.uint8)
-    half[:, :36] = 51
-    cv2.imwrite(str(tmp_path / "sure.png"), half)
-    path.write_text("image,mask,sure\n0.jpg,0.png,sure.png\n")
-    data = TrainBatches(small(path, paired=0.0))
-    list(data.preload())
-    sure = torch.cat([data[step][3].flatten() for step in range(8)])
-    assert sure.min() == pytest.approx(0.2) and sure.max() == 1
-    cv2.imwrite(str(tmp_path / "sure.png"), half[:50])
-    with pytest.raises(DataError, match=r"sure\.png is 72x50, its picture 72x96"):
-        list(TrainBatches(small(path)).preload())
-
-
-def test_previous_alpha_is_sometimes_nothing_and_sometimes_about_right() -> None:
-    rng = np.random.default_rng(0)
-    alpha = (person(96, 160).alpha / 255).astype(np.float32)
-    drawn = [previous_alpha(rng, alpha, person()) for _ in range(60)]
-    empty = sum(not p.any() for p in drawn)
-    close = sum(p.any() and float(np.abs(p - alpha).mean()) < 0.05 for p in drawn)
-    assert 15 < empty < 45 and close > 8
 
 
 def test_config_survives_saving(tmp_path: Path) -> None:

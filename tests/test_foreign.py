@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,24 +16,10 @@ from foreign_nets import BYTE, FLOAT, HALF, echo, probabilities, save
 from rtseg import Pipeline
 from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
-from rtseg.models.foreign.adapter import Adapter, Input, Output, State, read_adapter
 from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.model import Model
 from rtseg.models.networks import open_network
 from test_cli import rtseg
-
-
-@pytest.fixture(scope="session")
-def person(demo_frames: list[U8]) -> F32:
-    """Where the person is in the demo's first frame, float32 96x160."""
-    small = cv2.resize(demo_frames[0], (160, 96), interpolation=cv2.INTER_AREA)
-    return Model("balanced", provider="cpu", threads=1).run(small, np.zeros((96, 160), np.float32))
-
-
-@pytest.fixture
-def by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nets that see the demo's person in every picture may run."""
-    monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)
 
 
 @pytest.fixture
@@ -66,7 +51,7 @@ def load(path: Path) -> ForeignModel:
     return model
 
 
-@pytest.mark.usefixtures("by_heart")
+@pytest.mark.usefixtures("unchecked")  # they see the demo's person in every picture
 @pytest.mark.parametrize("kind", ["fixed", "dynamic", "recurrent"])
 def test_a_foreign_model_replaces_the_background(
     kind: str, request: pytest.FixtureRequest, demo_frames: list[U8], person: F32
@@ -224,7 +209,7 @@ def test_a_net_for_other_pictures_may_be_let_in(fixed: Path) -> None:
     assert load(change(fixed, '"sigmoid"', '"sigmoid"\ninvert = true')).info.name == "fixed"
 
 
-@pytest.mark.usefixtures("by_heart")
+@pytest.mark.usefixtures("unchecked")  # they see the demo's person in every picture
 @pytest.mark.parametrize(("step", "share"), [(0.3, 1), (1e38, 0)], ids=["more than 1", "nan"])
 def test_what_is_no_alpha_later_on_is_an_error_then(tmp_path: Path, step: float, share: float) -> None:
     """0.3 a frame more; or 0 times what grows beyond all numbers, which is 0 and then NaN."""
@@ -264,48 +249,3 @@ def test_apply_takes_a_foreign_model(recurrent: Path, demo_frames: list[U8]) -> 
     rtseg("apply", "in.png", "--out", "out.png", "--bg", "#00ff00", "--model", str(recurrent), "--provider", "cpu")
     out = cv2.imread("out.png")
     assert out is not None and (out[:100, :100] == (0, 255, 0)).all() and (out[230, 310] != (0, 255, 0)).any()
-
-
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "foreign-models.md").read_text(encoding="utf-8")
-
-
-def documented() -> list[str]:
-    return re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
-
-
-@pytest.mark.parametrize("text", documented())
-def test_the_documented_adapters_are_right(tmp_path: Path, text: str) -> None:
-    (tmp_path / "x.toml").write_text(text)
-    adapter = read_adapter(tmp_path / "x.toml")
-    assert adapter.name != "x"
-
-
-def test_the_adapter_of_robust_video_matting_feeds_its_states(
-    tmp_path: Path, person: F32, demo_frames: list[U8], by_heart: None
-) -> None:
-    path = foreign_nets.rvm(tmp_path, person)
-    path.with_suffix(".toml").write_text(next(text for text in documented() if "downsample_ratio" in text))
-    model = load(path)
-    assert (model.size_for(1920, 1080, model.info.area), model.info.terms) == ((320, 192), "GPL-3.0")
-    frame, nothing = cv2.resize(demo_frames[0], (320, 192)), np.zeros((192, 320), np.float32)
-    tops = [float(model.run(frame, nothing).max()) for _ in range(3)]
-    np.testing.assert_allclose(tops, [0.5, 0.75, 0.875], atol=0.02)
-    pipeline = Pipeline(background="#00ff00", model=path, provider="cpu")
-    for _ in range(5):
-        out = pipeline(demo_frames[0])
-    assert (out[:100, :100] == (0, 255, 0)).all() and pipeline.share > 0.1
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
-def test_adapters_as_editors_of_windows_save_them(tmp_path: Path, encoding: str) -> None:
-    text = documented()[0].replace("\n", "\r\n")
-    for name, kind in (("plain", "utf-8"), ("windows", encoding)):
-        (tmp_path / f"{name}.toml").write_bytes(text.encode(kind))
-    plain, windows = (read_adapter(tmp_path / f"{name}.toml") for name in ("plain", "windows"))
-    assert (plain.input, plain.output, plain.name) == (windows.input, windows.output, windows.name)
-
-
-def test_every_key_is_documented() -> None:
-    table = set(re.findall(r"^\| `(\w+)`", DOCUMENT, re.MULTILINE))
-    keys = {name for part in (Adapter, Input, Output, State) for name in part.__dataclass_fields__}
-    assert table == keys - {"path"} and len(documented()) >= 3

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +18,7 @@ from rtseg.errors import BackgroundError, OutputError, SourceError
 from rtseg.pipeline import Pipeline
 from rtseg.sources.kinds import kind, likely_kind
 from rtseg.sources.opening import open_source
-from rtseg.sources.pictures import read_layers, read_picture
+from rtseg.sources.pictures import read_picture
 from test_containers import CASES, colours
 
 VIDEOS = [
@@ -160,18 +159,6 @@ def test_a_cut_off_picture_is_called_so(tmp_path: Path, suffix: str, share: floa
     assert read_picture(path, SourceError).shape == (300, 600, 3)
 
 
-def test_floating_point_is_read_from_0_to_1(tmp_path: Path) -> None:
-    path, picture = tmp_path / "deep.tif", np.full((64, 64, 3), 0.5, np.float32)
-    picture[0, 0] = np.nan
-    for layers in (picture, picture[..., 0]):
-        cv2.imwrite(str(path), layers)
-        assert read_picture(path, SourceError)[9, 9].tolist() == [128] * 3
-        assert open_background(path).at(0.0, 64, 64)[9, 9].tolist() == [128] * 3
-    cv2.imwrite(str(path), picture * 300)
-    with pytest.raises(SourceError, match=r"deep\.tif: its values go up to 150; save it with 8 or 16 bits"):
-        read_picture(path, SourceError)
-
-
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (20_000, 50), (50, 1)])
 def test_pictures_of_sizes_that_can_t_be_processed_are_named(
     tmp_path: Path, width: int, height: int, pipeline: Pipeline
@@ -181,39 +168,6 @@ def test_pictures_of_sizes_that_can_t_be_processed_are_named(
     with pytest.raises(SourceError, match=rf"odd\.png is {width}x{height}"):
         apply.run(path, tmp_path / "out.png", pipeline, "alpha", Console(quiet=True))
     assert open_background(path).at(None, 64, 36).shape == (36, 64, 3)
-
-
-def png_header(width: int, height: int, depth: int, colour: int) -> bytes:
-    """As far as the first of its pixels."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
-
-    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([depth, colour, 0, 0, 0])
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-
-
-@pytest.mark.parametrize(("depth", "colour"), [(16, 2), (16, 6), (8, 6)])
-def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(tmp_path: Path, depth: int, colour: int) -> None:
-    path = tmp_path / "huge.png"
-    path.write_bytes(png_header(16_000, 16_000, depth, colour))
-    with pytest.raises(BackgroundError, match=r"huge\.png: it claims 16000x16000 .* memory"):
-        open_background(path)
-
-
-def test_transparency_of_any_kind_is_read(tmp_path: Path) -> None:
-    layers = np.zeros((20, 40, 4), np.uint8)
-    layers[..., 2], layers[:, 20:, 3] = 200, 255
-    for name, picture in (
-        ("a.png", layers),
-        ("b.png", layers.astype(np.uint16) * 257),
-        ("c.webp", layers),
-        ("d.tif", layers),
-    ):
-        cv2.imwrite(str(tmp_path / name), picture, [cv2.IMWRITE_WEBP_QUALITY, 101])
-        bgr, opacity = read_layers(tmp_path / name, SourceError)
-        assert opacity is not None and not opacity[:, :20].any() and (opacity[:, 20:] == 255).all()
-        assert not bgr[:, :20].any() and bgr[5, 30].tolist() == [0, 0, 200]
 
 
 def test_nothing_of_the_libraries_is_printed(tmp_path: Path) -> None:
@@ -271,23 +225,3 @@ def test_heic_is_upright_as_source_and_as_background(
     assert colours(open_background(path).at(None, *size)) == shown
     apply.run(path, tmp_path / "out.png", pipeline, "alpha", Console(quiet=True))
     assert cv2.imread(str(tmp_path / "out.png")).shape[1::-1] == size
-
-
-def test_heic_of_tiles_is_put_together(tmp_path: Path) -> None:
-    picture = read_picture(CASES / "grid.heic", SourceError)
-    assert picture.shape == (130, 260, 3) and colours(picture) == "rgbw"
-    data = (CASES / "grid.heic").read_bytes()
-    for share in (0.1, 0.3, 0.6, 0.9):
-        (tmp_path / "cut.heic").write_bytes(data[: int(len(data) * share)])
-        with pytest.raises(SourceError, match=r"cut\.heic: it is cut off"):
-            read_picture(tmp_path / "cut.heic", SourceError)
-    rng = np.random.default_rng(0)
-    for _ in range(30):  # damaged ones are errors of ours
-        broken = bytearray(data)
-        for at in rng.integers(16, 900, 4):
-            broken[at] = rng.integers(256)
-        (tmp_path / "bad.heic").write_bytes(broken)
-        try:
-            read_picture(tmp_path / "bad.heic", SourceError)
-        except SourceError as e:
-            assert "bad.heic" in str(e)

@@ -100,7 +100,7 @@ def test_a_clip_without_anybody_is_refused(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(tune_module, "FRAMES", 24)
     path = write_clip(tmp_path / "empty.mp4", [room_image()] * 24, [i / 30 for i in range(24)])
     with pytest.raises(DataError, match="fewer than 20 of 24"):
-        tune(str(path), "balanced", tmp_path / "mine", plate=None, seconds=60, steps=2)
+        tune(str(path), "fast", tmp_path / "mine", plate=None, seconds=60, steps=2)
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from rtseg.models.model import check_area
 from rtseg.models.networks import Loaded, require_effect
 from rtseg.models.nobody import require_nobody
 from rtseg.paths.path import FramePath, path_of
-from rtseg.pixels.edge import Edge, Limited
+from rtseg.pixels.edge import SPECKS, Edge, Limited
 from rtseg.stream import Result, Streamed, streamed
 
 
@@ -41,7 +41,7 @@ class Pipeline(Closing):
         BackgroundError, ModelError, ProviderError: what was asked for can't be had.
     """
 
-    edge, feather, specks = Limited(), Limited(), Limited()  # see pixels/edge.py; from the next frame on
+    edge, feather, specks = Limited(), Limited(), Limited(SPECKS)  # see pixels/edge.py; from the next frame on
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ def pipeline_of(alpha: F32) -> tuple[Pipeline, U8]:
     """A pipeline whose network says what is drawn, and a frame that is bright there."""
     pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
     pipeline.follow = False  # this network draws whole frames
+    pipeline.specks = 0
     pipeline.model.run = lambda small_bgr, _: shrunk(alpha, small_bgr.shape[1::-1])  # type: ignore[method-assign]
     return pipeline, np.repeat(np.uint8(60 + 120 * alpha)[..., None], 3, axis=2)
 

@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from rtseg.arrays import F32
+from rtseg.pixels.compiled import LUMA
 from rtseg.pixels.geometry import STRIDE
 
 CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}  # of the output channels
@@ -20,8 +21,8 @@ LARGEST_ERROR = 0.01
 
 def stray_weights(model: onnx.ModelProto, net: nn.Module) -> str:
     """Where the convolutions of a file are not those of the net (batch norm folded); "" when all are."""
-    # The pixel work of a fused graph has filters in one direction alone, which are no weights.
-    found = [(kind, w) for kind, w in weights_of(model) if w.ndim == 4 and w.shape[2] == w.shape[3]]
+    # The pixel work of a fused graph has filters in one direction alone and luma's, which are no weights.
+    found = [(kind, w) for kind, w in weights_of(model) if w.ndim == 4 and w.shape[2] == w.shape[3] and not is_luma(w)]
     wanted = weights_in_order(net)
     if len(found) != len(wanted):
         return f"it has {len(found)} convolutions, the checkpoint {len(wanted)}"
@@ -33,6 +34,11 @@ def stray_weights(model: onnx.ModelProto, net: nn.Module) -> str:
         if not (error <= LARGEST_ERROR * largest + 1e-7).all():  # false for NaN too
             return f"the weights of convolution {number} of {len(wanted)} are others"
     return ""
+
+
+def is_luma(weight: F32) -> bool:
+    """Whether a convolution makes a picture grey."""
+    return weight.shape == (1, 3, 1, 1) and bool(np.allclose(weight.ravel(), LUMA))
 
 
 def weights_of(model: onnx.ModelProto) -> list[tuple[str, F32]]:

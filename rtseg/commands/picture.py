@@ -10,7 +10,7 @@ import typer
 from rtseg.options import completion, values
 from rtseg.options.panels import MODEL, PICTURE
 from rtseg.options.shared import ModelName, Provider, Threads
-from rtseg.pixels.edge import LIMITS
+from rtseg.pixels.edge import LIMITS, SPECKS
 
 if TYPE_CHECKING:
     from rtseg.pipeline import Pipeline
@@ -55,7 +55,7 @@ class PictureOptions:
     feather: Annotated[float, limited("feather", "How soft the edge is.")] = 0.0
     specks: Annotated[
         float, limited("specks", "Leave out stray pieces smaller than this, in percent of the picture.")
-    ] = 0.0
+    ] = SPECKS
     model: ModelName
     provider: Provider = "auto"
     threads: Threads = None

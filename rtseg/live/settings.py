@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtseg.arrays import U8
+from rtseg.pixels.edge import SPECKS
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Settings:
     smoothing: bool = True
     edge: float = 0.0  # -1..1, and
     feather: float = 0.0  # 0..1, and
-    specks: float = 0.0  # percent of the picture: see pixels/edge.py
+    specks: float = SPECKS  # percent of the picture: see pixels/edge.py
     save_power: bool = False
     target_fps: float | None = None
     model: str = "auto"  # as --model takes it

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rtseg.errors import RtsegError
 
+SPECKS = 0.3  # percent of the picture: what is left out unless another is asked for, 52x53 pixels at 720p
 LIMITS: dict[str, tuple[int, int]] = {"edge": (-1, 1), "feather": (0, 1), "specks": (0, 5)}
 
 
@@ -22,14 +23,17 @@ PLAIN = Edge()
 
 
 class Limited:
-    """An attribute, one of LIMITS by its name: a number that is 0 until it is set. Raises RtsegError outside them."""
+    """An attribute, one of LIMITS by its name: a number that is `usual` until it is set. Raises RtsegError outside."""
+
+    def __init__(self, usual: float = 0.0) -> None:
+        self._usual = usual
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
         self._low, self._high = LIMITS[name]
 
     def __get__(self, instance: object, owner: type | None = None) -> float:
-        value: float = 0.0 if instance is None else vars(instance).get(self._name, 0.0)
+        value: float = self._usual if instance is None else vars(instance).get(self._name, self._usual)
         return value
 
     def __set__(self, instance: object, value: float) -> None:

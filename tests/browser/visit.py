@@ -29,7 +29,7 @@ START = {
     "blur": None,
     "edge": 0,
     "feather": 0,
-    "specks": 0,
+    "specks": 0.3,
     "smoothing": True,
     "mirror": False,
     "save_power": False,

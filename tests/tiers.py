@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from conftest import INFO
-from rtseg import pipeline as pipeline_module
 from rtseg.errors import ModelError
 from rtseg.frames import Frame
+from rtseg.models import in_use
 from rtseg.models.model import TIERS
 from rtseg.pixels.geometry import network_size
 from sessions import ROOM, Made
@@ -75,7 +75,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, machine: Machine, answer: Answer =
         tiers[name] = Tier(name, machine, answer, "cuda" if machine.cuda and provider != "cpu" else "cpu")
         return tiers[name]
 
-    monkeypatch.setattr(pipeline_module, "open_network", opened)
+    monkeypatch.setattr(in_use, "open_network", opened)
     return tiers
 
 

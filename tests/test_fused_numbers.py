@@ -20,7 +20,7 @@ from rtseg.paths.cpu import CpuPath
 from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.matte import grey_of
-from rtseg_export.fused import FusedBlur, FusedPicture
+from rtseg_export.fused import FusedBlur, FusedPicture, planes
 
 W, H, SMALL = 320, 192, (160, 96)
 WALL, SHIRT = (170, 180, 160), (30, 60, 190)
@@ -110,8 +110,7 @@ def test_a_blended_level_is_rounded_to_the_nearest() -> None:
     person, room = np.random.default_rng(1).integers(0, 256, (2, 32, 64, 3), np.uint8)
     frame = torch.from_numpy(person)[None]
     fitted = torch.zeros(1, 1, 8, 16), torch.full((1, 1, 8, 16), 0.3)
-    planes = frame.permute(0, 3, 1, 2).float()
-    made = FusedPicture(Drawn()).blend(frame, planes, torch.from_numpy(room)[None].float(), fitted, None)[0].numpy()
+    made = FusedPicture(Drawn()).blend(planes(frame), planes(torch.from_numpy(room)[None]), fitted, None)[0].numpy()
     assert np.abs(made - (room + 0.3 * (person.astype(float) - room))).max() < 0.501
 
 

@@ -42,11 +42,12 @@ def shrunk(alpha: F32, size: tuple[int, int]) -> F32:
     return f32(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
 
 
-def pipeline_of(alpha: F32) -> tuple[Pipeline, U8]:
-    """A pipeline whose network says what is drawn, and a frame that is bright there."""
+def pipeline_of(alpha: F32, percent: float | None = 0) -> tuple[Pipeline, U8]:
+    """A pipeline whose network says what is drawn, and a frame that is bright there; None for rtseg's own percent."""
     pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
     pipeline.follow = False  # this network draws whole frames
-    pipeline.specks = 0
+    if percent is not None:
+        pipeline.specks = percent
     pipeline.model.run = lambda small_bgr, _: shrunk(alpha, small_bgr.shape[1::-1])  # type: ignore[method-assign]
     return pipeline, np.repeat(np.uint8(60 + 120 * alpha)[..., None], 3, axis=2)
 
@@ -138,3 +139,12 @@ def test_a_value_that_is_changed_counts_at_once() -> None:
         return bool((pipeline(frame)[place] != (0, 255, 0)).any(-1).mean() > 0.5)
 
     assert [shows(p) for p in (size / 1.1, size * 1.1, size * 1.1, size / 1.1, 0, size / 1.1)] == [1, 0, 0, 1, 1, 1]
+
+
+def test_small_ones_are_left_out_unless_asked_otherwise() -> None:
+    alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+    box(alpha, 240, 100, 160, HEIGHT - 100)
+    small, larger = box(alpha, 60, 40, 22, 22), box(alpha, 500, 40, 40, 40)  # 0.2 and 0.7 %
+    pipeline, frame = pipeline_of(alpha, None)
+    shown = [(pipeline(frame)[place] != (0, 255, 0)).any(-1).mean() for place in (small, larger)]
+    assert shown[0] == 0 and shown[1] > 0.9

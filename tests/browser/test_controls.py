@@ -151,5 +151,6 @@ def test_the_virtual_camera_says_what_is_missing(page: Visit) -> None:
         switch.click()
         return
     page["#cure"].wait_for()
-    assert page["#problem"].inner_text() and not switch.is_checked()
+    page.until(lambda: not switch.is_checked(), "the switch is off again")
+    assert page["#problem"].inner_text()
     page[".toast.error"].wait_for()

@@ -11,8 +11,9 @@ from rtseg.backgrounds.background import KEPT_PIXELS, Background, Still, find_ba
 from rtseg.backgrounds.colour import colour, one_pixel
 from rtseg.errors import BackgroundError
 from rtseg.formats import READ
-from rtseg.sources.kinds import likely_kind, pictures_and_videos
+from rtseg.sources.kinds import likely_kind
 from rtseg.sources.pictures import read_opaque
+from rtseg.sources.usable import pictures_and_videos
 
 # Where nothing can be transparent, as before a camera: the colour that other programs take out most easily.
 TRANSPARENT = "#00ff00"

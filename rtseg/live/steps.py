@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rtseg.backgrounds.background import shipped_backgrounds
-from rtseg.sources.kinds import pictures_and_videos
+from rtseg.sources.usable import pictures_and_videos
 
 COLOURS = ("#00ff00", "#ffffff", "#262626")
 STRENGTHS = (1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100)  # of blur, one key press apart

@@ -13,7 +13,8 @@ from typing import Literal
 from rtseg.backgrounds.background import SHIPPED, shipped_backgrounds
 from rtseg.backgrounds.opening import open_file
 from rtseg.errors import PageError
-from rtseg.sources.kinds import likely_kind, pictures_and_videos
+from rtseg.sources.kinds import likely_kind
+from rtseg.sources.usable import pictures_and_videos
 from rtseg.ui.preview import encoded
 
 THUMB = (240, 135)  # pixels

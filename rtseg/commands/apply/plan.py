@@ -15,8 +15,9 @@ from rtseg.inputs import Input, refuse_inputs
 from rtseg.messages import without_any, without_secrets
 from rtseg.sinks.encoders import TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
-from rtseg.sources.kinds import is_usable, likely_kind, pictures_and_videos
+from rtseg.sources.kinds import likely_kind
 from rtseg.sources.raw import STDIO
+from rtseg.sources.usable import is_usable, pictures_and_videos
 
 PIXELS: dict[str, Pixels] = {
     "composite": "bgr24",

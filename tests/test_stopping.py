@@ -58,6 +58,8 @@ with stopping.finishing(), whole_file(pathlib.Path("result.bin")):
 """
 FINISHING = """
 from rtseg import stopping
+from rtseg.early import end_at_once
+end_at_once()  # as every start does
 stopping.end_cleanly()
 try:
     with stopping.finishing():

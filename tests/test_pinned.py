@@ -41,6 +41,15 @@ def test_who_keeps_many_gets_ordinary_memory() -> None:
     assert driver.calls["cuMemHostAlloc"] == MOST_OUT
 
 
+def test_where_it_runs_out_ordinary_memory_does() -> None:
+    driver = Driver()
+    pinned, device = Pinned(64, driver), np.full(64, 7, np.uint8)
+    held = [pinned.download(device.ctypes.data)]
+    driver.fails = "cuMemHostAlloc"
+    held += [pinned.download(device.ctypes.data) for _ in range(2)]
+    assert all((part == 7).all() for part in held) and not np.shares_memory(held[0], held[1])
+
+
 def test_all_of_it_is_given_back_and_what_is_held_only_then() -> None:
     driver = Driver()
     pinned = Pinned(64, driver)

@@ -65,11 +65,11 @@ class CudaPath:
         self._shape = (1, height, width, 3)
         self._given: object = None  # the background or strength that the device has
         self._controls = PLAIN  # those of the edge
-        self.remark: str | None = None  # why the graph could not be captured
+        self.remark: str | None = None  # what is done without, and why
         if capture is None:
             capture = model.provider == "cuda"
         try:
-            self._pinned = pinned or (Pinned(3 * width * height) if model.provider == "cuda" else None)
+            self._pinned = pinned or (self._pinned_memory(3 * width * height) if model.provider == "cuda" else None)
             if not (capture and self._try(self._captured())):
                 # With free sizes onnxruntime 1.31 blurs wrongly on CUDA, by 4.4 grey levels in the mean.
                 self._bind(self._fixed({}) if model.provider == "cuda" else model.session)
@@ -77,6 +77,14 @@ class CudaPath:
             raise
         except Exception as e:  # onnxruntime's exceptions have no common base
             raise model.failure(e) from e
+
+    def _pinned_memory(self, nbytes: int) -> Pinned | None:
+        """None, and a remark, where there is none: composites take longer then."""
+        try:
+            return Pinned(nbytes)
+        except ModelError as e:
+            self.remark = f"composites come back by ordinary memory: {e}"
+            return None
 
     def _captured(self) -> Session | None:
         """A session that CUDA may record and replay; None where it can't."""

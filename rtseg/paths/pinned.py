@@ -58,24 +58,34 @@ class Pool:
         self._closed = False
 
     def take(self) -> U8:
-        """uint8, flat: pinned, until so many are in use that it is ordinary memory.
+        """uint8, flat: pinned, until so many are in use, or it runs out, that it is ordinary memory.
 
-        Whoever holds it, or a view of it, has it for himself.
+        Whoever holds it, or a view of it, has it for himself. Raises ModelError when there is none from the beginning.
         """
-        if not self._free:
-            if self._made >= MOST_OUT:
-                return np.empty(self.nbytes, np.uint8)
-            address = ctypes.c_void_p()
-            self.driver.enter()
-            size = ctypes.c_size_t(self.nbytes)
-            self.driver.ask("cuMemHostAlloc", ctypes.byref(address), size, ctypes.c_uint(PORTABLE))
-            assert address.value
-            self._made += 1
-            self._free.append(address.value)
+        if not self._free and not self._make():
+            return np.empty(self.nbytes, np.uint8)
         start = self._free.pop()
         owner = (ctypes.c_uint8 * self.nbytes).from_address(start)
         weakref.finalize(owner, self._let_go, start).atexit = False
         return np.frombuffer(memoryview(owner), np.uint8)
+
+    def _make(self) -> bool:
+        """One more piece; False where there are enough, or no more to be had."""
+        if self._made >= MOST_OUT:
+            return False
+        address = ctypes.c_void_p()
+        try:
+            self.driver.enter()
+            size = ctypes.c_size_t(self.nbytes)
+            self.driver.ask("cuMemHostAlloc", ctypes.byref(address), size, ctypes.c_uint(PORTABLE))
+        except ModelError:
+            if not self._made:
+                raise
+            return False
+        assert address.value
+        self._made += 1
+        self._free.append(address.value)
+        return True
 
     def _let_go(self, start: int) -> None:
         self._free.append(start)
@@ -103,6 +113,7 @@ class Pinned:
         self._driver = Driver(load)
         self._pool = Pool(self._driver, nbytes)
         weakref.finalize(self, self._pool.close).atexit = False
+        self._pool.take()  # so that it is known now, and not in the first frame, whether there is any
 
     def download(self, device: int) -> U8:
         """A frame's bytes from an address of the device, uint8, flat; nobody else holds them."""

@@ -19,6 +19,7 @@ from test_cli import no_cameras, rtseg
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BY_CI = ("pip install . && rtseg cam --bg beach.jpg", "scripts/test")
+IN_OTHERS = ("rtseg ui",)  # it goes on until Ctrl-C: test_ui_command.py, tests/browser
 # Installing extras: CI's own `pip install -e '.[dev]'` holds the train extra; the cuda extra needs a GPU to be of use.
 INSTALLS = ("pip install '.[cuda]'", "pip install '.[train]'")
 # Shorter, so that a test can wait for it: what each command does stays the same.
@@ -77,7 +78,7 @@ def commands() -> list[str]:
 
 
 def run_here() -> list[str]:
-    return [command for command in commands() if command not in BY_CI + INSTALLS]
+    return [command for command in commands() if command not in BY_CI + IN_OTHERS + INSTALLS]
 
 
 def shortened(command: str) -> list[str]:
@@ -176,7 +177,7 @@ def test_every_file_that_is_looked_for_is_made_by_a_command() -> None:
 def test_ci_runs_the_two_main_commands() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "install --quiet .\n" in ci and "rtseg cam --bg beach.jpg" in ci and "\nscripts/test" in ci
-    assert all(command in commands() for command in BY_CI + INSTALLS)
+    assert all(command in commands() for command in BY_CI + IN_OTHERS + INSTALLS)
 
 
 def test_links_and_pictures_exist() -> None:

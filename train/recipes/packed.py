@@ -36,8 +36,6 @@ def webp(picture: U8, quality: int) -> bytes:
     """A picture, HxWx3 BGR or HxW, as WebP."""
     three = picture if picture.ndim == 3 else cv2.merge([picture] * 3)
     return cv2.imencode(".webp", three, [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
-        ".webp", picture if picture.ndim == 3 else cv2.merge([picture] * 3), [cv2.IMWRITE_WEBP_QUALITY, quality]
-    )[1].tobytes()
 
 
 def coarse(alpha: U8) -> U8:

@@ -46,7 +46,7 @@ def gpu() -> None:
 
 @pytest.fixture
 def full_gpu() -> Iterator[None]:
-    """A GPU whose memory another process has taken; begins when it is entered with `next`."""
+    """A GPU whose memory another process has taken, from the moment that a test asks for this."""
     with subprocess.Popen([sys.executable, "-c", GREEDY], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"full\n"

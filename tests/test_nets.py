@@ -18,7 +18,7 @@ from rtseg_export.fused import FusedPicture
 from rtseg_train import starting
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.config import AREAS, TrainConfig
-from rtseg_train.losses import boundary_loss, edge_filter, temporal_loss
+from rtseg_train.losses import boundary_loss, box, edge_filter, grown, temporal_loss
 from rtseg_train.nets import BUILDERS
 from rtseg_train.step import initial_state, train_step
 from rtseg_train.unet import CoarseStem, ConvBN, DetailUNet, UNet, rounded
@@ -79,21 +79,45 @@ def test_the_coarse_stem_is_the_ordinary_one_on_a_picture_of_half_the_size() -> 
     assert torch.allclose(coarse(x), ordinary(torch.nn.functional.avg_pool2d(x, 2)), atol=1e-5)
 
 
-def test_the_detail_net_starts_from_an_ordinary_one(tmp_path: Path) -> None:
+def test_the_detail_net_starts_as_the_ordinary_one_at_half_the_size(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    given = UNet()
+    given = UNet().eval()
     save_file(given.state_dict(), tmp_path / "unet.safetensors")
     net = starting.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "unet.safetensors")))
     assert isinstance(net, DetailUNet)
-    x = torch.randn(1, 4, 64, 96)
-    small = torch.nn.functional.avg_pool2d(x, 2)
-    for mine, theirs in zip(net.eval().encoder(x), given.eval().encoder(small), strict=False):
-        assert torch.allclose(mine, theirs, atol=1e-4)
-    for mine, theirs in ((net.ups[0], given.ups[1]), (net.ups[1], given.ups[2])):
-        assert torch.equal(mine.convs[0].conv.weight, theirs.convs[0].conv.weight)
+    frame, before = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8), torch.rand(1, 1, 64, 96)
+    twice = frame.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    with torch.no_grad():
+        logits = net.eval()(twice, before.repeat_interleave(2, 2).repeat_interleave(2, 3))
+        wanted = given(frame, before).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert torch.allclose(logits, wanted, atol=1e-4 * float(wanted.abs().max()))
     save_file(net.state_dict(), tmp_path / "detail.safetensors")
     again = starting.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "detail.safetensors")))
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True))
+
+
+def test_the_detail_net_sees_every_pixel_of_an_odd_number_of_cells() -> None:
+    """Sides in steps of 32: half of that is odd in steps of 32, and the deepest level has half a cell more."""
+    torch.manual_seed(0)
+    net = DetailUNet().eval()
+    frame, before = torch.randint(0, 256, (1, 96, 160, 3), dtype=torch.uint8), torch.zeros(1, 1, 96, 160)
+    assert net(frame, before).shape == (1, 1, 96, 160)
+    deepest = []
+    net.encoder.register_forward_hook(lambda _, inputs, features: deepest.append(features[-1]))
+    other = frame.clone()
+    other[:, -4:, -4:] = 255 - other[:, -4:, -4:]
+    net(frame, before), net(other, before)
+    assert deepest[0].shape[-2:] == (2, 3)
+    assert not torch.equal(deepest[0][..., -1, -1], deepest[1][..., -1, -1])
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 4, 7])
+def test_windows_of_the_losses_are_those_of_pooling(radius: int) -> None:
+    torch.manual_seed(0)
+    x, size = torch.randn(3, 1, 20, 31), 2 * radius + 1
+    assert torch.equal(grown(x, radius), torch.nn.functional.max_pool2d(x, size, 1, radius))
+    mean = torch.nn.functional.avg_pool2d(x, size, 1, radius, count_include_pad=False)
+    assert torch.allclose(box(x, radius), mean, atol=1e-6)
 
 
 def test_rounded_weights_have_the_levels_of_an_int8_file_and_still_learn() -> None:

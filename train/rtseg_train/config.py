@@ -15,7 +15,7 @@ from rtseg.files import whole_file
 from rtseg.texts import decode_text, parse_json
 
 # Pixels at network size that each net of nets.py is made for.
-AREAS = {"quality": 480 * 288, "balanced": 256 * 208, "fast": 160 * 128, "detail": 448 * 256, "classic": 256 * 256}
+AREAS = {"quality": 480 * 288, "balanced": 256 * 208, "fast": 160 * 128, "detail": 512 * 256, "classic": 256 * 256}
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from rtseg.arrays import U8, u8
 
 Rng = np.random.Generator
+DARK = 0.2  # share of pictures from a dark room
+DIM = 45.0  # mean level of a frame below which a camera's gain is up: nearly all are noisy, in grains and in blotches
 
 
 def light(rng: Rng, frame: U8) -> U8:
@@ -23,8 +25,8 @@ def light(rng: Rng, frame: U8) -> U8:
     ramp = np.arange(256, dtype=np.float32) / 255
     gamma = float(np.exp(rng.normal(0, 0.3)))
     contrast, bright = rng.uniform(0.7, 1.3), rng.uniform(0.75, 1.25)
-    if rng.random() < 0.1:
-        bright *= rng.uniform(0.2, 0.6)  # a dark room
+    if rng.random() < DARK:
+        bright *= float(np.exp(rng.uniform(np.log(0.12), np.log(0.6))))
     cast = rng.uniform(0.85, 1.15, 3) if rng.random() < 0.5 else np.ones(3)
     table = ((ramp**gamma - 0.5) * contrast + 0.5)[:, None] * bright * cast[None]
     table_u8 = np.clip(table * 255, 0, 255).astype(np.uint8)[None]
@@ -45,14 +47,26 @@ def camera(rng: Rng, frame: U8) -> U8:
         scale = rng.uniform(0.45, 0.9)
         small = cv2.resize(frame, (int(w * scale), int(h * scale)), interpolation=cv2.INTER_AREA)
         frame = u8(cv2.resize(small, (w, h)))
-    if rng.random() < 0.3:
+    dim = float(frame.mean()) < DIM
+    if rng.random() < (0.8 if dim else 0.3):
         sigma = rng.uniform(1, 12) if rng.random() < 0.8 else rng.uniform(12, 25)
-        noise = np.empty(frame.shape, np.int16)
-        cv2.setRNGSeed(int(rng.integers(2**31)))
-        cv2.randn(noise, 0, float(sigma))  # type: ignore[call-overload]  # scalars are fine
-        frame = u8(cv2.add(frame, noise, dtype=cv2.CV_8U))
+        if dim:
+            sigma = rng.uniform(1, 9)
+            frame = noisy(rng, frame, sigma * rng.uniform(0, 0.8), coarse=int(rng.integers(2, 5)))
+        frame = noisy(rng, frame, sigma)
     if rng.random() < 0.35:
         quality = int(rng.integers(25, 90))
         _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
         frame = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return frame
+
+
+def noisy(rng: Rng, frame: U8, sigma: float, coarse: int = 1) -> U8:
+    """With normal noise, in grains of `coarse` pixels."""
+    h, w = frame.shape[:2]
+    noise = np.empty((-(-h // coarse), -(-w // coarse), 3), np.float32)
+    cv2.setRNGSeed(int(rng.integers(2**31)))
+    cv2.randn(noise, 0, float(sigma))  # type: ignore[call-overload]  # scalars are fine
+    if coarse > 1:
+        noise = np.asarray(cv2.resize(noise, (w, h)), np.float32)
+    return u8(cv2.add(frame, noise, dtype=cv2.CV_8U))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from rtseg.errors import DataError
@@ -43,21 +44,28 @@ def warm_start(net: nn.Module, path: Path) -> None:
     """
     given, own = read_tensors(path), net.state_dict()
     if isinstance(net, DetailUNet):
-        given = as_detail(given)
+        given = as_detail(given, own)
     fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     if len(fitting) < len(own) / 2:
         raise DataError(f"{path} fits {len(fitting)} of the {len(own)} tensors of this net; start with --init scratch")
     net.load_state_dict(fitting, strict=False)
 
 
-def as_detail(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A `UNet`'s tensors under the names that a `DetailUNet` has for them; its own are left as they are."""
-    if "detail.conv.weight" in tensors or "encoder.stem.conv.weight" not in tensors:
+def as_detail(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A `UNet`'s tensors for a `DetailUNet`: with them it gives that net's logits at half the size, each four times.
+
+    Its own tensors (own: of such a net) are left as they are.
+    """
+    first = "ups.3.convs.0.conv.weight"
+    if "detail.conv.weight" in tensors or not {"encoder.stem.conv.weight", "head.weight", first} <= tensors.keys():
         return tensors
-    moved = {f"ups.{i}.": f"ups.{i - 1}." for i in range(1, 4)}  # it has no level at 1/32 of what its encoder sees
-    found = {}
-    for name, value in tensors.items():
-        level = name[: len("ups.0.")]
-        found[moved.get(level, level) + name[len(level) :]] = value
+    found = dict(tensors)
     found["encoder.stem.conv.weight"] = CoarseStem.widened(tensors["encoder.stem.conv.weight"])
+    weight = tensors[first]
+    beside = weight.new_zeros(len(weight), max(0, own[first].shape[1] - weight.shape[1]), 3, 3)
+    found[first] = torch.cat([weight, beside], 1)
+    for name in ("head.weight", "head.bias"):  # of each of 2x2 sub-pixels, four
+        value = tensors[name]
+        quarters = value.reshape(2, 2, *value.shape[1:])
+        found[name] = quarters.repeat_interleave(2, 0).repeat_interleave(2, 1).flatten(0, 1)
     return found

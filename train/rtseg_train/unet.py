@@ -36,9 +36,10 @@ class ConvBN(nn.Module):
         self, cin: int, cout: int, kernel: int, stride: int = 1, groups: int = 1, linear: bool = False
     ) -> None:
         super().__init__()
-        # For stride 2 and an even size TensorFlow pads one pixel more at the bottom and right.
+        # For stride 2 and an even size TensorFlow pads one pixel more at the bottom and right. Another one, which does
+        # nothing there, keeps an odd size's last row.
         low = (kernel - stride) // 2
-        self.pad = (low, kernel - stride - low) if stride > 1 else None
+        self.pad = (low, kernel - stride - low + (kernel > stride)) if stride > 1 else None
         padding = 0 if self.pad else kernel // 2
         self.conv = nn.Conv2d(cin, cout, kernel, stride, padding, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(cout, eps=BN_EPS, momentum=BN_MOMENTUM)
@@ -54,7 +55,7 @@ class ConvBN(nn.Module):
         else:
             x = self.conv(x)
         x = self.bn(x)
-        return x if self.linear else F.relu6(x)
+        return x if self.linear else F.relu6(x, inplace=True)
 
 
 def rounded(weight: Tensor) -> Tensor:
@@ -103,17 +104,17 @@ class CoarseStem(ConvBN):
 
 
 class Lite0Encoder(nn.Module):
-    """EfficientNet-Lite0 without its head; gives features at 1/2, 1/4, 1/8, 1/16 and, with all six stages, 1/32.
+    """EfficientNet-Lite0 without its head; gives features at 1/2, 1/4, 1/8, 1/16 and 1/32.
 
     Stages keep their first `max_repeats` blocks: those that repeat are residual, a net does without the last ones.
-    depth: how many stages. coarse: for a picture of twice the size, see `CoarseStem`.
+    coarse: for a picture of twice the size, see `CoarseStem`.
     """
 
-    def __init__(self, in_channels: int = 4, max_repeats: int = 4, depth: int = 6, coarse: bool = False) -> None:
+    def __init__(self, in_channels: int = 4, max_repeats: int = 4, coarse: bool = False) -> None:
         super().__init__()
         self.stem = CoarseStem(in_channels, 32) if coarse else ConvBN(in_channels, 32, 3, stride=2)
         stages, cin = [], 32
-        for kernel, stride, expand, cout, repeats in LITE0_STAGES[:depth]:
+        for kernel, stride, expand, cout, repeats in LITE0_STAGES:
             blocks = []
             for i in range(min(repeats, max_repeats)):
                 blocks.append(MBConv(cin, cout, kernel, stride if i == 0 else 1, expand))
@@ -128,7 +129,7 @@ class Lite0Encoder(nn.Module):
             x = stage(x)
             if i in SKIP_STAGES:
                 features.append(x)
-        return features if len(self.stages) - 1 in SKIP_STAGES else [*features, x]
+        return [*features, x]
 
     def load_pretrained(self, path: Path) -> None:
         """Load ImageNet weights (RGB stem of 3 channels); the previous-alpha channel starts at zero.
@@ -156,15 +157,21 @@ class Lite0Encoder(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Upsample by two, concatenate the skip, mix with 3x3 convolutions."""
+    """Upsample by two, concatenate the skip, mix with a 3x3 convolution.
 
-    def __init__(self, cin: int, skip: int, cout: int, depth: int = 1) -> None:
+    odd: the skip's sides may be one less than twice those of what is upsampled.
+    """
+
+    def __init__(self, cin: int, skip: int, cout: int, odd: bool = False) -> None:
         super().__init__()
-        convs = [ConvBN(cin + skip, cout, 3)] + [ConvBN(cout, cout, 3) for _ in range(depth - 1)]
-        self.convs = nn.Sequential(*convs)
+        self.convs = nn.Sequential(ConvBN(cin + skip, cout, 3))
+        self.odd = odd
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        if self.odd:
+            x = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+        else:
+            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
         y: Tensor = self.convs(torch.cat([x, skip], dim=1))
         return y
 
@@ -210,26 +217,23 @@ class UNet(nn.Module):
 class DetailUNet(nn.Module):
     """(frame_bgr uint8 NxHxWx3, previous_alpha float Nx1xHxW) -> logits Nx1xHxW; H and W are multiples of 32.
 
-    Context is seen at half the size: there the encoder's first five stages work, which cost a quarter of what they
-    would at full size. The edge is seen at full size: a thin branch takes every 4x4 pixels into `detail` channels and
-    joins the decoder's last level, a quarter of the size, whose 16 output channels unfold into the full-size logits
-    (sub-pixel convolution, Shi et al. 2016). Wide convolutions on few pixels use a CPU far better than narrow ones on
-    many. After BiSeNet (Yu et al. 2018), which has two such paths.
+    Who is there is seen at half the size: the encoder and the decoder of a `UNet` work on that, for a quarter of what
+    they would cost. Where the edge is, is seen at full size: a thin branch takes every 4x4 pixels into `detail`
+    channels and joins the decoder's last level, a quarter of the size, whose 16 output channels unfold into the
+    full-size logits (sub-pixel convolution, Shi et al. 2016). After BiSeNet (Yu et al. 2018), which has two such paths.
 
-    widths: the decoder's channels at 1/32, 1/16, 1/8 and 1/4 of the size.
+    widths: the decoder's channels at 1/64, 1/32, 1/16, 1/8 and 1/4 of the size.
     """
 
-    def __init__(
-        self, widths: tuple[int, int, int, int] = (64, 32, 32, 32), detail: int = 24, repeats: int = 3
-    ) -> None:
+    def __init__(self, widths: tuple[int, ...] = (96, 64, 32, 32, 16), detail: int = 24, max_repeats: int = 4) -> None:
         super().__init__()
-        self.encoder = Lite0Encoder(4, repeats, depth=5, coarse=True)
+        self.encoder = Lite0Encoder(4, max_repeats, coarse=True)
         self.detail = ConvBN(4, detail, 4, stride=4)
         w = widths
-        self.bridge = ConvBN(LITE0_STAGES[4][3], w[0], 3)
-        skips = (40, 24, 16 + detail)
-        self.ups = nn.ModuleList(UpBlock(w[i], skips[i], w[i + 1]) for i in range(3))
-        self.head = nn.Conv2d(w[3], 16, 3, padding=1)
+        skips = (112, 40, 24, 16 + detail)
+        self.bridge = ConvBN(LITE0_STAGES[-1][3], w[0], 1)
+        self.ups = nn.ModuleList(UpBlock(w[i], skips[i], w[i + 1], odd=i == 0) for i in range(4))
+        self.head = nn.Conv2d(w[4], 16, 3, padding=1)
 
     def train(self, mode: bool = True) -> DetailUNet:
         """As for any module, but the encoder's BatchNorm keeps its statistics: small batches would spoil them."""

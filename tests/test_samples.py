@@ -12,6 +12,7 @@ import torch
 from rtseg.errors import DataError
 from rtseg_train.augment import make_sample, make_twins, paste, previous_alpha
 from rtseg_train.data import TrainBatches
+from rtseg_train.degrade import camera, light
 from rtseg_train.windows import Picture, View
 from test_data import person, small, write_list
 
@@ -116,3 +117,18 @@ def test_previous_alpha_is_sometimes_nothing_and_sometimes_about_right() -> None
     empty = sum(not p.any() for p in drawn)
     close = sum(p.any() and float(np.abs(p - alpha).mean()) < 0.05 for p in drawn)
     assert 15 < empty < 45 and close > 8
+
+
+def test_a_dark_room_is_dark_and_its_camera_noisy() -> None:
+    """Grains in every colour, and blotches of several pixels; a bright frame's noise is a smaller share of it."""
+    flat = np.full((96, 128, 3), 20, np.uint8)
+    spread, blotchy = [], []
+    for seed in range(40):
+        frame = camera(np.random.default_rng(seed), flat).astype(np.float32)
+        spread.append(frame.std())
+        coarse = cv2.resize(frame, (32, 24), interpolation=cv2.INTER_AREA)
+        blotchy.append(coarse.std() > frame.std() / 3)  # grains of single pixels come down to a quarter
+    assert np.mean(np.array(spread) > 1) > 0.4 and np.mean(blotchy) > 0.25
+    assert abs(float(np.mean([camera(np.random.default_rng(s), flat).mean() for s in range(40)])) - 20) < 1
+    dark = [light(np.random.default_rng(seed), np.full((8, 8, 3), 200, np.uint8)).mean() for seed in range(400)]
+    assert 0.1 < np.mean(np.array(dark) < 100) < 0.3 and min(dark) < 35

@@ -148,3 +148,19 @@ def test_small_ones_are_left_out_unless_asked_otherwise() -> None:
     pipeline, frame = pipeline_of(alpha, None)
     shown = [(pipeline(frame)[place] != (0, 255, 0)).any(-1).mean() for place in (small, larger)]
     assert shown[0] == 0 and shown[1] > 0.9
+
+
+def test_a_ghost_goes_whatever_its_size() -> None:
+    """A tenth of the picture that is nowhere surely a person, beside somebody who is."""
+    alpha, stays, _ = scene(0.1)
+    ghost = box(alpha, 20, 60, 120, 190)
+    alpha[ghost] = 0.7
+    shown, left = specks.without_specks(alpha, 0.3)
+    assert not shown[ghost].any() and left[ghost].all()
+    assert all((shown[place] == alpha[place]).all() for place in stays[:2])
+    alpha[60:64, 20:24] = 0.95  # sixteen pixels of a face
+    shown, later = specks.without_specks(alpha, 0.3, left)
+    assert not shown[ghost].any(), "to come back it must be a fifth more solid than to stay"
+    alpha[60:64, 24] = 0.95
+    assert (specks.without_specks(alpha, 0.3, later)[0] == alpha)[ghost].all()
+    assert (specks.without_specks(np.full_like(alpha, 0.7), 0.3)[0] == 0).all(), "one alone too"

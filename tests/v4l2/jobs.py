@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyvirtualcam
-from stage import EMPTY, FEED, FPS, OURS, PLAIN, SIZE, VIVID, Reader, Room, disconnect, far, fed, holding, wait
+from stage import EMPTY, FEED, FPS, OURS, PLAIN, SIZE, VIVID, Reader, disconnect, far, fed, holding, the_room, wait
 from virtual_jobs import virtual_again, virtual_demand, virtual_errors
 
 from rtseg.arrays import U8
@@ -35,7 +35,7 @@ VIVID_DRIVER = Path("/sys/bus/platform/drivers/vivid")
 
 def composite() -> dict[str, Any]:
     """Clip-fed camera -> engine -> virtual camera -> another reader: it sees composites, and never the room."""
-    room = Room()
+    room = the_room()
     shown: list[U8] = [np.zeros_like(room.background), room.background]
     with fed(FEED, room.raw), VirtualCamera("rtseg", size=SIZE, fps=FPS) as virtual:
         virtual.hide(room.background)
@@ -69,7 +69,7 @@ def composite() -> dict[str, Any]:
 
 def command() -> dict[str, Any]:
     """`rtseg cam` from a clip-fed camera to the virtual one: it uses the camera while somebody reads, not before."""
-    room = Room()
+    room = the_room()
     tool = [sys.executable, "-m", "rtseg", "cam", "--source", FEED, "--size", "{}x{}".format(*SIZE), "--no-window"]
     options = ["--bg", "beach.jpg", "--model", "fast", "--provider", "cpu", "--threads", "1", "--out", "virtual:41"]
     with fed(FEED, room.raw):

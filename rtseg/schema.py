@@ -39,17 +39,17 @@ def checked(
     kinds: Mapping[str, Kind],
     required: Collection[str] = (),
     *,
-    what: str = "known",
+    unknown: str = "is not known",
     meant: Callable[[str], str] = str,
 ) -> dict[str, Any]:
     """The values of a table, as their kinds take them. Raises Mistake.
 
-    what: what a key should be, as in `x is not an option`. meant: what to look for in place of a key that is not.
+    unknown: what is said of a key that is not among them. meant: what to look for in its place.
     """
     taken = {}
     for key, value in values.items():
         if key not in kinds:
-            raise Mistake(key, f"{key} is not {what}; {nearest(meant(key), kinds)}")
+            raise Mistake(key, f"{key} {unknown}; {nearest(meant(key), kinds)}")
         try:
             taken[key] = kinds[key].take(value)
         except Mistake:  # of a table in the table, which names itself

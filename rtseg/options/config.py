@@ -84,7 +84,7 @@ def read_config(path: Path, command: str, options: Iterable[Option]) -> dict[str
             raise DataError(f"{place(path, text, key)}: {key} is not a section; the only one is [{command}]")
     kinds = {name: kind_of(option) for name, option in known.items()}
     try:
-        values = checked(top.get(command, {}), kinds, what=f"an option of rtseg {command}", meant=meant)
+        values = checked(top.get(command, {}), kinds, unknown=f"is not an option of rtseg {command}", meant=meant)
     except Mistake as e:
         raise DataError(f"{place(path, text, e.key)}: {e}") from e
     return {key: located(key, value, path.parent) for key, value in values.items()}

@@ -43,7 +43,7 @@ def changes(values: object, gallery: Gallery, origins: Origins) -> dict[str, obj
         raise PageError("there is nothing to set; give values by their names")
     own = {"background": Kind(BACKGROUND, lambda value: background(value, gallery)), "source": Kind("", origins.named)}
     try:
-        found = checked(values, KINDS | own, what="a setting")
+        found = checked(values, KINDS | own, unknown="is not a setting")
     except Mistake as e:
         raise PageError(str(e)) from e
     return {"model" if name == "tier" else name: value for name, value in found.items()}

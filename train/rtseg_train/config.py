@@ -136,7 +136,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise DataError(f"cannot read the settings {path}: {e}") from e
     kinds = {name: plain(kind) for name, kind in (TrainConfig.option_types() | {"train": str}).items()}
     try:
-        return checked({k: v for k, v in values.items() if v is not None}, kinds, what="a training setting")
+        return checked({k: v for k, v in values.items() if v is not None}, kinds, unknown="is not a training setting")
     except Mistake as e:
         raise DataError(f"{path}: {e}") from e
 

@@ -17,7 +17,7 @@ from rtseg.frames import check_frame, check_size, noise
 from rtseg.inputs import background_inputs, model_inputs
 from rtseg.models.in_use import InUse
 from rtseg.models.model import check_area
-from rtseg.models.networks import Loaded, require_effect
+from rtseg.models.networks import Loaded, require_area, require_effect
 from rtseg.models.nobody import require_nobody
 from rtseg.paths.path import FramePath, path_of
 from rtseg.pixels.edge import SPECKS, Edge, Limited
@@ -60,9 +60,7 @@ class Pipeline(Closing):
         self._read_for_model = model_inputs(model)
         self.reads = [*background_inputs(background), *self._read_for_model]  # files that nothing may be written over
         self._changing = Lock()
-        fixed = self.model.static
-        if fixed and area not in (None, fixed[0] * fixed[1]):
-            raise ModelError("{} works at {}x{} alone, not at an area of {}; leave it out".format(model, *fixed, area))
+        require_area(self.model, area)
         self._area = area or self.model.info.area
         self.timings: dict[str, float] = {}
         self.smoothing = True  # False: each frame by itself
@@ -203,9 +201,7 @@ class Pipeline(Closing):
 
     @property
     def remark(self) -> str | None:
-        """What the user should know of how frames are done now: CUDA left on the way, a graph that is not recorded,
-        compiled code that can't be kept.
-        """
+        """What the user should know: CUDA left on the way, a graph that is not recorded, code that can't be kept."""
         if self._models.failure:
             return f"CUDA failed: {self._models.failure}; going on on the CPU"
         return self._path.remark if self._path else None

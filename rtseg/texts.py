@@ -47,6 +47,14 @@ def parse_json(text: str) -> Any:
         raise ValueError(f"it nests more than {DEEPEST} levels") from e
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The object of a JSON file, see `decode_text`; raises OSError, and ValueError for anything else."""
+    values = parse_json(decode_text(path.read_bytes()))
+    if not isinstance(values, dict):
+        raise ValueError('it holds no settings, which are an object such as {"steps": 2000}')
+    return values
+
+
 def parse_toml(text: str) -> dict[str, Any]:
     """What a TOML text says; raises ValueError for anything else, and for what nests deeply."""
     if any(part.count(".") > MOST_DOTS for line in text.splitlines() for part in re.split(r"[=,\[\]{}]", line)):

@@ -197,3 +197,11 @@ def probabilities(path: Path, values: float, activation: str) -> Path:
     shapes: Any = [("x", FLOAT, [1, 3, 48, 80])], [("y", FLOAT, [1, 2, 48, 80])]
     constants = {"c": np.float32(0), "value": np.float32(values)}
     return save(path, *shapes, nodes, constants, f'{adapter}activation = "{activation}"\n')
+
+
+def change(model: Path, old: str, new: str) -> Path:
+    """The model with another adapter."""
+    text = model.with_suffix(".toml").read_text()
+    assert old in text
+    model.with_suffix(".toml").write_text(text.replace(old, new, 1))
+    return model

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import cv2
@@ -20,6 +19,7 @@ from rich.console import Console
 from websockets.sync.client import ClientConnection, connect
 
 from leaks import GREEN, Net, Room, set_up
+from rtseg.closing import Closing
 from rtseg.commands.cam import session as cam
 from rtseg.commands.cam import sources
 from rtseg.commands.cam.options import CamOptions
@@ -105,7 +105,7 @@ class Browser:
         return self.ask("GET", "/live", **opening | key | headers).status
 
 
-class Live:
+class Live(Closing):
     """A page's live line. `states`, `lines` and `pictures` are all that came so far."""
 
     def __init__(self, opened: AbstractContextManager[ClientConnection]) -> None:
@@ -178,11 +178,8 @@ class Live:
         self.until(lambda: self.states)
         return self.states[-1]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
-        self._opened.__exit__(kind, e, tb)
+    def close(self) -> None:
+        self._opened.__exit__(None, None, None)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from rtseg.live.engine import Engine
 from rtseg.live.keys import FEW_KEYS
 from rtseg.live.loop import Loop
 from rtseg.live.overlay import Shown
-from rtseg.live.session import Session
+from rtseg.live.parts import Parts
 from rtseg.live.settings import Settings
 from rtseg.live.steps import choices
 from rtseg.live.surface import InWindow
@@ -118,7 +118,7 @@ def play(
         engine = Engine(source, pipeline, **options)
     controls = Controls(Settings(background="#00ff00"), choices("#00ff00"), CALL)
     window = InWindow(seen, FEW_KEYS)  # type: ignore[arg-type]
-    loop = Loop(Session(source, pipeline, engine, controls), kept, window, console)  # type: ignore[arg-type]
+    loop = Loop(Parts(source, pipeline, engine, controls), kept, window, console)  # type: ignore[arg-type]
     try:
         with patch.object(surface_module, "preview", lambda shown, _: replace(shown, image=shown.image.copy())):
             loop.run()

@@ -12,7 +12,6 @@ from rich.console import Console
 from rtseg.commands.cam.options import CamOptions
 from rtseg.commands.cam.session import describe
 from rtseg.commands.doctor.checks.cuda import check_build, check_driver, check_library
-from rtseg.models.elf import needed
 from rtseg.models.providers import built_for, cuda_problem, has_card, has_cuda, needed_libraries
 from rtseg.pipeline import Pipeline
 from rtseg.sources.opening import open_source
@@ -103,23 +102,11 @@ def test_library_that_is_there_names_its_file() -> None:
 
 
 @pytest.mark.skipif(not has_cuda() or sys.platform != "linux", reason="needs onnxruntime-gpu's own library")
-def test_needed_libraries_are_read_from_onnxruntime() -> None:
+def test_libraries_are_those_of_the_cuda_that_onnxruntime_was_built_for() -> None:
     names = needed_libraries()
     assert {name.split(".so")[0] for name in names} >= {"libcublas", "libcudart", "libcudnn"}
-    assert not {"libcuda.so.1", "libc.so.6"} & set(names)
+    assert f"libcublas.so.{built_for()}" in names
     assert check_build(True).status == "ok"
-
-
-@LINUX
-def test_damaged_library_is_an_error(tmp_path: Path) -> None:
-    import _ctypes
-
-    whole = Path(_ctypes.__file__).read_bytes()
-    assert any(name.startswith("libc.so") for name in needed(Path(_ctypes.__file__)))
-    for content in (b"", b"hello" * 100, whole[:80]):
-        (tmp_path / "x.so").write_bytes(content)
-        with pytest.raises(ValueError, match=r"x\.so"):
-            needed(tmp_path / "x.so")
 
 
 @pytest.mark.skipif(cuda_problem() is None, reason="CUDA works on this machine")

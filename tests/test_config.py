@@ -150,6 +150,7 @@ def test_the_line_run_as_printed() -> None:
         ('[cam]\nbg = "a\\u0000b"', ["without NUL"]),
         ("[cam]\nfps = 500", ["fps is 500; give a number, 1 to 240"]),
         ("[cam]\nfps = nan", ["fps is nan"]),
+        ("[cam]\nblur = 0x" + 9000 * "f", ["blur is a number of thousands of digits; give a number, 1 to 100"]),
         ("[cam]\nblur = [1, 2]", ["blur is [1, 2]"]),
         ('config = "other.toml"', ["config is not a section"]),
         ("[cam]\nconfig = 1", ["config is not an option"]),

@@ -170,9 +170,14 @@ def test_config_survives_saving(tmp_path: Path) -> None:
     config = TrainConfig(train="a.csv", steps=7, precision="bf16")
     config.save(tmp_path / "config.json")
     assert TrainConfig.load(tmp_path / "config.json") == config
-    (tmp_path / "config.json").write_text('{"train": "a.csv", "colour": 1}')
-    with pytest.raises(DataError, match="not a training config"):
-        TrainConfig.load(tmp_path / "config.json")
+    for text, says in (
+        ('{"train": "a.csv", "colour": 1}', "colour is not a training setting"),
+        ('{"train": "a.csv", "steps": "7"}', r'json: steps is "7"; give a whole number'),
+        ('{"steps": 7}', "not a training config: train"),
+    ):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(DataError, match=says):
+            TrainConfig.load(tmp_path / "config.json")
 
 
 @pytest.mark.parametrize("field", ["steps", "batch", "warmup", "lr", "clip"])

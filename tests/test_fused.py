@@ -17,8 +17,8 @@ from rtseg.models.fused import FusedModel
 from rtseg.paths.cuda import CudaPath
 from rtseg.pixels.edge import Edge
 from rtseg.pixels.geometry import cover
-from rtseg_export.export import export
-from rtseg_export.frames import demo_frames as demo
+from rtseg_export.compare import torch_runner
+from rtseg_train.checkpoint import load_weights
 from tiny_exports import CHECKPOINT, fused_export
 
 FILES = {"picture": ASSETS / "fast-fused.onnx", "blur": ASSETS / "fast-fused-blur.onnx"}
@@ -26,26 +26,19 @@ AREA = 20480  # pixels at network size
 ROOM: dict[str, dict[str, object]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": 20}}
 
 
-@pytest.fixture(scope="module")
-def plain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same network in the same precision, without the pixel work."""
-    return export(CHECKPOINT, tmp_path_factory.mktemp("plain") / "fp16.onnx", "fp16", demo(1), rooms=()).path
-
-
-def both(effect: str, plain_model: Path) -> tuple[Pipeline, Pipeline]:
-    """(fused, OpenCV around the network)."""
-    models, options = (fused_export(effect).path, plain_model), {"provider": "cpu", "threads": 1, "area": AREA}
+def both(effect: str) -> tuple[Pipeline, Pipeline]:
+    """(fused, OpenCV around the same network in torch)."""
+    models, options = (fused_export(effect).path, "fast"), {"provider": "cpu", "threads": 1, "area": AREA}
     fused, plain = (Pipeline(model=m, **options, **ROOM[effect]) for m in models)  # type: ignore[arg-type]
+    plain.model.run = torch_runner(load_weights(CHECKPOINT)[0])  # type: ignore[method-assign]
     plain.follow = False  # a fused graph sees the whole frame
     return fused, plain
 
 
 @pytest.mark.parametrize("effect", ["picture", "blur"])
 @pytest.mark.parametrize("size", [(640, 360), (361, 539), (1280, 720)], ids=["landscape", "odd portrait", "720p"])
-def test_composites_are_those_of_the_other_way(
-    effect: str, size: tuple[int, int], demo_frames: list[U8], plain_model: Path
-) -> None:
-    fused, plain = both(effect, plain_model)
+def test_composites_are_those_of_the_other_way(effect: str, size: tuple[int, int], demo_frames: list[U8]) -> None:
+    fused, plain = both(effect)
     for frame in demo_frames[:6]:
         frame = cover(frame, *size)
         composite, expected = fused(frame).astype(int), plain(frame).astype(int)
@@ -57,13 +50,13 @@ def test_composites_are_those_of_the_other_way(
 
 
 @pytest.mark.parametrize("effect", ["picture", "blur"])
-def test_the_edge_is_set_as_the_other_way_does(effect: str, demo_frames: list[U8], plain_model: Path) -> None:
+def test_the_edge_is_set_as_the_other_way_does(effect: str, demo_frames: list[U8]) -> None:
     """What is set makes much more of a difference than the way does."""
     frame = np.full_like(demo_frames[0], 128)
     frame[202:, 180:460] = cv2.resize(demo_frames[0], (280, 158))  # somebody of 4.5 % of the picture
     alphas, composites = [], []
     for values in ((0, 0, 0), (0.8, 0, 0), (-0.8, 0, 0), (0, 0.6, 0), (0, 0, 5), (0.5, 0.25, 5)):
-        for pipeline in both(effect, plain_model):
+        for pipeline in both(effect):
             pipeline.edge, pipeline.feather, pipeline.specks = values
             composites.append(pipeline(frame).astype(int))
             alphas.append(pipeline.alpha)

@@ -1,4 +1,4 @@
-"""What a source hides, by transparency, stays hidden in composites, and a blurred room does not take it up."""
+"""What a source hides, by transparency, stays hidden in frames and composites; a blurred room does not take it up."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,44 @@ import pytest
 from rich.console import Console
 
 from rtseg.commands.apply import run as apply
+from rtseg.live.engine import Engine
 from rtseg.pipeline import Pipeline
-from test_containers import GREEN, half_clear
+from rtseg.sinks.video_file import VideoFile
+from rtseg.sources.opening import open_source
+
+GREEN = (0, 255, 0)
+
+
+def half_clear(path: Path, opacity: int = 0) -> Path:
+    """A picture or video, white all over, whose left half is transparent and hides the word that is red in it."""
+    layers = np.full((96, 128, 4), 255, np.uint8)
+    layers[:, :64] = (0, 0, 255, opacity)
+    if path.suffix == ".png":
+        cv2.imwrite(str(path), layers)
+        return path
+    with VideoFile(path, size=(128, 96), fps=30, pixels="bgra", live=False) as sink:
+        for i in range(3):
+            sink.write(layers, i / 30)
+    return path
+
+
+@pytest.mark.parametrize("name", ["in.webm", "in.mov"])
+def test_frames_hold_nothing_of_what_is_hidden(tmp_path: Path, name: str) -> None:
+    """Whoever takes frames by the library may look at nothing but their colours."""
+    with open_source(str(half_clear(tmp_path / name))) as source:
+        frames = list(source)
+    assert len(frames) == 3 and all(f.opacity is not None and f.opacity[48, 20] == 0 for f in frames)
+    assert max(int(f.image[8:-8, 8:48].max()) for f in frames) == 0
+    assert min(int(f.image[8:-8, 80:-8].min()) for f in frames) > 240
+
+
+def test_the_preview_of_the_source_hides_it_too(tmp_path: Path, make_model: Callable[..., Path]) -> None:
+    with open_source(str(half_clear(tmp_path / "in.mov", opacity=20))) as source:  # of 255
+        engine = Engine(source, Pipeline(model=make_model("nobody"), background="#00ff00"))
+        composite = engine.get(timeout=60)
+        engine.stop()
+    assert composite is not None
+    assert composite.frame_bgr[8:-8, 8:48].max() < 40 and composite.frame_bgr[8:-8, 80:-8].min() > 240
 
 
 @pytest.mark.parametrize("name", ["in.png", "in.webm", "in.mov"])

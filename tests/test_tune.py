@@ -86,14 +86,14 @@ def test_tuning_the_shipped_model_on_the_demo_clip(tmp_path: Path, monkeypatch: 
     with open_source("demo") as demo:  # without the dark chair at its right edge, on which the net's two views disagree
         frames = [np.ascontiguousarray(frame.image[:, :512]) for frame in demo][::10][:24]
     clip = str(write_clip(tmp_path / "clip.mp4", frames, [i / 3 for i in range(len(frames))]))
-    verdict = tune(clip, "balanced", tmp_path / "mine", plate=None, seconds=60, steps=2)
+    verdict = tune(clip, "fast", tmp_path / "mine", plate=None, seconds=60, steps=2)
     assert verdict.old["iou"] > 95
     assert json.loads((tmp_path / "mine" / "verdict.json").read_text())["new"] == verdict.new
     assert (tmp_path / "mine" / "model.safetensors").exists() == verdict.better
     mask = cv2.imread(str(tmp_path / "mine" / "data" / "masks" / "000.png"), cv2.IMREAD_GRAYSCALE)
     assert 0.05 < (mask > 127).mean() < 0.6
     with pytest.raises(DataError, match="another --out"):
-        tune(str(DEMO_CLIP), "balanced", tmp_path / "mine", plate=None, seconds=60, steps=2)
+        tune(str(DEMO_CLIP), "fast", tmp_path / "mine", plate=None, seconds=60, steps=2)
 
 
 def test_a_clip_without_anybody_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(tune_module, "FRAMES", 24)
     (tmp_path / "mine").write_text("a file where the folder should be")
     with pytest.raises(RtsegError, match=r"mine/verdict\.json: Not a directory"):  # before the work is done
-        tune(str(DEMO_CLIP), "balanced", tmp_path / "mine", plate=None, seconds=60, steps=2)
+        tune(str(DEMO_CLIP), "fast", tmp_path / "mine", plate=None, seconds=60, steps=2)
 
 
 @pytest.mark.parametrize("name", ["data/train.csv", "model.safetensors", "verdict.json"])

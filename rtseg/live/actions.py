@@ -10,7 +10,7 @@ from rtseg.arrays import U8
 from rtseg.errors import BackgroundError, RtsegError, SourceError
 from rtseg.live.events import Event
 from rtseg.live.outlets import Outlets
-from rtseg.live.session import Session
+from rtseg.live.parts import Parts
 from rtseg.live.settings import Settings
 from rtseg.live.switching import Switching
 
@@ -32,13 +32,13 @@ class Actions:
 
     def __init__(
         self,
-        session: Session,
+        parts: Parts,
         outlets: Outlets,
         say: Callable[[str], None],
         blank: Callable[[str], None],
     ) -> None:
-        self._source, self._pipeline, self._engine = session.source, session.pipeline, session.engine
-        self._controls, self._outlets, self._say, self._blank = session.controls, outlets, say, blank
+        self._source, self._pipeline, self._engine = parts.source, parts.pipeline, parts.engine
+        self._controls, self._outlets, self._say, self._blank = parts.controls, outlets, say, blank
 
     def do(self, event: Event, before: Settings, present: Present) -> str | None:
         """What there is to say. before: the settings that work, for what is refused. Raises RtsegError."""

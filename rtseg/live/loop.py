@@ -17,8 +17,8 @@ from rtseg.live.engine import Composite
 from rtseg.live.events import Event
 from rtseg.live.outlets import Outlets
 from rtseg.live.overlay import Shown
+from rtseg.live.parts import Parts
 from rtseg.live.reconnect import Reconnecting
-from rtseg.live.session import Session
 from rtseg.live.settings import Settings, outgoing
 from rtseg.live.status import Status
 from rtseg.live.surface import Order, Outcome, Surface
@@ -49,17 +49,17 @@ class Loop:
 
     def __init__(
         self,
-        session: Session,
+        parts: Parts,
         sink: VideoFile | VirtualCamera | None,
         surface: Surface | None,
         console: Console,
     ) -> None:
-        self.source, self.pipeline, self.engine = session.source, session.pipeline, session.engine
-        self.controls, self.surface, self.console = session.controls, surface, console
-        self._status = Status(session, self._say)
+        self.source, self.pipeline, self.engine = parts.source, parts.pipeline, parts.engine
+        self.controls, self.surface, self.console = parts.controls, surface, console
+        self._status = Status(parts, self._say)
         size, fps = (self.source.width, self.source.height), self.source.fps
         self._outlets = Outlets(sink, size, fps, console.print, self._lost)
-        self._actions = Actions(session, self._outlets, self._say, self._blank)
+        self._actions = Actions(parts, self._outlets, self._say, self._blank)
         self.quit = False  # by the user
         self.interrupted: KeyboardInterrupt | None = None  # by a signal
         self._first: float | None = None  # time of the first frame, shown at `_shown`

@@ -12,7 +12,7 @@ import numpy as np
 from rtseg.live.engine import Composite
 from rtseg.live.outlets import Outlets
 from rtseg.live.overlay import Shown
-from rtseg.live.session import Session
+from rtseg.live.parts import Parts
 from rtseg.live.surface import News
 from rtseg.live.switching import Switching
 
@@ -22,9 +22,9 @@ RECENT, KEPT = 30, 3000  # frames for the rate now, and for the latency of the s
 class Status:
     """Counts the frames that are shown or written, and prints each trouble once."""
 
-    def __init__(self, session: Session, say: Callable[[str], None]) -> None:
-        self._source, self._pipeline, self._engine = session.source, session.pipeline, session.engine
-        self._controls, self._say = session.controls, say
+    def __init__(self, parts: Parts, say: Callable[[str], None]) -> None:
+        self._source, self._pipeline, self._engine = parts.source, parts.pipeline, parts.engine
+        self._controls, self._say = parts.controls, say
         self.frames = 0
         self._started = time.monotonic()
         self._recent: deque[float] = deque(maxlen=RECENT)

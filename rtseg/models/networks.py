@@ -49,6 +49,13 @@ def require_effect(model: Loaded, effect: str) -> None:
         raise BackgroundError(f"{model.path} {does} and nothing else; for the other effect: {cure}")
 
 
+def require_area(model: Loaded, area: int | None) -> None:
+    """Raise ModelError for an area, in pixels, that a model of one size does not have."""
+    fixed = model.static
+    if fixed and area not in (None, fixed[0] * fixed[1]):
+        raise ModelError("{} works at {}x{} alone, not at an area of {}; leave it out".format(model.path, *fixed, area))
+
+
 def open_tier(name: str, effect: str, provider: str, threads: int | None) -> Model | FusedModel:
     """The file of a tier that suits the provider: fused, one per effect, wherever CUDA works; int8 on a CPU."""
     reason = None if provider == "cpu" else cuda_problem()

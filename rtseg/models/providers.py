@@ -12,12 +12,11 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from rtseg.models.elf import needed
-
 CURE = "pip install 'rtseg[cuda]'"
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-CUDNN = "libcudnn.so.9"  # not linked since onnxruntime 1.28, but convolutions still want it
 WINDOWS_LIBRARIES = ("cublasLt64_{cuda}.dll", "cublas64_{cuda}.dll", "cudart64_{cuda}.dll", "cudnn64_9.dll")
+# cuDNN is not linked since onnxruntime 1.28, but convolutions still want it.
+LINUX_LIBRARIES = ("libcublasLt.so.{cuda}", "libcublas.so.{cuda}", "libcudart.so.{cuda}", "libcudnn.so.9")
 PCI = Path("/sys/bus/pci/devices")
 NVIDIA, DISPLAY_CLASSES = "0x10de", ("0x0300", "0x0302")  # PCI vendor; VGA and 3D controllers
 
@@ -77,12 +76,12 @@ def folder() -> Path:
 
 
 def needed_libraries() -> list[str]:
-    """NVIDIA's libraries, without the driver's, that onnxruntime's CUDA provider loads."""
-    if sys.platform == "win32":
-        return [name.format(cuda=built_for()) for name in WINDOWS_LIBRARIES]
-    linked = needed(folder() / "libonnxruntime_providers_cuda.so")
-    ours = [name for name in linked if re.match(r"lib(cu|nv)", name) and name != DRIVER]
-    return ours if any("cudnn" in name for name in ours) else [*ours, CUDNN]
+    """NVIDIA's libraries, without the driver's, that every onnxruntime for this CUDA wants; none when it is unknown.
+
+    Some want one or two more: the provider itself says so when it is loaded.
+    """
+    names = WINDOWS_LIBRARIES if sys.platform == "win32" else LINUX_LIBRARIES
+    return [name.format(cuda=built_for()) for name in names if built_for()]
 
 
 def built_for() -> int:

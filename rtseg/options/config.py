@@ -5,10 +5,6 @@ A section has the name of a command, its keys are the command's long options: `[
 
 from __future__ import annotations
 
-import datetime
-import difflib
-import json
-import math
 import os
 import re
 import sys
@@ -23,15 +19,9 @@ from rtseg.files import ASSETS
 from rtseg.formats import VIDEOS
 from rtseg.messages import shown
 from rtseg.options.call import Option, Value, options_of, section_of
+from rtseg.schema import Kind, Mistake, checked, plain
 from rtseg.texts import parse_toml, read_settings_text
 
-TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
-    bool: ("true or false", (bool,)),
-    int: ("a whole number", (int,)),
-    float: ("a number", (int, float)),
-    str: ("text in quotes", (str,)),
-    Path: ("text in quotes", (str,)),
-}
 FILES = ("bg", "model", "source")  # options that may name a file to read
 WORDS = {  # their values that are no files, whatever lies there
     "bg": r"blur|transparent|#.*|",
@@ -92,24 +82,34 @@ def read_config(path: Path, command: str, options: Iterable[Option]) -> dict[str
             raise DataError(f"{place(path, text, key)}: {key} stands outside of a section; write it below [{command}]")
         if key != command or not isinstance(value, dict):
             raise DataError(f"{place(path, text, key)}: {key} is not a section; the only one is [{command}]")
-    values = {}
-    for key, value in top.get(command, {}).items():
-        if key not in known:
-            raise DataError(
-                f"{place(path, text, key)}: {key} is not an option of rtseg {command}; {advice(key, known)}"
-            )
-        problem = problem_with(known[key], value)
-        if problem:
-            raise DataError(f"{place(path, text, key)}: {key} is {spelled(value)}; {problem}")
-        values[key] = located(key, value, path.parent)
-    return values
+    kinds = {name: kind_of(option) for name, option in known.items()}
+    try:
+        values = checked(top.get(command, {}), kinds, unknown=f"is not an option of rtseg {command}", meant=meant)
+    except Mistake as e:
+        raise DataError(f"{place(path, text, e.key)}: {e}") from e
+    return {key: located(key, value, path.parent) for key, value in values.items()}
 
 
-def advice(key: str, known: Iterable[str]) -> str:
-    """What may be meant by a key that is none."""
-    plain = key.lower().replace("_", "-").removeprefix("no-")
-    near = [MEANT[plain]] if plain in MEANT else difflib.get_close_matches(plain, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+def meant(key: str) -> str:
+    """An option's name for what people call it."""
+    plainly = key.lower().replace("_", "-").removeprefix("no-")
+    return MEANT.get(plainly, plainly)
+
+
+def kind_of(option: Option) -> Kind:
+    """What its values may be in a file. Click converts what is of another type, true to 1 and 1.5 to 1: not here."""
+    kind = plain(option.kind, option.low, option.high)
+
+    def take(value: Any) -> Any:
+        taken = kind.take(value)
+        try:
+            if option.check:
+                option.check(taken)
+        except typer.BadParameter as e:
+            raise ValueError(e.message) from e
+        return taken
+
+    return Kind(kind.says, take)
 
 
 def located(key: str, value: Value, folder: Path) -> Value:
@@ -139,44 +139,9 @@ def read_text(path: Path) -> str:
         raise DataError(f"config {path} is no config file: {e}") from e
 
 
-def problem_with(option: Option, value: Any) -> str | None:
-    """What is wrong with a value and what to give instead, or None."""
-    says, kinds = TYPES[option.kind]
-    low, high = option.low, option.high
-    if low is not None and high is not None:
-        says += f", {low:g} to {high:g}"
-    if type(value) not in kinds:
-        return f"give {says}"
-    if isinstance(value, str) and "\0" in value:
-        return f"give {says} without NUL characters"
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        fits = math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)
-        if not fits:
-            return f"give {says}"
-    try:
-        if option.check:
-            option.check(value)
-    except typer.BadParameter as e:
-        return e.message
-    return None
-
-
 def place(path: Path, text: str, key: str) -> str:
     """`file, line 3` of a key or a section, as far as it can be found."""
     pattern = re.compile(rf"""\s*\[?\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
     lines = (number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line))
     number = next(lines, None)
     return f"{path}, line {number}" if number else str(path)
-
-
-def spelled(value: Any) -> str:
-    """A value as TOML has it. JSON's strings are TOML's basic strings, but for a bare DEL."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, (datetime.date, datetime.time)):
-        return value.isoformat()
-    if isinstance(value, list):
-        return f"[{', '.join(map(spelled, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key} = {spelled(v)}' for key, v in value.items())}}}"
-    return json.dumps(value) if isinstance(value, bool) else repr(value)

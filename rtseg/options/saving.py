@@ -15,7 +15,8 @@ from rtseg.files import mode_of, take_mode, whole_file
 from rtseg.links import behind_links
 from rtseg.messages import has_secret
 from rtseg.options.call import Call, Value
-from rtseg.options.config import FILES, WORDS, default_path, spelled
+from rtseg.options.config import FILES, WORDS, default_path
+from rtseg.schema import spelled
 from rtseg.texts import parse_toml
 
 OWNER_ALONE = 0o600

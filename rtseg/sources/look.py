@@ -14,7 +14,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from numpy.typing import NDArray
 
-from rtseg.arrays import U8, u8
+from rtseg.arrays import U8, U16, u8
 from rtseg.pixels.opacity import without_hidden
 from rtseg.pixels.tone import HLG, PQ, tone, toned
 
@@ -70,11 +70,10 @@ class Look:
             width, height = height, width
         clear = may_be_transparent(picture)
         if self._tone is None:
-            image = converted(picture, "bgra" if clear else "bgr24", width, height, self._exact)
-            image = u8(image)
+            image: U8 = converted(picture, "bgra" if clear else "bgr24", width, height, self._exact)
             bgr, opacity = (image[..., :3], image[..., 3]) if clear else (image, None)
         else:
-            deep = converted(picture, "rgba64le" if clear else "rgb48le", width, height).astype(np.uint16, copy=False)
+            deep: U16 = converted(picture, "rgba64le" if clear else "rgb48le", width, height)
             bgr = toned(deep[..., :3], self._tone)
             opacity = (deep[..., 3] >> 8).astype(np.uint8) if clear else None
         if opacity is not None and opacity.min() == 255:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from rtseg.live.settings import Settings
 from rtseg.messages import shown
 from rtseg.models.model import AUTO, TIERS
 from rtseg.pixels.edge import LIMITS
+from rtseg.schema import Kind, Mistake, checked, choice, or_none, plain
 from rtseg.ui.gallery import Gallery
 from rtseg.ui.origins import Origins
 
@@ -25,32 +25,32 @@ RANGES: Mapping[str, Any] = {
     "target_fps": (1.0, 120.0),
     "tier": (AUTO, *TIERS),
 }
+BACKGROUND = (
+    '{"kind": "picture", "id": ...}, {"kind": "colour", "value": "#rrggbb"}, {"kind": "blur"} or {"kind": "none"}'
+)
+KINDS = {
+    "blur": or_none(plain(float, *BLUR_LIMITS), 0),
+    **{name: plain(float, *LIMITS[name]) for name in ("edge", "feather", "specks")},
+    **{name: plain(bool) for name in ("smoothing", "mirror", "save_power")},
+    "target_fps": or_none(plain(float, *RATES)),
+    "tier": choice(AUTO, *TIERS),
+}
 
 
 def changes(values: object, gallery: Gallery, origins: Origins) -> dict[str, object]:
     """The `values` of a page's message as fields of Settings. Raises PageError for what can't be."""
     if not isinstance(values, dict) or not values:
         raise PageError("there is nothing to set; give values by their names")
-    readers: dict[str, tuple[str, Callable[[str, Any], object]]] = {
-        "background": ("background", lambda _, value: background(value, gallery)),
-        "blur": ("blur", blur),
-        **{name: (name, within(*LIMITS[name])) for name in ("edge", "feather", "specks")},
-        **{name: (name, yes_or_no) for name in ("smoothing", "mirror", "save_power")},
-        "target_fps": ("target_fps", lambda name, value: None if value is None else within(*RATES)(name, value)),
-        "tier": ("model", tier),
-        "source": ("source", lambda _, value: origins.named(value)),
-    }
-    found: dict[str, object] = {}
-    for name, value in values.items():
-        if name not in readers:
-            raise PageError(f"{name!r} can't be set; known are {', '.join(readers)}")
-        field, read = readers[name]
-        found[field] = read(name, value)
-    return found
+    own = {"background": Kind(BACKGROUND, lambda value: background(value, gallery)), "source": Kind("", origins.named)}
+    try:
+        found = checked(values, KINDS | own, unknown="is not a setting")
+    except Mistake as e:
+        raise PageError(str(e)) from e
+    return {"model" if name == "tier" else name: value for name, value in found.items()}
 
 
 def background(value: object, gallery: Gallery) -> str | None:
-    """As --bg takes it; None for the room, out of focus."""
+    """As --bg takes it; None for the room, out of focus. Raises ValueError, PageError."""
     given = value if isinstance(value, dict) else {}
     match given.get("kind"):
         case "blur":
@@ -66,37 +66,7 @@ def background(value: object, gallery: Gallery) -> str | None:
             raise PageError(f"colour {text!r} is not like #rrggbb")
         case "picture" | "video" if isinstance(name := given.get("id"), str):
             return gallery.find(name).value
-    raise PageError('a background is like {"kind": "picture", "id": ...}, {"kind": "colour", "value": "#rrggbb"}, '
-                    '{"kind": "blur"} or {"kind": "none"}')  # fmt: skip
-
-
-def blur(name: str, value: object) -> float | None:
-    """A strength; 0 and null are none."""
-    return None if value is None or (value == 0 and value is not False) else within(*BLUR_LIMITS)(name, value)
-
-
-def within(low: float, high: float) -> Callable[[str, Any], float]:
-    """A reader of numbers between the two."""
-
-    def read(name: str, value: Any) -> float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or not low <= value <= high:
-            raise PageError(f"{name} is {value!r}; give a number, {low:g} to {high:g}")
-        return float(value)
-
-    return read
-
-
-def yes_or_no(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise PageError(f"{name} is {value!r}; give true or false")
-    return value
-
-
-def tier(name: str, value: object) -> str:
-    if value not in (AUTO, *TIERS):
-        raise PageError(f"{name} is {value!r}; give one of {', '.join((AUTO, *TIERS))}")
-    return str(value)
+    raise ValueError
 
 
 def described(settings: Settings, gallery: Gallery) -> dict[str, Any]:

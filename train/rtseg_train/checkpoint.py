@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rtseg.errors import DataError
 from rtseg.files import whole_file
 from rtseg.sources.plain_name import plain_name
-from rtseg.texts import decode_text, parse_json
+from rtseg.texts import read_json
 from rtseg_train.nets import build_for
 
 
@@ -44,12 +44,9 @@ def read_notes(path: Path) -> dict[str, object]:
     """The JSON beside the weights `path`; raises DataError when it is missing or not from save_weights."""
     notes = path.with_suffix(".json")
     try:
-        info = parse_json(decode_text(notes.read_bytes()))
+        return read_json(notes)
     except (OSError, ValueError) as e:
-        raise DataError(f"cannot read {notes}, which belongs beside {path.name}: {e}") from e
-    if not isinstance(info, dict):
-        raise DataError(f"{notes} holds no settings; it is not from `rtseg train`")
-    return info
+        raise DataError(f"cannot read {notes}, which `rtseg train` writes beside {path.name}: {e}") from e
 
 
 def load_weights(path: Path) -> tuple[nn.Module, dict[str, object]]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
-from rtseg.texts import decode_text, parse_json
+from rtseg.schema import Mistake, checked, plain
+from rtseg.texts import read_json
 
 # Pixels at network size that each net of nets.py is made for.
 AREAS = {"quality": 480 * 288, "balanced": 256 * 208, "fast": 160 * 128, "detail": 512 * 256, "classic": 256 * 256}
@@ -121,11 +122,23 @@ class TrainConfig:
     @classmethod
     def load(cls, path: Path) -> TrainConfig:
         """Read a saved config; raises DataError when it is not one."""
-        try:
-            values: dict[str, Any] = parse_json(decode_text(path.read_bytes()))
-            return cls(**values)
-        except (OSError, ValueError, TypeError) as e:
-            raise DataError(f"{path} is not a training config: {e}") from e
+        values = read_settings(path)
+        if "train" not in values:
+            raise DataError(f"{path} is not a training config: train, the pictures, is missing")
+        return cls(**values)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Some or all fields of TrainConfig from a JSON file; raises DataError for anything else."""
+    try:
+        values = read_json(path)
+    except (OSError, ValueError) as e:
+        raise DataError(f"cannot read the settings {path}: {e}") from e
+    kinds = {name: plain(kind) for name, kind in (TrainConfig.option_types() | {"train": str}).items()}
+    try:
+        return checked({k: v for k, v in values.items() if v is not None}, kinds, unknown="is not a training setting")
+    except Mistake as e:
+        raise DataError(f"{path}: {e}") from e
 
 
 def field_help() -> dict[str, str]:

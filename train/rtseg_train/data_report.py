@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
-from rtseg.texts import decode_text, parse_json
+from rtseg.texts import read_json
 from rtseg_train.classes import SMALL, question
 from rtseg_train.dataset import Found, Pair, Sets, several
 from rtseg_train.describe import counted, describe, inverted_set, suspicious_first
@@ -140,7 +140,7 @@ class Inspection:
         if not path.exists():
             return [f"no {path}: cannot tell whether the pictures are those that the run began with"]
         try:
-            saved = parse_json(decode_text(path.read_bytes()))
+            saved = read_json(path)
             mark, before = saved["fingerprint"], {r["image"] for r in saved["training"] if "problem" not in r}
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise DataError(f"{path} is not from `rtseg train`: {e!r}") from e

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from rtseg.errors import DataError
-from rtseg_train.config import TrainConfig
-from rtseg_train.train_options import RUN, choice, config_options, options, read_settings
+from rtseg_train.config import TrainConfig, read_settings
+from rtseg_train.train_options import RUN, choice, config_options, options
 
 PRESETS = ("article",)
 EPOCHS, BATCH, SIZE, WIDTH, SEED = 10, 8, 256, 64, 2021  # as the article has them

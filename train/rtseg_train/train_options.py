@@ -1,18 +1,15 @@
-"""The options of `rtseg train`: one for each field of TrainConfig, in panels, and what a JSON of them may hold."""
+"""The options of `rtseg train`: one for each field of TrainConfig, in panels."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rtseg.errors import DataError
 from rtseg.options.completion import starting
 from rtseg.options.values import number, one_of
-from rtseg.texts import decode_text, parse_json
 from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
 
 RUN, PICTURES, NET = "The run", "Pictures", "The net"  # panels of the help
@@ -74,25 +71,3 @@ def config_options(command: Callable[..., None]) -> Callable[..., None]:
 def options(names: Iterable[str]) -> list[str]:
     """Settings as they are written on the command line."""
     return [f"--{name.replace('_', '-')}" for name in sorted(names)]
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Some or all fields of TrainConfig from a JSON file; raises DataError for anything else."""
-    try:
-        values = parse_json(decode_text(path.read_bytes()))
-    except (OSError, ValueError) as e:
-        raise DataError(f"cannot read the settings {path}: {e}") from e
-    if not isinstance(values, dict):
-        raise DataError(f'{path} holds no settings: it needs an object such as {{"steps": 2000}}')
-    types = TrainConfig.option_types() | {"train": str}
-    unknown = sorted(values.keys() - types.keys())
-    if unknown:
-        raise DataError(f"{path} has settings that rtseg does not know: {', '.join(unknown)}")
-    for name, value in values.items():
-        kind = types[name]
-        fits = isinstance(value, (int, float) if kind is float else kind)
-        if isinstance(value, bool) != (kind is bool) or not fits:
-            if value is None:
-                continue
-            raise DataError(f"{path}: {name} is {value!r}; it must be of type {kind.__name__}")
-    return {name: value for name, value in values.items() if value is not None}

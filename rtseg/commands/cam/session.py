@@ -22,7 +22,7 @@ from rtseg.live.controls import Controls
 from rtseg.live.engine import Engine
 from rtseg.live.keys import FEW_KEYS, KEYS
 from rtseg.live.loop import Loop
-from rtseg.live.session import Session
+from rtseg.live.parts import Parts
 from rtseg.live.settings import Settings
 from rtseg.live.steps import choices
 from rtseg.live.surface import InWindow, Surface
@@ -81,7 +81,7 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
         sent = is_virtual(out) or page is not None  # where a virtual camera can be switched on
         engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto, sent=sent)
         stack.callback(engine.stop)
-        loop = Loop(Session(source, pipeline, engine, controls), sink, surface, console)
+        loop = Loop(Parts(source, pipeline, engine, controls), sink, surface, console)
         broken: SourceError | None = None
         try:
             loop.run()

@@ -11,8 +11,8 @@ from rtseg.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
-class Session:
-    """The parts that all of a run work with."""
+class Parts:
+    """What the loop, its actions and its status work with."""
 
     source: Source
     pipeline: Pipeline

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,9 +10,10 @@ from rtseg.pixels.filters import RADIUS
 from rtseg.pixels.matte import CORE, DOUBT, EPS, GROW, LOW, SHIFT, STEADY, STRETCH, SURE
 from rtseg.pixels.specks import FRINGE
 
-# How often pieces that touch are joined, and how often each chain of joined ones is halved then: spirals and combs of
-# 288x160 pixels need all of it, people a third less.
-ROUNDS, HALVINGS = 5, 4
+# How often, after each time that pieces which touch are joined, each chain of joined ones is halved: spirals and combs
+# of 512x288 pixels need all of it, people half.
+HALVINGS = (6, 4, 4, 4)
+NOBODY = -1e9  # less than any size of a piece
 
 
 def box(x: Tensor, radius: int) -> Tensor:
@@ -64,43 +63,41 @@ def fit_coefficients(grey: Tensor, alpha: Tensor, edge: Tensor) -> tuple[Tensor,
 
 
 def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
-    """rtseg.pixels.specks.without_specks of a first frame, 1x1xhxw; alpha as it is at 0 percent."""
-    person = (alpha > LOW).float()
-    piece = pieces(person)
-    sizes = (0 * piece.table).scatter_add(0, piece.label.flatten(), alpha.flatten())
-    size = looked_up(sizes, piece.label)
-    pixels = (0 * person + 1).sum()  # counted where the picture is: a shape would have to come from the host
-    left = person * (size < pixels * percent / 100).float()
-    around = widest(left, FRINGE) * (1 - widest(person - left, FRINGE))
-    return alpha * (1 - torch.maximum(left, around))
+    """rtseg.pixels.specks.without_specks of a first frame, 1x1xhxw; alpha as it is at 0 percent.
 
-
-class Pieces(NamedTuple):
-    """Which pixels hang together. label: int64 1x1xhxw, one number above 0 for each piece; table: float32 h*w+1."""
-
-    label: Tensor
-    table: Tensor
-
-
-def pieces(person: Tensor) -> Pieces:
-    """Connected components, corners too, of a mask float32 1x1xhxw of 0 and 1, without a loop in the graph.
-
-    Every pixel begins as a piece of its own, named by its number. In each round the pieces hook on to the neighbour
-    with the greatest number, all at once, and chains of them are shortened (Shiloach & Vishkin 1982).
+    Nothing here but the network's alpha and percent is new in a frame: the rest depends on sizes alone, and where those
+    are fixed onnxruntime works it out once.
     """
-    ones = 0 * person + 1
-    number = (ones.cumsum(2) - 1) * ones[:, :, :1].sum() + ones.cumsum(3)
-    table = torch.cat([0 * number.flatten()[:1], number.flatten()])
-    place = (number * person).long()
-    for _ in range(ROUNDS):
-        label = looked_up(table, place)
-        greatest = widest(label, 1) * person
-        table = table.scatter_reduce(0, label.long().flatten(), greatest.flatten(), "amax")
-        for _ in range(HALVINGS):
-            table = table.index_select(0, table.long())
-    return Pieces(looked_up(table, place).long(), table)
+    high, wide = alpha.shape[2:]
+    half = percent * (high * wide / 200)
+    alpha = F.pad(alpha, (0, 0, 1, 0))  # the first pixel has to be nobody's
+    person = alpha > LOW
+    label = pieces(person)
+    nobody = torch.where(torch.arange((high + 1) * wide) == 0, NOBODY, 0.0)
+    sizes = (nobody - half).scatter_add(0, label, alpha.flatten())
+    size = sizes.index_select(0, label).view(alpha.shape)  # of the piece, less half of the least; NOBODY outside
+    near = torch.where(person, size, widest(size, FRINGE))
+    return torch.where(near.abs() < half, 0.0, alpha)[:, :, 1:]
 
 
-def looked_up(table: Tensor, place: Tensor) -> Tensor:
-    """table[place], of place's shape; in words that become one Gather, which can be recorded as a CUDA graph."""
-    return F.embedding(place, table[:, None])[..., 0]
+def pieces(person: Tensor) -> Tensor:
+    """int64 h*w: 0 where nobody is, and one number for what hangs together, corners too; no loop in the graph.
+
+    person: bool 1x1xhxw, false at its first pixel. Each pixel's label is the number of another one of its piece, that of
+    the last in the end. In each round the pieces hook on to the neighbour with the greatest number, all at once, and
+    chains of them are shortened (Shiloach & Vishkin 1982).
+    """
+
+    def greatest(label: Tensor) -> Tensor:
+        return torch.where(person, widest(label.view(person.shape), 1), 0.0)
+
+    high, wide = person.shape[2:]
+    number = torch.arange(high * wide, dtype=torch.float32).view(person.shape)
+    label = greatest(torch.where(person, number, 0.0)).long().flatten()
+    for halving, halvings in enumerate(HALVINGS):
+        if halving:
+            own = label.float()
+            label = own.scatter_reduce(0, label, greatest(own).flatten(), "amax").long()
+        for _ in range(halvings):
+            label = label.index_select(0, label)
+    return label

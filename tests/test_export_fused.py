@@ -21,7 +21,6 @@ from rtseg_export.checkpoint import default_name
 from rtseg_export.export import Exported, export
 from rtseg_export.frames import demo_frames
 from rtseg_export.fused import FusedPicture
-from rtseg_export.fused_matte import HALVINGS, ROUNDS
 from rtseg_export.parity import Tolerance
 from rtseg_export.report import report
 from tiny_exports import CHECKPOINT, fused_export

@@ -53,14 +53,14 @@ class Fused(nn.Module):
         """(small, grey, alpha) at network size of a frame float32 1x3xHxW in 0..255; see rtseg/pixels/matte.py."""
         size = previous_alpha.shape[2:]
         small = F.interpolate(frame, size=size, mode="bilinear", align_corners=False, antialias=True)
-        grey = (small * self.luma).sum(1, keepdim=True)
+        grey = F.conv2d(small, self.luma)
         difference = grey - previous_grey
-        same_scene = (difference.abs().mean() <= CUT).float()
         moved = box(convolved(difference, self.noise, "reflect").abs(), AROUND // 2)
+        moved = torch.where(difference.abs().mean() <= CUT, moved, 1.0)  # after a cut all has moved
         sure = sharper(previous_alpha)
-        remembered = sure.clamp(0, 1) * (2 - moved / MOVED).clamp(0, 1) * same_scene
+        remembered = sure.clamp(0, 1) * (2 - moved / MOVED).clamp(0, 1)
         alpha = torch.sigmoid(self.net(small.permute(0, 2, 3, 1), remembered))
-        still = (2 - moved / STILL).clamp(0, 1) * same_scene
+        still = (2 - moved / STILL).clamp(0, 1)
         return small, grey, steadied(alpha, previous_alpha, sure, still)
 
     def blend(self, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None) -> Tensor:
@@ -87,8 +87,9 @@ class FusedPicture(Fused):
     ) -> tuple[Tensor, ...]:
         frame = planes(frame_bgr)
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
-        shown = without_specks(alpha, edge[2])
-        fitted, step = fit_coefficients(grey, shown, edge), rim_step(*apart(small, shown))
+        shift, feather, percent = edge.split(1)
+        shown = without_specks(alpha, percent)
+        fitted, step = fit_coefficients(grey, shown, shift, feather), rim_step(apart(small, shown))
         composite = self.blend(frame, planes(background), fitted, step)
         return composite, alpha, grey, *fitted, extent(alpha)
 
@@ -101,9 +102,10 @@ class FusedBlur(Fused):
     ) -> tuple[Tensor, ...]:
         frame = planes(frame_bgr)
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
-        shown = without_specks(alpha, edge[2])
-        fitted, (_, room) = fit_coefficients(grey, shown, edge), apart(small, shown)
-        composite = self.blend(frame, enlarged(blurred_room(room, blur), frame), fitted, None)
+        shift, feather, percent = edge.split(1)
+        shown = without_specks(alpha, percent)
+        fitted, room = fit_coefficients(grey, shown, shift, feather), blurred_room(room_of(small, shown), blur)
+        composite = self.blend(frame, enlarged(room, frame), fitted, None)
         return composite, alpha, grey, *fitted, extent(alpha)
 
 
@@ -149,7 +151,8 @@ def planes(picture: Tensor) -> Tensor:
 
 def extent(alpha: Tensor) -> Tensor:
     """float32 3: least, greatest and mean; the mean because minima and maxima may pass over NaN."""
-    return torch.stack([alpha.min(), alpha.max(), alpha.mean()])
+    alpha = alpha.flatten()
+    return torch.cat([alpha.amin(0, keepdim=True), alpha.amax(0, keepdim=True), alpha.mean(0, keepdim=True)])
 
 
 def gaussian(sigma: Tensor, radius: int) -> Tensor:
@@ -172,25 +175,29 @@ def enlarged(x: Tensor, frame: Tensor) -> Tensor:
     return F.interpolate(x, size=frame.shape[2:], mode="bilinear", align_corners=False)
 
 
-def apart(small: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """(person, room): 1x4x(h/2)x(w/2), colours times weight, and weight; see rtseg/pixels/colours.py."""
-    half = F.avg_pool2d(small, 2)
-    high = F.max_pool2d(alpha, 4, stride=2, padding=1)
-    low = -F.max_pool2d(-alpha, 4, stride=2, padding=1)
-    inside, outside = (4 * low - 3).clamp(0, 1), (1 - 4 * high).clamp(0, 1)
-    return torch.cat([half * inside, inside], 1), torch.cat([half * outside, outside], 1)
+def room_of(small: Tensor, alpha: Tensor) -> Tensor:
+    """What is surely room, 1x4x(h/2)x(w/2): colours times weight, and weight; see rtseg/pixels/colours.py."""
+    return weighed(small, 1 - 4 * F.max_pool2d(alpha, 4, stride=2, padding=1))
 
 
-def rim_step(person: Tensor, room: Tensor) -> Tensor:
-    """Person's colour minus room's, 1x3x(h/4)x(w/4); see rtseg/pixels/colours.py (after Forte 2021)."""
+def apart(small: Tensor, alpha: Tensor) -> Tensor:
+    """The same of the person and of the room, 2x4x(h/2)x(w/2)."""
+    greatest = F.max_pool2d(torch.cat([-alpha, alpha]), 4, stride=2, padding=1)
+    return weighed(small, torch.tensor([-3.0, 1.0]).view(2, 1, 1, 1) - 4 * greatest)
 
-    def window(parts: Tensor) -> Tensor:
-        blocks = F.pad(F.pad(F.avg_pool2d(parts, 2), (1, 1, 0, 0), mode="replicate"), (0, 0, 1, 1))
-        return F.avg_pool2d(blocks, 3, stride=1)
 
-    inside, outside = window(person), window(room)
-    p, r = inside[:, 3:], outside[:, 3:]
-    return (inside[:, :3] * r - outside[:, :3] * p) / ((p + NEAR) * (r + NEAR))
+def weighed(small: Tensor, weight: Tensor) -> Tensor:
+    """Colours of small, at half its size, times each weight, clamped to 0..1, and that weight."""
+    weight = weight.clamp(0, 1)
+    return torch.cat([F.avg_pool2d(small, 2) * weight, weight], 1)
+
+
+def rim_step(parts: Tensor) -> Tensor:
+    """Person's colour minus room's, 1x3x(h/4)x(w/4), of `apart`; see rtseg/pixels/colours.py (after Forte 2021)."""
+    blocks = F.pad(F.pad(F.avg_pool2d(parts, 2), (1, 1, 0, 0), mode="replicate"), (0, 0, 1, 1))
+    colours, weights = F.avg_pool2d(blocks, 3, stride=1).split([3, 1], 1)
+    (inside, outside), (p, r) = colours.split(1), weights.split(1)
+    return (inside * r - outside * p) / ((p + NEAR) * (r + NEAR))
 
 
 def blurred_room(room: Tensor, blur: Tensor) -> Tensor:

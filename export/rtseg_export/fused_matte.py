@@ -26,40 +26,32 @@ def widest(x: Tensor, radius: int) -> Tensor:
     return F.max_pool2d(x, 2 * radius + 1, stride=1, padding=radius)
 
 
-def least(x: Tensor, radius: int) -> Tensor:
-    """Least in such a square."""
-    return -widest(-x, radius)
-
-
 def sharper(alpha: Tensor) -> Tensor:
     """Contrast raised around a half; not clamped."""
-    return (alpha - 0.5) * SURE + 0.5
+    return alpha * SURE + 0.5 * (1 - SURE)
 
 
 def steadied(alpha: Tensor, before: Tensor, sure: Tensor, still: Tensor) -> Tensor:
     """rtseg.matte.steadied. sure: `sharper` of before; still: 1 where nothing moved, 0 where something did."""
     change = before - alpha
-    person = (before > 0.5).float()
-    near = torch.maximum(person, widest(least(person, CORE), CORE + GROW))
-    agreement = STEADY * (1 - change.abs() / DOUBT).clamp(0, 1)
-    comes_from_nowhere = (1 - near) * (change < 0).float()
-    held = alpha + still * torch.maximum(agreement, comes_from_nowhere) * change
+    person = torch.where(before > 0.5, -1.0, 0.0)  # negative, so that the first of these two is the least around
+    near = person - widest(-widest(person, CORE), CORE + GROW)  # 0 where nobody is, else at most the least change
+    agreement = (STEADY - STEADY / DOUBT * change.abs()).clamp(min=0)
+    held = alpha + still * torch.where(change < near, 1.0, agreement) * change
     closed = -F.max_pool2d(-F.pad(widest(held, CORE), [CORE] * 4), 2 * CORE + 1, stride=1)  # beyond the frame is nobody
     floor = torch.minimum(torch.minimum(closed, before), sure)
     return held + still * (floor - held).clamp(min=0)
 
 
-def fit_coefficients(grey: Tensor, alpha: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
-    """rtseg.matte.fit_coefficients (fast guided filter, He & Sun 2015), both 1x1xhxw."""
-    mean_i, mean_p = box(grey, RADIUS), box(alpha, RADIUS)
-    variance = box(grey * grey, RADIUS) - mean_i * mean_i
-    covariance = box(grey * alpha, RADIUS) - mean_i * mean_p
-    a = covariance / (variance + EPS)
-    b = mean_p - a * mean_i
-    low, share = LOW - SHIFT * edge[0], edge[1].sqrt()
-    a, b = box(a, RADIUS) * STRETCH, (box(b, RADIUS) - low) * STRETCH
-    smooth = box(box(((alpha - low) * STRETCH).clamp(0, 1), RADIUS), RADIUS)
-    return a * (1 - share), b + share * (smooth - b)
+def fit_coefficients(grey: Tensor, alpha: Tensor, shift: Tensor, feather: Tensor) -> tuple[Tensor, Tensor]:
+    """rtseg.matte.fit_coefficients (fast guided filter, He & Sun 2015), both 1x1xhxw; planes are filtered together."""
+    low, most = LOW - SHIFT * shift, STRETCH * feather.sqrt()
+    both, clear = torch.cat([grey, alpha], 1), (alpha - low).clamp(0, 1 / STRETCH)
+    mean_i, mean_p, square, product, smooth = box(torch.cat([both, both * grey, clear], 1), RADIUS).split(1, 1)
+    a = (product - mean_i * mean_p) / (square - mean_i * mean_i + EPS)
+    a, b, smooth = box(torch.cat([a, mean_p - a * mean_i, smooth], 1), RADIUS).split(1, 1)
+    rest = STRETCH - most
+    return a * rest, (b - low) * rest + most * smooth
 
 
 def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
@@ -75,7 +67,7 @@ def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
     label = pieces(person)
     nobody = torch.where(torch.arange((high + 1) * wide) == 0, NOBODY, 0.0)
     sizes = (nobody - half).scatter_add(0, label, alpha.flatten())
-    size = sizes.index_select(0, label).view(alpha.shape)  # of the piece, less half of the least; NOBODY outside
+    size = sizes.gather(0, label).view(alpha.shape)  # of the piece, less half of the least; NOBODY outside
     near = torch.where(person, size, widest(size, FRINGE))
     return torch.where(near.abs() < half, 0.0, alpha)[:, :, 1:]
 
@@ -83,8 +75,8 @@ def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
 def pieces(person: Tensor) -> Tensor:
     """int64 h*w: 0 where nobody is, and one number for what hangs together, corners too; no loop in the graph.
 
-    person: bool 1x1xhxw, false at its first pixel. Each pixel's label is the number of another one of its piece, that of
-    the last in the end. In each round the pieces hook on to the neighbour with the greatest number, all at once, and
+    person: bool 1x1xhxw, false at its first pixel. Each pixel's label is the number of another one of its piece, in the
+    end that of the last. In each round the pieces hook on to the neighbour with the greatest number, all at once, and
     chains of them are shortened (Shiloach & Vishkin 1982).
     """
 
@@ -99,5 +91,5 @@ def pieces(person: Tensor) -> Tensor:
             own = label.float()
             label = own.scatter_reduce(0, label, greatest(own).flatten(), "amax").long()
         for _ in range(halvings):
-            label = label.index_select(0, label)
+            label = label.gather(0, label)
     return label

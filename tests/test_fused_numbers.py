@@ -52,10 +52,10 @@ class Drawn(torch.nn.Module):
 class Both:
     """The two ways, frame by frame with what each remembers. behind: a picture, or None for the room, blurred."""
 
-    def __init__(self, behind: U8 | None, blur: float = 20.0) -> None:
+    def __init__(self, behind: U8 | None, blur: float = 20.0, levels: torch.dtype = torch.float32) -> None:
         self.net, self.behind, self.blur = Drawn(), behind, blur
         self.cpu = CpuPath(self.net, W, H, SMALL[0] * SMALL[1])
-        self.graph = FusedBlur(self.net) if behind is None else FusedPicture(self.net)
+        self.graph = FusedBlur(self.net, levels) if behind is None else FusedPicture(self.net, levels)
         self.alpha, self.grey = torch.zeros(1, 1, *SMALL[::-1]), torch.full((1, 1, *SMALL[::-1]), NO_PICTURE)
 
     def __call__(self, frame: U8, alpha: F32, edge: Edge = PLAIN) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -104,6 +104,18 @@ def test_a_known_person_before_what_was_asked_for(effect: str, edge: Edge) -> No
         np.testing.assert_allclose(made[room], frame[room] if behind is None else behind[room], atol=1)
     rim = ~(person | room)
     assert np.abs(graph - cpu)[rim].mean() < 1.2
+
+
+@pytest.mark.parametrize("effect", ["picture", "blur"])
+def test_in_half_the_bytes_the_picture_is_the_same(effect: str) -> None:
+    """But for a level here and there."""
+    frame, alpha, person, room = bust()
+    behind = beach() if effect == "picture" else None
+    whole, half = (Both(behind, levels=levels)(frame, alpha)[0] for levels in (torch.float32, torch.float16))
+    np.testing.assert_array_equal(half[person], frame[person])
+    if behind is not None:
+        np.testing.assert_array_equal(half[room], behind[room])
+    assert np.abs(half - whole).max() == 1 and np.abs(half - whole).mean() < 0.1
 
 
 def test_a_blended_level_is_rounded_to_the_nearest() -> None:

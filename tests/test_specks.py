@@ -103,18 +103,30 @@ def test_both_ways_agree(percent: float) -> None:
         assert np.abs(expected - alpha).mean() > 0.001
 
 
-def test_the_graph_finds_what_hangs_together_however_it_winds() -> None:
-    comb, snake = np.zeros((2, 96, 160), np.uint8)
+@pytest.mark.parametrize("size", [(96, 160), (288, 512)], ids=str)
+def test_the_graph_finds_what_hangs_together_however_it_winds(size: tuple[int, int]) -> None:
+    comb, snake = np.zeros((2, *size), np.uint8)
     comb[:3] = comb[:, ::3] = 1
     snake[::4] = 1
     snake[1::8, -1] = snake[2::8, -1] = snake[3::8, -1] = 1
     snake[5::8, 0] = snake[6::8, 0] = snake[7::8, 0] = 1
-    for drawn in (comb, snake, 1 - comb, np.eye(96, 160, dtype=np.uint8)):
+    for drawn in (comb, snake, 1 - comb, np.eye(*size, dtype=np.uint8)):
         count, expected = cv2.connectedComponents(drawn, connectivity=8)
         person = F.pad(torch.from_numpy(drawn)[None, None] > 0, (0, 0, 1, 0))
-        label = fused_matte.pieces(person).view(person.shape)[0, 0, 1:].numpy()
-        pairs = np.unique(np.stack([expected.ravel(), label.ravel()]), axis=1)
-        assert pairs.shape[1] == count == len(np.unique(label))
+        number = torch.arange(person.numel(), dtype=torch.float32)
+        label = fused_matte.pieces(person, number).view(person.shape)[0, 0, 1:].numpy()
+        assert len(set(zip(expected.ravel(), label.ravel(), strict=True))) == count == len(np.unique(label))
+
+
+def test_the_first_pixel_is_one_like_the_others() -> None:
+    """In the graph its number is the one that means nobody."""
+    for drawn in ((0, 0, 1, 1), (0, 0, 40, 60), (0, 0, 6, 6), (1, 1, 6, 6)):
+        alpha = np.zeros((96, 160), np.float32)
+        box(alpha, *drawn)
+        box(alpha, 100, 20, 50, 70)
+        expected, _ = specks.without_specks(alpha, 0.3)
+        found = fused_matte.without_specks(torch.from_numpy(alpha)[None, None], torch.tensor(0.3))
+        np.testing.assert_array_equal(found[0, 0].numpy(), expected)
 
 
 def test_a_piece_whose_size_swings_does_not_flicker() -> None:

@@ -1,4 +1,4 @@
-"""What a graph holds and what one run of it costs: nodes, parameters, multiply-adds."""
+"""What a graph holds and what one run of it costs: nodes, parameters, multiply-adds, bytes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ WEIGHTS = {
     "QLinearMatMul": 3, "Gemm": 1,
 }  # fmt: skip
 BIASES = {"Conv": 2, "ConvTranspose": 2, "QLinearConv": 8, "Gemm": 2}
+VIEWS = {"Flatten", "Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"}  # give the same memory another shape
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -30,6 +31,20 @@ def parameters(model: onnx.ModelProto) -> int:
 
 def gmac(model: onnx.ModelProto, inputs: Shapes) -> float:
     """Thousand million multiply-adds of one run with inputs of these shapes."""
+    shapes = {name: shape for name, (shape, _) in tensors(model, inputs).items()}
+    return sum(macs(node, shapes) for node in model.graph.node) / 1e9
+
+
+def moved(model: onnx.ModelProto, inputs: Shapes, least: int) -> int:
+    """Bytes that the nodes of one run read and write, of tensors with `least` values or more; views move none."""
+    found = tensors(model, inputs)
+    sizes = {name: math.prod(shape) * size for name, (shape, size) in found.items() if math.prod(shape) >= least}
+    nodes = [node for node in model.graph.node if node.op_type not in VIEWS]
+    return sum(sizes.get(name, 0) for node in nodes for name in (*node.input, *node.output))
+
+
+def tensors(model: onnx.ModelProto, inputs: Shapes) -> dict[str, tuple[tuple[int, ...], int]]:
+    """Shape and bytes of an element of every tensor, by name, in a run with inputs of these shapes."""
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
     del fixed.graph.value_info[:]
@@ -39,10 +54,16 @@ def gmac(model: onnx.ModelProto, inputs: Shapes) -> float:
     for value in fixed.graph.output:
         value.type.tensor_type.ClearField("shape")
     graph = onnx.shape_inference.infer_shapes(fixed, strict_mode=True, data_prop=True).graph
-    shapes: Shapes = {i.name: tuple(i.dims) for i in graph.initializer}
+    found = {i.name: (tuple(i.dims), bytes_of(i.data_type)) for i in graph.initializer}
     for value in (*graph.input, *graph.value_info, *graph.output):
-        shapes[value.name] = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
-    return sum(macs(node, shapes) for node in graph.node) / 1e9
+        of = value.type.tensor_type
+        found[value.name] = tuple(d.dim_value for d in of.shape.dim), bytes_of(of.elem_type)
+    return found
+
+
+def bytes_of(kind: int) -> int:
+    """Of one element of this ONNX type."""
+    return int(onnx.helper.tensor_dtype_to_np_dtype(kind).itemsize)
 
 
 def macs(node: onnx.NodeProto, shapes: Shapes) -> int:

@@ -38,21 +38,23 @@ class Fused(nn.Module):
     Outputs: composite uint8 1xHxWx3; alpha and grey, the next frame's state; a and b float32 1x1xhxw, the edge
     filter's coefficients (alpha at frame size is clip(a * grey + b), both upsampled linearly); extent float32 3,
     alpha's least, greatest and mean: not finite or outside 0..1 means that the composite must not be shown.
+
+    levels: what whole frames are reckoned in; float16 holds 0..255 to an eighth or better, in half of the bytes.
     """
 
     luma: Tensor
     noise: Tensor
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, levels: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.levels = net, levels
         self.register_buffer("luma", torch.tensor(LUMA).view(1, 3, 1, 1))
         self.register_buffer("noise", gaussian(torch.tensor(NOISE_SIGMA), NOISE_RADIUS))
 
     def person(self, frame: Tensor, previous_alpha: Tensor, previous_grey: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(small, grey, alpha) at network size of a frame float32 1x3xHxW in 0..255; see rtseg/pixels/matte.py."""
+        """(small, grey, alpha) at network size of a frame uint8 1x3xHxW; see rtseg/pixels/matte.py."""
         size = previous_alpha.shape[2:]
-        small = F.interpolate(frame, size=size, mode="bilinear", align_corners=False, antialias=True)
+        small = F.interpolate(frame, size=size, mode="bilinear", align_corners=False, antialias=True).float()
         grey = F.conv2d(small, self.luma)
         difference = grey - previous_grey
         moved = box(convolved(difference, self.noise, "reflect").abs(), AROUND // 2)
@@ -66,15 +68,17 @@ class Fused(nn.Module):
     def blend(self, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None) -> Tensor:
         """The composite, uint8 1xHxWx3, see rtseg/pixels/composite.py.
 
-        frame, room: float32 1x3xHxW in 0..255; fitted: of `fit_coefficients`; step: of `rim_step`, or None. Every
-        step here goes over the whole frame and the GPU does little else, so there are as few as can be: planes are
-        enlarged one by one rather than cut apart later, and what lies between frame and room needs no clamp.
+        frame, room: 1x3xHxW, of any type; fitted: of `fit_coefficients`; step: of `rim_step`, or None. Every step here
+        goes over the whole frame and the GPU does little else, so there are as few as can be, on as few bytes: all is
+        of `levels`, planes are enlarged one by one rather than cut apart later, and what lies between frame and room
+        needs no clamp.
         """
-        a, b = (enlarged(plane, frame) for plane in fitted)
-        share = (F.conv2d(frame, self.luma) * a + b).clamp(0, 1)
+        frame, room = frame.to(self.levels), room.to(self.levels)
+        a, b = (enlarged(plane.to(self.levels), frame) for plane in fitted)
+        share = (F.conv2d(frame, self.luma.to(self.levels)) * a + b).clamp(0, 1)
         person = frame
         if step is not None:
-            person = (person + (1 - share) * enlarged(step, frame)).clamp(0, 255)
+            person = (frame + (1 - share) * enlarged(step.to(self.levels), frame)).clamp(0, 255)
         composite = room + share * (person - room)
         return composite.round().to(torch.uint8).permute(0, 2, 3, 1)
 
@@ -105,7 +109,7 @@ class FusedBlur(Fused):
         shift, feather, percent = edge.split(1)
         shown = without_specks(alpha, percent)
         fitted, room = fit_coefficients(grey, shown, shift, feather), blurred_room(room_of(small, shown), blur)
-        composite = self.blend(frame, enlarged(room, frame), fitted, None)
+        composite = self.blend(frame, enlarged(room.to(self.levels), frame), fitted, None)
         return composite, alpha, grey, *fitted, extent(alpha)
 
 
@@ -141,12 +145,13 @@ def fused_graph(net: nn.Module, effect: str, static: tuple[int, int] | None = No
     }
     names = list(INPUTS[effect])
     inputs = {name: examples[name] for name in names}
-    return trace(GRAPHS[effect](net), inputs, OUTPUTS, {name: free[name] for name in names})
+    levels = next((weight.dtype for weight in net.parameters()), torch.float32)
+    return trace(GRAPHS[effect](net, levels), inputs, OUTPUTS, {name: free[name] for name in names})
 
 
 def planes(picture: Tensor) -> Tensor:
-    """float32 1x3xHxW of uint8 1xHxWx3."""
-    return picture.permute(0, 3, 1, 2).float()
+    """uint8 1x3xHxW of uint8 1xHxWx3."""
+    return picture.permute(0, 3, 1, 2)
 
 
 def extent(alpha: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ def steadied(alpha: Tensor, before: Tensor, sure: Tensor, still: Tensor) -> Tens
 def fit_coefficients(grey: Tensor, alpha: Tensor, shift: Tensor, feather: Tensor) -> tuple[Tensor, Tensor]:
     """rtseg.matte.fit_coefficients (fast guided filter, He & Sun 2015), both 1x1xhxw; planes are filtered together."""
     low, most = LOW - SHIFT * shift, STRETCH * feather.sqrt()
-    both, clear = torch.cat([grey, alpha], 1), (alpha - low).clamp(0, 1 / STRETCH)
+    both, clear = torch.cat([grey, alpha], 1), (alpha - low).clamp(0.0, 1 / STRETCH)
     mean_i, mean_p, square, product, smooth = box(torch.cat([both, both * grey, clear], 1), RADIUS).split(1, 1)
     a = (product - mean_i * mean_p) / (square - mean_i * mean_i + EPS)
     a, b, smooth = box(torch.cat([a, mean_p - a * mean_i, smooth], 1), RADIUS).split(1, 1)
@@ -64,28 +64,28 @@ def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
     half = percent * (high * wide / 200)
     alpha = F.pad(alpha, (0, 0, 1, 0))  # the first pixel has to be nobody's
     person = alpha > LOW
-    label = pieces(person)
-    nobody = torch.where(torch.arange((high + 1) * wide) == 0, NOBODY, 0.0)
-    sizes = (nobody - half).scatter_add(0, label, alpha.flatten())
+    number = torch.arange((high + 1) * wide, dtype=torch.float32)
+    label = pieces(person, number)
+    sizes = (torch.where(number == 0, NOBODY, 0.0) - half).scatter_add(0, label, alpha.flatten())
     size = sizes.gather(0, label).view(alpha.shape)  # of the piece, less half of the least; NOBODY outside
     near = torch.where(person, size, widest(size, FRINGE))
     return torch.where(near.abs() < half, 0.0, alpha)[:, :, 1:]
 
 
-def pieces(person: Tensor) -> Tensor:
+def pieces(person: Tensor, number: Tensor) -> Tensor:
     """int64 h*w: 0 where nobody is, and one number for what hangs together, corners too; no loop in the graph.
 
-    person: bool 1x1xhxw, false at its first pixel. Each pixel's label is the number of another one of its piece, in the
-    end that of the last. In each round the pieces hook on to the neighbour with the greatest number, all at once, and
-    chains of them are shortened (Shiloach & Vishkin 1982).
+    person: bool 1x1xhxw, false at its first pixel; number: float32 h*w, of each pixel, from 0.
+
+    Each pixel's label is the number of another one of its piece, in the end that of the last. In each round the pieces
+    hook on to the neighbour with the greatest number, all at once, and chains of them are shortened (Shiloach & Vishkin
+    1982).
     """
 
     def greatest(label: Tensor) -> Tensor:
         return torch.where(person, widest(label.view(person.shape), 1), 0.0)
 
-    high, wide = person.shape[2:]
-    number = torch.arange(high * wide, dtype=torch.float32).view(person.shape)
-    label = greatest(torch.where(person, number, 0.0)).long().flatten()
+    label = greatest(torch.where(person, number.view(person.shape), 0.0)).long().flatten()
     for halving, halvings in enumerate(HALVINGS):
         if halving:
             own = label.float()

@@ -126,6 +126,13 @@ def test_a_blended_level_is_rounded_to_the_nearest() -> None:
     assert np.abs(made - (room + 0.3 * (person.astype(float) - room))).max() < 0.501
 
 
+def test_a_rim_becomes_no_brighter_than_white() -> None:
+    frame, black = torch.full((1, 3, 32, 64), 250, dtype=torch.uint8), torch.zeros(1, 3, 32, 64)
+    fitted, step = (torch.zeros(1, 1, 8, 16), torch.full((1, 1, 8, 16), 0.5)), torch.full((1, 3, 4, 8), 40.0)
+    for levels in (torch.float32, torch.float16):
+        assert set(FusedPicture(Drawn(), levels).blend(frame, black, fitted, step).flatten().tolist()) == {128}
+
+
 def test_the_room_is_blurred_as_strongly() -> None:
     """Stripes of the room lose as much of their contrast on both ways, more for a stronger blur."""
     frame, alpha, _, room = bust()

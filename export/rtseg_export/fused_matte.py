@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rtseg.pixels.filters import RADIUS
 from rtseg.pixels.matte import CORE, DOUBT, EPS, GROW, LOW, SHIFT, STEADY, STRETCH, SURE
-from rtseg.pixels.specks import FRINGE
+from rtseg.pixels.specks import FRINGE, LEAST_SOLID, SOLID
 
 # How often, after each time that pieces which touch are joined, each chain of joined ones is halved: spirals and combs
 # of 512x288 pixels need all of it, people half.
@@ -67,6 +67,8 @@ def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
     number = torch.arange((high + 1) * wide, dtype=torch.float32)
     label = pieces(person, number)
     sizes = (torch.where(number == 0, NOBODY, 0.0) - half).scatter_add(0, label, alpha.flatten())
+    solid = torch.zeros_like(number).scatter_add(0, label, (alpha > SOLID).float().flatten())
+    sizes = torch.where(solid < LEAST_SOLID, sizes.clamp(max=0.0), sizes)  # a ghost is no larger than what goes
     size = sizes.gather(0, label).view(alpha.shape)  # of the piece, less half of the least; NOBODY outside
     near = torch.where(person, size, widest(size, FRINGE))
     return torch.where(near.abs() < half, 0.0, alpha)[:, :, 1:]

@@ -19,6 +19,7 @@ from rtseg.pixels.blur import BLUR_HEIGHT, FILLER, NEARBY, WIDE
 from rtseg.pixels.colours import NEAR
 from rtseg.pixels.compiled import LUMA
 from rtseg.pixels.geometry import STRIDE
+from rtseg.pixels.light import LIT, MOST
 from rtseg.pixels.matte import AROUND, CUT, MOVED, STILL
 from rtseg_export.fused_matte import box, fit_coefficients, sharper, steadied, without_specks
 from rtseg_export.graph import NETWORK_SIDE, trace
@@ -61,7 +62,7 @@ class Fused(nn.Module):
         moved = torch.where(difference.abs().mean() <= CUT, moved, 1.0)  # after a cut all has moved
         sure = sharper(previous_alpha)
         remembered = sure.clamp(0, 1) * (2 - moved / MOVED).clamp(0, 1)
-        alpha = torch.sigmoid(self.net(small.permute(0, 2, 3, 1), remembered))
+        alpha = torch.sigmoid(self.net(brightened(small).permute(0, 2, 3, 1), remembered))
         still = (2 - moved / STILL).clamp(0, 1)
         return small, grey, steadied(alpha, previous_alpha, sure, still)
 
@@ -152,6 +153,12 @@ def fused_graph(net: nn.Module, effect: str, static: tuple[int, int] | None = No
 def planes(picture: Tensor) -> Tensor:
     """uint8 1x3xHxW of uint8 1xHxWx3."""
     return picture.permute(0, 3, 1, 2)
+
+
+def brightened(small: Tensor) -> Tensor:
+    """What the network sees of a frame float32 1x3xhxw in 0..255: see rtseg/pixels/light.py."""
+    gain = (255 * LIT * (small * small).mean().rsqrt()).clamp(1, MOST)
+    return (small * gain).clamp(max=255)
 
 
 def extent(alpha: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from rtseg.arrays import F32, U8
 from rtseg.models.model import Segmenter
 from rtseg.pixels.follow import Follower
 from rtseg.pixels.geometry import scaled
+from rtseg.pixels.light import brightened, gain_for
 from rtseg.pixels.matte import grey_of, motion, remembered, steadied
 from rtseg.pixels.shrink import shrink
 from rtseg.pixels.view import View, people
@@ -102,7 +103,8 @@ class Eye:
             change = self._change(now.small) if beyond else now.moved
             cut = beyond and change is None
             if change is not None and (size := follower.scan(change)):
-                follower.scanned(self.model.run(shrink(now.small, size), np.zeros(size[::-1], np.float32)))
+                seen = brightened(shrink(now.small, size), gain_for(now.small))
+                follower.scanned(self.model.run(seen, np.zeros(size[::-1], np.float32)))
         if first or cut:
             follower.restart()
             now.moved = None
@@ -125,12 +127,13 @@ class Eye:
 
     def _infer(self, sight: Sight, before: F32) -> Sight:
         """Fill in its alpha, steadied; before: the last frame's alpha in the same box, hxw."""
+        seen = brightened(sight.inside, gain_for(sight.small))
         if sight.moved is None:
             self.model.reset()
-            alpha = self.model.run(sight.inside, np.zeros_like(sight.grey))
+            alpha = self.model.run(seen, np.zeros_like(sight.grey))
             sight.alpha = np.ascontiguousarray(alpha)
         else:
-            alpha = self.model.run(sight.inside, remembered(before, sight.moved))
+            alpha = self.model.run(seen, remembered(before, sight.moved))
             # A net with states of its own finds its people by and by, also where nothing moves: it may change its mind.
             sight.alpha = np.ascontiguousarray(alpha if self.model.remembers else steadied(alpha, before, sight.moved))
         return sight

@@ -23,9 +23,9 @@ STRETCH = 1 / (HIGH - LOW)
 SHIFT = 0.12  # of LOW and HIGH at the ends of `edge`; at 0.14 a twelfth of the far room shone through faintly
 CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
 AROUND = 2 * RADIUS + 1  # pixels at network size: side of the window in which motion is looked for
-# Motion (difference of grey, 0..1) up to which the last alpha is told to the network; at twice this not. At a quarter of
-# it a hand that passed before a face left a hole there: told of nobody, the network found nobody, for as long as all
-# stood still. On five clips of people who sign 8 frames of 210 have a hole of 300 pixels and more, 29 had.
+# Motion (difference of grey, 0..1) up to which the last alpha is told to the network; at twice this not. At a quarter
+# of it a hand that passed before a face left a hole there: told of nobody, the network found nobody, for as long as
+# all stood still. On five clips of people who sign 8 frames of 210 have a hole of 300 pixels and more, 29 had.
 MOVED = 0.25
 # Contrast of the alpha that is told: below a third nothing, above two thirds a person. The network learned from
 # labels, which are sharp: told its own doubts, it took them for more every time, and an empty room filled with ghosts.

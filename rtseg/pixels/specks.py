@@ -14,7 +14,7 @@ RETURN = 1.2  # times the limit that a piece must reach to come back, so that no
 
 
 def without_specks(alpha: F32, percent: float, gone: U8 | None = None) -> tuple[F32, U8]:
-    """(alpha without ghosts and the pieces of person smaller than `percent` of the picture, where something was left out).
+    """(alpha without ghosts and pieces of person smaller than `percent` of the picture, where something was left out).
 
     A piece is what hangs together, corners too, of alpha above LOW; its size is the sum of its alphas. All of a larger
     piece is kept, thin arms too, but for one that is nearly nowhere SOLID: of 188 such pieces of `quality` in labelled

@@ -109,7 +109,7 @@ def test_who_is_suddenly_there_without_a_motion_is_found_on_the_rhythm(seeing: C
     for _ in range(20):
         see(frame_of(dim, SITTING))
     faint = frame_of(dim, SITTING)
-    faint[100:, 520:610] = (116, 168, 60)  # as bright as the wall
+    faint[100:, 520:610] = (116, 170, 56)  # as bright as the wall
     assert abs(float(grey_of(faint)[200, 560]) - 128 / 255) < 0.02
     for _ in range(SOON + 1):
         see(faint)

@@ -9,7 +9,8 @@ from rtseg.arrays import F32, U8
 from rtseg.pixels.matte import LOW, square
 
 FRINGE = 2  # pixels around a piece that go with it: too faint to belong to it, not too faint for a wide edge
-SOLID, LEAST_SOLID = 0.9, 16  # alpha, and how many pixels at network size must exceed it: else the piece is a ghost
+# Alpha, and how many pixels at network size must exceed it, where another piece has as many: else the piece is a ghost.
+SOLID, LEAST_SOLID = 0.9, 16
 RETURN = 1.2  # times the limit that a piece must reach to come back, so that none flickers whose size swings around it
 
 
@@ -17,9 +18,9 @@ def without_specks(alpha: F32, percent: float, gone: U8 | None = None) -> tuple[
     """(alpha without ghosts and pieces of person smaller than `percent` of the picture, where something was left out).
 
     A piece is what hangs together, corners too, of alpha above LOW; its size is the sum of its alphas. All of a larger
-    piece is kept, thin arms too, but for one that is nearly nowhere SOLID: of 188 such pieces of `quality` in labelled
-    pictures 178 were nobody. gone: what was left out of the frame before, where a piece has to be RETURN times as
-    large and as solid. alpha: float32 HxW; gone: uint8 HxW, 0 or 1.
+    piece is kept, thin arms too, but for one that is nearly nowhere SOLID beside one that is: of 188 such pieces of
+    `quality` in labelled pictures 178 were nobody. gone: what was left out of the frame before, where a piece has to be
+    RETURN times as large and as solid. alpha: float32 HxW; gone: uint8 HxW, 0 or 1.
     """
     person: U8 = (alpha > LOW).view(np.uint8)
     count, label = cv2.connectedComponents(person, connectivity=8, ltype=cv2.CV_32S)
@@ -32,7 +33,7 @@ def without_specks(alpha: F32, percent: float, gone: U8 | None = None) -> tuple[
     if gone is not None and gone.any():
         times[np.bincount(index, gone.ravel(), count) > 0.5 * pixels] = RETURN
     least = alpha.size * percent / 100 * times
-    small = (pixels < least) | (cores < LEAST_SOLID * times)
+    small = (pixels < least) | (cores < np.minimum(LEAST_SOLID * times, cores.max()))
     if (~small & (pixels * LOW < least))[1:].any():  # not to be told without the sum, which takes ten times as long
         small |= np.bincount(index, alpha.ravel(), count) < least
     small[0] = False  # what is no piece at all

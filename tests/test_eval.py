@@ -132,7 +132,7 @@ def test_a_net_scores_stills_as_the_file_exported_from_it(glow: Path, pictures: 
     assert from_net.keys() == from_file.keys()
     for source, row in from_net.items():
         assert row == pytest.approx(from_file[source], abs=0.1), source
-    assert from_net["ALL"]["mae"] > 1  # else anything would agree
+    assert from_net["ALL"]["mae"] > 0.5  # else anything would agree
 
 
 @pytest.mark.parametrize("keep_state", [True, False])
@@ -144,7 +144,7 @@ def test_a_net_scores_a_clip_as_the_file_exported_from_it(glow: Path, clip: Path
             load_predictor(glow, None, "cpu", keep_state=keep_state),
         )
     )
-    assert from_net == pytest.approx(from_file, abs=0.1) and from_net["dtssd"] > 1
+    assert from_net == pytest.approx(from_file, abs=0.1) and from_net["dtssd"] > 0.5
 
 
 @pytest.mark.parametrize("kind", ["run", "glow"])

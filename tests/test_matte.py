@@ -149,7 +149,7 @@ def test_the_room_between_the_frames_edge_and_who_walks_away_from_it_is_no_hole(
 
 @pytest.mark.parametrize(
     ("controls", "nothing", "quarter", "everything"),
-    [(PLAIN, 0.25, 0.3875, 0.8), (Edge(1.0), 0.13, 0.2675, 0.68), (Edge(-1.0), 0.37, 0.5075, 0.92)],
+    [(PLAIN, 0.25, 0.3875, 0.8), (Edge(1.0), 0.1, 0.2375, 0.65), (Edge(-1.0), 0.4, 0.5375, 0.95)],
     ids=["plain", "more", "less"],
 )
 def test_from_what_alpha_on_somebody_is_there(

@@ -157,8 +157,8 @@ def planes(picture: Tensor) -> Tensor:
 
 def brightened(small: Tensor) -> Tensor:
     """What the network sees of a frame float32 1x3xhxw in 0..255: see rtseg/pixels/light.py."""
-    gain = (255 * LIT * (small * small).mean().rsqrt()).clamp(1, MOST)
-    return (small * gain).clamp(max=255)
+    gain = (255 * LIT * (small * small).mean().rsqrt()).clamp(1.0, MOST)
+    return (small * gain).clamp(max=255.0)
 
 
 def extent(alpha: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
     label = pieces(person, number)
     sizes = (torch.where(number == 0, NOBODY, 0.0) - half).scatter_add(0, label, alpha.flatten())
     solid = torch.zeros_like(number).scatter_add(0, label, (alpha > SOLID).float().flatten())
-    ghost = solid < solid.amax().clamp(max=LEAST_SOLID)
+    ghost = solid < solid.amax(0).clamp(max=float(LEAST_SOLID))
     sizes = torch.where(ghost, sizes.clamp(max=0.0), sizes)  # a ghost is no larger than what goes
     size = sizes.gather(0, label).view(alpha.shape)  # of the piece, less half of the least; NOBODY outside
     near = torch.where(person, size, widest(size, FRINGE))

@@ -13,6 +13,7 @@ from rtseg.arrays import F32, U8
 from rtseg.errors import DataError
 from rtseg.models.model import AREA_LIMITS
 from rtseg.paths.cpu import CpuPath
+from rtseg.pixels.edge import SPECKS, Edge
 from rtseg.pixels.geometry import network_size
 from rtseg_train.checkpoint import load_weights
 from rtseg_train.dataset import Pair
@@ -58,7 +59,7 @@ def torch_predictor(net: nn.Module, area: int, *, keep_state: bool = False) -> P
             height, width = frame_bgr.shape[:2]
             paths[frame_bgr.shape] = CpuPath(network, width, height, area)
         path = paths[frame_bgr.shape]
-        path.composite(frame_bgr, frame_bgr, 0.0)
+        path.composite(frame_bgr, frame_bgr, 0.0, Edge(specks=SPECKS))  # as the runtime does by itself
         return path.alpha(frame_bgr)
 
     return predict

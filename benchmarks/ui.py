@@ -34,7 +34,7 @@ from rtseg.live.engine import Engine
 from rtseg.live.events import Event
 from rtseg.live.loop import Loop
 from rtseg.live.overlay import Shown
-from rtseg.live.session import Session
+from rtseg.live.parts import Parts
 from rtseg.live.settings import Settings
 from rtseg.live.surface import News, Order
 from rtseg.options.call import Call
@@ -75,7 +75,7 @@ def session(size: tuple[int, int], fps: float, model: str) -> Iterator[tuple[Tim
     desk = Desk(surface, Gallery(Path("/nonexistent")), Origins(None), lambda call: "")
     engine = Engine(source, pipeline)  # type: ignore[arg-type]
     controls = Controls(Settings("beach.jpg"), [], Call("ui", (), {}))
-    loop = Loop(Session(source, pipeline, engine, controls), None, surface, Console(quiet=True))  # type: ignore[arg-type]
+    loop = Loop(Parts(source, pipeline, engine, controls), None, surface, Console(quiet=True))  # type: ignore[arg-type]
     thread = Thread(target=loop.run)
     thread.start()
     try:

@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rtseg.errors import DataError
-from rtseg.pixels.edge import PLAIN
 from rtseg.pixels.matte import fit_coefficients, grey_of
 from rtseg_export import fused_matte
 from rtseg_export.fused import FusedPicture
@@ -159,7 +158,7 @@ def test_the_edge_filters_of_runtime_loss_and_graph_are_one() -> None:
     wanted = np.clip(a * grey + b, 0, 1)
     made = edge_filter(torch.from_numpy(frame)[None], torch.from_numpy(alpha)[None, None])[0, 0].numpy()
     planes = (torch.from_numpy(plane)[None, None] for plane in (grey_of(frame), alpha))
-    fitted = [plane[0, 0].numpy() for plane in fused_matte.fit_coefficients(*planes, torch.tensor(PLAIN))]
+    fitted = [plane[0, 0].numpy() for plane in fused_matte.fit_coefficients(*planes, torch.zeros(1), torch.zeros(1))]
     np.testing.assert_allclose(fitted, (a, b), atol=2e-3)
     luma = torch.from_numpy(frame).permute(2, 0, 1)[None] * FusedPicture(torch.nn.Identity()).luma
     np.testing.assert_allclose(luma.sum(1)[0], grey_of(frame), atol=1e-6)

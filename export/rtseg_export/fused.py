@@ -92,7 +92,7 @@ class FusedPicture(Fused):
     ) -> tuple[Tensor, ...]:
         frame = planes(frame_bgr)
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
-        shift, feather, percent = edge.split(1)
+        shift, feather, percent = torch.split(edge, 1)
         shown = without_specks(alpha, percent)
         fitted, step = fit_coefficients(grey, shown, shift, feather), rim_step(apart(small, shown))
         composite = self.blend(frame, planes(background), fitted, step)
@@ -107,7 +107,7 @@ class FusedBlur(Fused):
     ) -> tuple[Tensor, ...]:
         frame = planes(frame_bgr)
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
-        shift, feather, percent = edge.split(1)
+        shift, feather, percent = torch.split(edge, 1)
         shown = without_specks(alpha, percent)
         fitted, room = fit_coefficients(grey, shown, shift, feather), blurred_room(room_of(small, shown), blur)
         composite = self.blend(frame, enlarged(room.to(self.levels), frame), fitted, None)
@@ -207,8 +207,8 @@ def weighed(small: Tensor, weight: Tensor) -> Tensor:
 def rim_step(parts: Tensor) -> Tensor:
     """Person's colour minus room's, 1x3x(h/4)x(w/4), of `apart`; see rtseg/pixels/colours.py (after Forte 2021)."""
     blocks = F.pad(F.pad(F.avg_pool2d(parts, 2), (1, 1, 0, 0), mode="replicate"), (0, 0, 1, 1))
-    colours, weights = F.avg_pool2d(blocks, 3, stride=1).split([3, 1], 1)
-    (inside, outside), (p, r) = colours.split(1), weights.split(1)
+    colours, weights = torch.split(F.avg_pool2d(blocks, 3, stride=1), [3, 1], 1)
+    (inside, outside), (p, r) = torch.split(colours, 1), torch.split(weights, 1)
     return (inside * r - outside * p) / ((p + NEAR) * (r + NEAR))
 
 

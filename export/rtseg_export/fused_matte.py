@@ -47,9 +47,9 @@ def fit_coefficients(grey: Tensor, alpha: Tensor, shift: Tensor, feather: Tensor
     """rtseg.matte.fit_coefficients (fast guided filter, He & Sun 2015), both 1x1xhxw; planes are filtered together."""
     low, most = LOW - SHIFT * shift, STRETCH * feather.sqrt()
     both, clear = torch.cat([grey, alpha], 1), (alpha - low).clamp(0.0, 1 / STRETCH)
-    mean_i, mean_p, square, product, smooth = box(torch.cat([both, both * grey, clear], 1), RADIUS).split(1, 1)
+    mean_i, mean_p, square, product, smooth = torch.split(box(torch.cat([both, both * grey, clear], 1), RADIUS), 1, 1)
     a = (product - mean_i * mean_p) / (square - mean_i * mean_i + EPS)
-    a, b, smooth = box(torch.cat([a, mean_p - a * mean_i, smooth], 1), RADIUS).split(1, 1)
+    a, b, smooth = torch.split(box(torch.cat([a, mean_p - a * mean_i, smooth], 1), RADIUS), 1, 1)
     rest = STRETCH - most
     return a * rest, (b - low) * rest + most * smooth
 

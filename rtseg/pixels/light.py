@@ -13,7 +13,7 @@ MOST = 6.0  # times as bright, at most: beyond that it is noise
 
 def gain_for(small_bgr: U8) -> float:
     """How many times as bright the network sees a frame, uint8 HxWx3 at any size: 1 to MOST, changing smoothly."""
-    rms = float(cv2.norm(small_bgr)) / 255 / small_bgr.size**0.5
+    rms: float = cv2.norm(small_bgr) / 255 / small_bgr.size**0.5
     return min(max(LIT / max(rms, 1e-3), 1.0), MOST)
 
 

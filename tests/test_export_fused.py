@@ -47,8 +47,8 @@ def test_a_fused_file_is_one_clean_graph(made: Exported) -> None:
     whole = moved(model, {i.name: sides[i.name] for i in model.graph.input}, 720 * 1280) / (720 * 1280)
     assert whole < 200  # bytes a pixel: 12 and more for each step over the frame in fp32, 6 in half
     # The frame twice (whole and small), background or room, step, coefficients, to fp16 and back, the bytes out; two in
-    # each round in which pieces are looked for, and a few sizes.
-    assert operations.count("Cast") <= 18
+    # each round in which pieces are looked for, what of them is solid, and a few sizes.
+    assert operations.count("Cast") <= 19
     assert "GatherND" not in operations  # CUDA's copies its sizes in each run, which can't be recorded
     assert not {"BatchNormalization", "Identity", "If", "Loop"} & set(operations)
     assert [o.version for o in model.opset_import if o.domain == ""] == [18]

@@ -20,7 +20,7 @@ EPS = 1e-3  # variance of grey (0..1) below which a patch counts as flat
 # edge wider than the network's; with these an alpha is still as likely a person as it says, to within 0.08.
 LOW, HIGH = 0.25, 0.8
 STRETCH = 1 / (HIGH - LOW)
-SHIFT = 0.15  # of LOW and HIGH at the ends of `edge`: at LOW - 0.01 a twelfth of the far room shone through faintly
+SHIFT = 0.15  # of LOW and HIGH at the ends of `edge`; with LOW brought down to 0.01 a far room shone through faintly
 CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
 AROUND = 2 * RADIUS + 1  # pixels at network size: side of the window in which motion is looked for
 # Motion (difference of grey, 0..1) up to which the last alpha is told to the network; at twice this not. At a quarter

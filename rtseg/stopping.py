@@ -115,6 +115,8 @@ def interrupted(number: int, frame: FrameType | None) -> None:
         leave_terminal()
     if not _finishing:
         end_now(number)
+    if hasattr(signal, "SIGCHLD"):  # that children end too is no news: PyTorch would raise it amid our ending
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     raise Signalled(number)
 
 

@@ -1,8 +1,14 @@
 """What a training takes of the machine: the memory by which workers hand batches over, and the memory of a step."""
 
 import gc
+import json
 import multiprocessing
+import os
 import pickle
+import signal
+import subprocess
+import sys
+import time
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 from rtseg.errors import DataError
 from rtseg_train import memory, tune, workers
@@ -18,7 +25,7 @@ from rtseg_train.data import TrainBatches, batches
 from rtseg_train.dataset import read_list
 from rtseg_train.loop import fit
 from rtseg_train.workers import Shared, one_thread
-from tiny_runs import tiny, write_pictures
+from tiny_runs import call, environment, options, tiny, write_pictures
 
 MIB, GIB = 2**20, 2**30
 Usage = namedtuple("Usage", "total used free")
@@ -132,3 +139,42 @@ def test_a_worker_keeps_to_one_core() -> None:
         assert cv2.getNumThreads() == 1
     finally:
         cv2.setNumThreads(before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the workers as Linux lists them")
+@pytest.mark.parametrize(
+    ("number", "everyone", "code", "said"),
+    [
+        (signal.SIGKILL, False, 1, "killed by signal: Killed; most likely the machine ran out of memory"),
+        (signal.SIGTERM, True, 128 + signal.SIGTERM, "stopped; go on from the last checkpoint"),
+    ],
+)
+def test_a_worker_that_is_ended_is_told_apart_from_a_run_that_is(
+    number: int, everyone: bool, code: int, said: str, pictures: Path, tmp_path: Path
+) -> None:
+    config = tiny(pictures, steps=5000, workers=1, val="none", checkpoint_every=1)
+    command = [sys.executable, "-m", "rtseg", "train", *options(config), "--out", str(tmp_path / "run")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, env=environment(), text=True, start_new_session=True, **pipes) as run:
+        while run.poll() is None and not (tmp_path / "run" / "state.safetensors").exists():
+            time.sleep(0.05)
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        if everyone:
+            os.killpg(run.pid, number)
+        else:
+            os.kill(int(children[-1]), number)
+        text, _ = run.communicate(timeout=120)
+    assert (run.returncode, "a bug" in text) == (code, False), text
+    assert said in " ".join(text.split())
+
+
+def test_a_run_goes_on_with_what_another_machine_has(pictures: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    call("train", *options(tiny(pictures, steps=2, frozen_steps=1, val="none", checkpoint_every=1)), "--out", str(run))
+    kept = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(kept | {"steps": 3}))
+    call("train", "--resume", str(run), "--workers", "1", "--cache-mib", "10")
+    assert json.loads((run / "config.json").read_text()) == kept | {"steps": 3, "workers": 1, "cache_mib": 10}
+    assert int(load_file(run / "state.safetensors")["step"]) == 3
+    with pytest.raises(DataError, match="workers"):
+        call("train", "--resume", str(run), "--workers", "-1")

@@ -32,7 +32,7 @@ from rtseg_train.checkpoint import save_weights
 from rtseg_train.classes import VOID
 from rtseg_train.classic import WIDTHS, ClassicUNet
 from rtseg_train.dataset import Pair
-from rtseg_train.workers import check_shared_memory, one_thread
+from rtseg_train.workers import check_shared_memory, losing_none, one_thread
 
 LEARNING_RATE = 1e-3
 DROP_EVERY, DROP_TO = 7, 0.1  # every so many epochs the learning rate falls to this share of itself
@@ -100,7 +100,7 @@ def train_article(
     optimiser = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=DROP_EVERY, gamma=DROP_TO)
     history: list[Epoch] = []
-    with progress_bar() as progress:
+    with losing_none(), progress_bar() as progress:
         reading = progress.add_task("reading pictures", total=len(train) + len(test))
         for pair in train + test:
             read_classes(pair)  # so that a bad picture is named now, and not hours into the run

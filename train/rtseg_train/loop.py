@@ -31,7 +31,7 @@ from rtseg_train.said import how_repeatable, say, scores_in_words, too_short
 from rtseg_train.starting import starting_net
 from rtseg_train.step import choose_device, initial_state, learning_rates, train_step
 from rtseg_train.tracking import Board, Meter, add_row, check_tensorboard, keep_rows
-from rtseg_train.workers import check_shared_memory
+from rtseg_train.workers import check_shared_memory, losing_none
 
 LOG_EVERY = 20  # steps
 SHEET_PICTURES = 24
@@ -65,7 +65,7 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     state = initial_state(build(config.arch) if resume else starting_net(config), config, device)
     if resume:
         load_state(state, state_file)
-    with progress_bar(disable=not world.leads) as progress:
+    with losing_none(), progress_bar(disable=not world.leads) as progress:
         if world.leads:
             for line in (how_repeatable(config, device, world), *([tight] if tight else []), *too_short(config)):
                 say(progress, line)

@@ -5,6 +5,7 @@ rtseg train photos/ --out runs/mine
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ PRESETS = ("article",)
 EPOCHS, BATCH, SIZE, WIDTH, SEED = 10, 8, 256, 64, 2021  # as the article has them
 ARTICLE = "The article's recipe"  # panel of the help
 WITH_PRESET = ("val", "person", "strict", "seed", "batch", "threads", "workers")  # settings that mean something to it
+WITH_RESUME = ("threads", "workers", "cache_mib")  # that are the machine's, and change nothing of what is learned
 
 
 @config_options
@@ -43,7 +45,7 @@ def train_command(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Go on with the run in this folder, settings as saved.",
+            help="Go on with the run in this folder, settings as saved but for --workers, --threads and --cache-mib.",
             show_default=False,
             rich_help_panel=RUN,
         ),
@@ -115,12 +117,12 @@ def train_command(
     others = {"DATA": data, "--out": out, "--config": config, "--preset": preset, "--epochs": epochs}
     others |= {"--size": size, "--width": width, "--check": check, "--show-batch": show_batch}
     if resume is not None:
-        extra = [*(name for name, value in others.items() if value), *options(given)]
+        extra = [*(name for name, value in others.items() if value), *options(given.keys() - set(WITH_RESUME))]
         if extra:
             raise DataError(f"--resume takes everything from {resume / 'config.json'}; leave out {', '.join(extra)}")
         from rtseg_train.runs import run_training
 
-        run_training(TrainConfig.load(resume / "config.json"), resume, True)
+        run_training(replace(TrainConfig.load(resume / "config.json"), **given), resume, True)
         return
     if preset is not None:
         extra = [name for name in ("--config", "--check", "--show-batch") if others[name]]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import pickle
 import shutil
 import tempfile
+import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ SHARED = Path("/dev/shm")  # where Linux keeps what processes share; 64 MiB in D
 AHEAD = 4  # batches that each process has ready
 UNDERWAY = 2  # more of them: one in the making, one in use
 MIB = 2**20
+LOST = "DataLoader worker (pid"  # how PyTorch's RuntimeError begins, which it raises wherever the main thread is
+TOGETHER = 0.5  # seconds within which who ends all processes of a training has ended this one too
 
 
 class Shared(dict[int, Any]):
@@ -61,6 +65,22 @@ def one_thread(_: int) -> None:
     """Hold a worker to its own core; what the training process has set is not known to one that is not its fork."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+
+
+@contextlib.contextmanager
+def losing_none() -> Iterator[None]:
+    """For a training: raises DataError when one of its workers is ended from outside, mostly for want of memory."""
+    try:
+        yield
+    except RuntimeError as e:
+        if not str(e).startswith(LOST):
+            raise
+        time.sleep(TOGETHER)  # a signal that is for this process too is raised here
+        how = str(e).removeprefix("DataLoader ").partition(". ")[0]
+        raise DataError(
+            f"{how}; most likely the machine ran out of memory: give fewer --workers (0 makes batches without them) "
+            "or a smaller --cache-mib; after a checkpoint: rtseg train --resume FOLDER --workers 0"
+        ) from e
 
 
 def check_shared_memory(batch: int, workers: int, ahead: int = AHEAD) -> None:

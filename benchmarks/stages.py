@@ -34,14 +34,14 @@ WARM_UP = 3  # rounds
 
 
 def plain_fit(grey: F32, alpha: F32) -> tuple[F32, F32]:
-    """The guided filter's coefficients with cv2.blur."""
+    """The guided filter's coefficients with cv2.blur; its guide is grey, where rtseg's is in colour."""
     mean = [cv2.blur(x, (7, 7)) for x in (grey, alpha, grey * grey, grey * alpha)]
     a = (mean[3] - mean[0] * mean[1]) / (mean[2] - mean[0] * mean[0] + np.float32(1e-3))
     return cv2.blur(a, (7, 7)), cv2.blur(mean[1] - a * mean[0], (7, 7))  # type: ignore[return-value]
 
 
 def plain_blend(frame: U8, background: U8, a: F32, b: F32) -> U8:
-    """Alpha and blend at full size with cv2 and numpy; no correction of the edge's colour."""
+    """Alpha and blend at full size with cv2 and numpy, of a grey guide; no correction of the edge's colour."""
     size = (frame.shape[1], frame.shape[0])
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) * np.float32(1 / 255)
     alpha = np.clip(cv2.resize(a, size) * grey + cv2.resize(b, size), 0, 1)
@@ -68,16 +68,16 @@ def one_frame(frame: U8, background: U8, model: Model, size: tuple[int, int], ou
     small = timer("frame to network size", "rtseg", lambda: shrink(frame, size))
     grey = grey_of(small)
     alpha = timer("inference", "rtseg", lambda: model.run(small, np.zeros_like(grey)))
-    timer("edge filter", "plain", lambda: plain_fit(grey, alpha))
-    a, b = timer("edge filter", "rtseg", lambda: fit_coefficients(grey, alpha))
+    a, b = timer("edge filter", "plain", lambda: plain_fit(grey, alpha))
+    fit = timer("edge filter", "rtseg", lambda: fit_coefficients(small, alpha))
     person, room = timer("colours apart", "rtseg", lambda: apart(small, alpha))
     step = timer("step of colour", "rtseg", lambda: widened(rim_step(person, room), width))
     sigma = BLUR * height / 720
     timer("blurred room", "plain", lambda: cv2.GaussianBlur(frame, (0, 0), sigma))
     blurred = timer("blurred room", "rtseg", lambda: widened(blurred_room(room, BLUR), width))
     timer("blend, picture", "plain", lambda: plain_blend(frame, background, a, b))
-    timer("blend, picture", "rtseg", lambda: blend(frame, background, a, b, out, step))
-    timer("blend, blurred room", "rtseg", lambda: blend(frame, blurred, a, b, out, step))
+    timer("blend, picture", "rtseg", lambda: blend(frame, background, fit, out, step))
+    timer("blend, blurred room", "rtseg", lambda: blend(frame, blurred, fit, out, step))
     timer("copy of a frame", "plain", lambda: np.copyto(out, frame))
 
 

@@ -99,8 +99,8 @@ def test_a_change_in_any_file_counts(tmp_path: Path) -> None:
     package = tmp_path / "rtseg"
     shutil.copytree(Path(rtseg.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "assets"))
     program = "import numpy as np\nfrom rtseg.pixels.composite import full_alpha\nx = np.zeros((4, 32, 3), np.uint8)\n"
-    program += "a = np.zeros((2, 4), np.float32)\nout = np.zeros((4, 32), np.float32)\n"
-    program += "full_alpha(x, a, a + 0.25, out)\nprint(float(out.mean()))"
+    program += "fit = np.full((4, 2, 4), 0.25, np.float32)\nout = np.zeros((4, 32), np.float32)\n"
+    program += "full_alpha(x, fit, out)\nprint(float(out.mean()))"
     other = package / "pixels" / "alpha_rows.py"
 
     def mean() -> float:

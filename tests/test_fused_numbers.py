@@ -64,11 +64,11 @@ class Both:
         out = self.cpu.composite(frame, self.behind, self.blur, edge)
         effect = torch.tensor(self.blur) if self.behind is None else torch.from_numpy(self.behind)[None]
         with torch.inference_mode():
-            made, self.alpha, self.grey, a, b, _ = self.graph(
+            made, self.alpha, self.grey, fit, _ = self.graph(
                 torch.from_numpy(frame)[None], effect, torch.tensor(edge), self.alpha, self.grey
             )
         self.shown = np.empty((2, H, W), np.float32)  # alphas at the frame's size, of the graph and of the CPU
-        full_alpha(frame, a[0, 0].numpy(), b[0, 0].numpy(), self.shown[0])
+        full_alpha(frame, fit[0].numpy(), self.shown[0])
         self.shown[1] = self.cpu.alpha(frame)
         return made[0].numpy().astype(int), out.astype(int)
 
@@ -121,16 +121,17 @@ def test_in_half_the_bytes_the_picture_is_the_same(effect: str) -> None:
 def test_a_blended_level_is_rounded_to_the_nearest() -> None:
     person, room = np.random.default_rng(1).integers(0, 256, (2, 32, 64, 3), np.uint8)
     frame = torch.from_numpy(person)[None]
-    fitted = torch.zeros(1, 1, 8, 16), torch.full((1, 1, 8, 16), 0.3)
-    made = FusedPicture(Drawn()).blend(planes(frame), planes(torch.from_numpy(room)[None]), fitted, None)[0].numpy()
+    fit = torch.cat([torch.zeros(1, 3, 8, 16), torch.full((1, 1, 8, 16), 0.3)], 1)
+    made = FusedPicture(Drawn()).blend(planes(frame), planes(torch.from_numpy(room)[None]), fit, None)[0].numpy()
     assert np.abs(made - (room + 0.3 * (person.astype(float) - room))).max() < 0.501
 
 
 def test_a_rim_becomes_no_brighter_than_white() -> None:
     frame, black = torch.full((1, 3, 32, 64), 250, dtype=torch.uint8), torch.zeros(1, 3, 32, 64)
-    fitted, step = (torch.zeros(1, 1, 8, 16), torch.full((1, 1, 8, 16), 0.5)), torch.full((1, 3, 4, 8), 40.0)
+    fit = torch.cat([torch.zeros(1, 3, 8, 16), torch.full((1, 1, 8, 16), 0.5)], 1)
+    step = torch.full((1, 3, 4, 8), 40.0)
     for levels in (torch.float32, torch.float16):
-        assert set(FusedPicture(Drawn(), levels).blend(frame, black, fitted, step).flatten().tolist()) == {128}
+        assert set(FusedPicture(Drawn(), levels).blend(frame, black, fit, step).flatten().tolist()) == {128}
 
 
 def test_the_room_is_blurred_as_strongly() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from rtseg.pixels.matte import HIGH, LOW, fit_coefficients, grey_of
+from rtseg.pixels.composite import full_alpha
+from rtseg.pixels.matte import HIGH, LOW, fit_coefficients
 from rtseg_train.losses import (
     EDGE_RADIUS,
     EDGE_WEIGHT,
@@ -105,9 +106,8 @@ def test_the_filter_that_the_loss_looks_through_is_the_runtimes() -> None:
     rng = np.random.default_rng(4)
     frame = cv2.GaussianBlur(rng.integers(0, 256, (64, 96, 3), np.uint8), (0, 0), 2)
     alpha = np.clip(cv2.GaussianBlur(rng.random((64, 96), np.float32), (0, 0), 4) * 12 - 5.5, 0, 1)
-    grey = grey_of(frame)
-    a, b = fit_coefficients(grey, alpha)
-    expected = np.clip(a * grey + b, 0, 1)
+    expected = np.empty_like(alpha)
+    full_alpha(frame, fit_coefficients(frame, alpha), expected)
     got = edge_filter(torch.from_numpy(frame)[None], torch.from_numpy(alpha)[None, None])[0, 0].numpy()
     inside = (slice(8, -8), slice(8, -8))
     np.testing.assert_allclose(got[inside], expected[inside], atol=2e-3)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from rtseg import Pipeline
+from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
-from rtseg.pixels.filters import RADIUS
 from rtseg.pixels.matte import AROUND, EPS, GROW, HIGH, LOW, fit_coefficients, motion, remembered, steadied
 
 SIZE = (96, 160)
@@ -106,19 +106,44 @@ def test_the_filters_are_cv2s() -> None:
     """Borders too: both mirror the picture there."""
     rng = np.random.default_rng(8)
     for size in ((96, 160), (8, 8), (37, 53)):
-        grey, before, alpha = (cv2.GaussianBlur(rng.random(size, np.float32), (0, 0), 1) for _ in range(3))
+        grey, before = (0.6 * cv2.GaussianBlur(rng.random(size, np.float32), (0, 0), 1) for _ in range(2))
         changed = np.abs(cv2.GaussianBlur(grey - before, (0, 0), 1))
         moved = motion(grey, before)
         assert moved is not None
         np.testing.assert_allclose(moved, cv2.blur(changed, (AROUND, AROUND)), atol=5e-4)
 
-        def mean(values: np.ndarray) -> np.ndarray:
-            return cv2.blur(values, (2 * RADIUS + 1, 2 * RADIUS + 1))
 
-        slope = (mean(grey * alpha) - mean(grey) * mean(alpha)) / (mean(grey * grey) - mean(grey) ** 2 + EPS)
-        wanted = mean(slope), mean(mean(alpha) - slope * mean(grey)) - LOW
-        for got, one in zip(fit_coefficients(grey, alpha), wanted, strict=True):
-            np.testing.assert_allclose(got, one / (HIGH - LOW), atol=1e-3)
+def test_the_fit_is_a_regression_on_colours_in_windows_of_cells() -> None:
+    rng = np.random.default_rng(8)
+    for size in ((96, 160), (8, 8), (38, 54)):
+        small = cv2.GaussianBlur(rng.integers(0, 256, (*size, 3), np.uint8), (0, 0), 1)
+        alpha = cv2.GaussianBlur(rng.random(size, np.float32), (0, 0), 1)
+
+        def mean(values: np.ndarray, half: tuple[int, int] = (size[1] // 2, size[0] // 2)) -> np.ndarray:
+            return cv2.blur(cv2.resize(values, half, interpolation=cv2.INTER_AREA), (3, 3))
+
+        colours = small / 255
+        centre, of_alpha = mean(colours), mean(alpha.astype(float))
+        products = mean((colours[..., None] * colours[..., None, :]).reshape(*size, 9)).reshape(*centre.shape, 3)
+        spread = products - centre[..., None] * centre[..., None, :] + EPS * np.eye(3)
+        with_alpha = mean(colours * alpha[..., None]) - centre * of_alpha[..., None]
+        slopes = np.linalg.solve(spread, with_alpha[..., None])[..., 0]
+        constant = of_alpha - (slopes * centre).sum(-1)
+        wanted = cv2.blur(np.dstack([slopes / 255, constant]), (3, 3))
+        wanted[..., 3] -= LOW
+        got = fit_coefficients(small, alpha) * (HIGH - LOW)
+        np.testing.assert_allclose(got[:3] * 255, wanted[..., :3].transpose(2, 0, 1) * 255, atol=2e-3)
+        np.testing.assert_allclose(got[3], wanted[..., 3], atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [(37, 54), (38, 53), (9, 9)])
+def test_a_picture_with_odd_sides_is_fitted_where_it_lies(size: tuple[int, int]) -> None:
+    frame_bgr = np.zeros((*size, 3), np.uint8)
+    frame_bgr[:, size[1] // 2 :] = 200
+    alpha = (frame_bgr[..., 0] > 0).astype(np.float32)
+    shown = np.empty(size, np.float32)
+    full_alpha(frame_bgr, fit_coefficients(frame_bgr, alpha), shown)
+    np.testing.assert_allclose(shown, alpha, atol=0.02)
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -149,24 +174,26 @@ def test_the_room_between_the_frames_edge_and_who_walks_away_from_it_is_no_hole(
 
 @pytest.mark.parametrize(
     ("controls", "nothing", "quarter", "everything"),
-    [(PLAIN, 0.25, 0.3875, 0.8), (Edge(1.0), 0.1, 0.2375, 0.65), (Edge(-1.0), 0.4, 0.5375, 0.95)],
+    [(PLAIN, 0.25, 0.3875, 0.8), (Edge(1.0), 0.07, 0.2075, 0.62), (Edge(-1.0), 0.43, 0.5675, 0.98)],
     ids=["plain", "more", "less"],
 )
 def test_from_what_alpha_on_somebody_is_there(
     controls: Edge, nothing: float, quarter: float, everything: float
 ) -> None:
-    grey = np.random.default_rng(0).random(SIZE, np.float32)
+    small = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    got = np.empty(SIZE, np.float32)
     for said, shown in ((nothing, 0.0), (quarter, 0.25), (everything, 1.0)):
-        a, b = fit_coefficients(grey, np.full(SIZE, said, np.float32), controls)
-        np.testing.assert_allclose(a * grey + b, shown, atol=2e-3)
+        full_alpha(small, fit_coefficients(small, np.full(SIZE, said, np.float32), controls), got)
+        np.testing.assert_allclose(got, shown, atol=2e-3)
 
 
 def test_a_quarter_of_feather_is_half_of_the_way() -> None:
-    grey, alpha = frame(1), cv2.GaussianBlur(drawn(BODY), (0, 0), 3)
-    sharp, half, soft = (fit_coefficients(grey, alpha, Edge(feather=value)) for value in (0.0, 0.25, 1.0))
-    assert np.abs(sharp[0]).max() > 0.1 and np.abs(soft[0]).max() == 0
-    for one, middle, other in zip(sharp, half, soft, strict=True):
-        np.testing.assert_allclose(middle, (one + other) / 2, atol=1e-4)
+    small, alpha = cv2.merge([np.rint(255 * frame(n)).astype(np.uint8) for n in (1, 2, 3)]), drawn(BODY)
+    sharp, half, soft = (
+        fit_coefficients(small, cv2.GaussianBlur(alpha, (0, 0), 3), Edge(feather=value)) for value in (0.0, 0.25, 1.0)
+    )
+    assert 255 * np.abs(sharp[:3]).max() > 0.1 and np.abs(soft[:3]).max() == 0
+    np.testing.assert_allclose(half, (sharp + soft) / 2, atol=1e-4)
 
 
 @pytest.mark.parametrize(("moved", "told"), [(0.25, 1.0), (0.375, 0.5), (0.5, 0.0)])

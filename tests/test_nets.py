@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rtseg.errors import DataError
+from rtseg.pixels.composite import full_alpha
+from rtseg.pixels.edge import Edge
 from rtseg.pixels.matte import fit_coefficients, grey_of
 from rtseg_export import fused_matte
 from rtseg_export.fused import FusedPicture
@@ -154,12 +156,14 @@ def test_the_edge_filters_of_runtime_loss_and_graph_are_one() -> None:
     alpha = cv2.GaussianBlur(person.astype(np.float32) / 255, (0, 0), 2)
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).astype(np.float32) / 255
     np.testing.assert_allclose(grey_of(frame), grey, atol=1 / 255)
-    a, b = fit_coefficients(grey_of(frame), alpha)
-    wanted = np.clip(a * grey + b, 0, 1)
+    fit, wanted = fit_coefficients(frame, alpha), np.empty_like(alpha)
+    full_alpha(frame, fit, wanted)
     made = edge_filter(torch.from_numpy(frame)[None], torch.from_numpy(alpha)[None, None])[0, 0].numpy()
-    planes = (torch.from_numpy(plane)[None, None] for plane in (grey_of(frame), alpha))
-    fitted = [plane[0, 0].numpy() for plane in fused_matte.fit_coefficients(*planes, torch.zeros(1), torch.zeros(1))]
-    np.testing.assert_allclose(fitted, (a, b), atol=2e-3)
+    small, planes = torch.from_numpy(frame).permute(2, 0, 1)[None].float(), torch.from_numpy(alpha)[None, None]
+    for shift, feather in ((0.0, 0.0), (0.5, 0.3)):
+        graph = fused_matte.fit_coefficients(small, planes, torch.tensor([shift]), torch.tensor([feather]))[0].numpy()
+        off = np.abs(graph - fit_coefficients(frame, alpha, Edge(shift, feather)))
+        assert off[3].max() < 2e-3 and 255 * off[:3].max() < 2e-3
     luma = torch.from_numpy(frame).permute(2, 0, 1)[None] * FusedPicture(torch.nn.Identity()).luma
     np.testing.assert_allclose(luma.sum(1)[0], grey_of(frame), atol=1e-6)
     inside = np.s_[8:-8, 8:-8]  # at the border one mirrors the picture, the other averages what is there

@@ -8,7 +8,7 @@ from rtseg.paths.cpu import widened
 from rtseg.pixels.blur import blurred_room
 from rtseg.pixels.colours import apart, rim_step
 from rtseg.pixels.composite import blend
-from rtseg.pixels.matte import fit_coefficients, grey_of
+from rtseg.pixels.matte import fit_coefficients
 from rtseg.pixels.shrink import shrink
 
 WIDTH, HEIGHT = 640, 352
@@ -34,13 +34,13 @@ def composites(frame: np.ndarray, truth: np.ndarray, background: np.ndarray | No
     """Without and with the step of colour; background None: the room blurred."""
     small, alpha = shrink(frame, SMALL), cv2.resize(truth, SMALL, interpolation=cv2.INTER_AREA)
     alpha = cv2.GaussianBlur(alpha, (0, 0), 1)  # a network's edge is softer than the truth
-    a, b = fit_coefficients(grey_of(small), alpha)
+    fit = fit_coefficients(small, alpha)
     person, room = apart(small, alpha)
     step = widened(rim_step(person, room), WIDTH)
     behind = widened(blurred_room(room, 20.0), WIDTH) if background is None else background
     outs = [np.empty_like(frame) for _ in range(2)]
-    blend(frame, behind, a, b, outs[0])
-    blend(frame, behind, a, b, outs[1], step)
+    blend(frame, behind, fit, outs[0])
+    blend(frame, behind, fit, outs[1], step)
     return outs
 
 
@@ -64,7 +64,7 @@ def test_the_rim_of_a_dark_room_goes_too() -> None:
     bright = np.full_like(frame, 240)
     ideal = bright + truth[..., None] * (np.array(RED) - bright.astype(float))
     naive, corrected = (np.abs(out - ideal)[edge(truth, 6, 6)].mean() for out in composites(frame, truth, bright))
-    assert corrected < 0.9 * naive < 6
+    assert corrected < 0.9 * naive < 7
 
 
 def test_the_blurred_room_holds_nothing_of_the_person() -> None:
@@ -108,9 +108,10 @@ def test_the_step_of_colour_lies_where_it_was_seen() -> None:
     """A step that grows downwards, in as few rows as the network's picture has: right in the middle of each of them."""
     height, width, rows = 240, 64, 10
     step = np.repeat((128 + 8 * (np.arange(rows) - rows // 2)).astype(np.uint8), 3 * width).reshape(rows, width, 3)
-    a, b = np.zeros((40, 8), np.float32), np.full((40, 8), 0.5, np.float32)
+    fit = np.zeros((4, 20, 4), np.float32)
+    fit[3] = 0.5
     frame, out = np.full((height, width, 3), 128, np.uint8), np.empty((height, width, 3), np.uint8)
-    blend(frame, np.full_like(frame, 100), a, b, out, step)
+    blend(frame, np.full_like(frame, 100), fit, out, step)
     full_step = 2 * (cv2.resize(step, (width, height), interpolation=cv2.INTER_LINEAR).astype(float) - 128)
     off = (out - (100 + 0.5 * (128 + 0.5 * full_step - 100)))[24:-24]
     assert abs(off.mean()) < 0.3 and np.abs(off).max() < 2.5

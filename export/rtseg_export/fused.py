@@ -36,9 +36,9 @@ class Fused(nn.Module):
     previous_grey float32 1x1xhxw, h and w the network's size (any multiples of 32). A previous_grey far from 0..1,
     such as all 9, makes this the first frame.
 
-    Outputs: composite uint8 1xHxWx3; alpha and grey, the next frame's state; a and b float32 1x1xhxw, the edge
-    filter's coefficients (alpha at frame size is clip(a * grey + b), both upsampled linearly); extent float32 3,
-    alpha's least, greatest and mean: not finite or outside 0..1 means that the composite must not be shown.
+    Outputs: composite uint8 1xHxWx3; alpha and grey, the next frame's state; fit float32 1x4x(h/2)x(w/2), the edge
+    filter's coefficients (alpha at frame size is clip(slopes * colours + constant), all upsampled linearly); extent
+    float32 3, alpha's least, greatest and mean: not finite or outside 0..1 means that the composite must not be shown.
 
     levels: what whole frames are reckoned in; float16 holds 0..255 to an eighth or better, in half of the bytes.
     """
@@ -66,17 +66,17 @@ class Fused(nn.Module):
         still = (2 - moved / STILL).clamp(0, 1)
         return small, grey, steadied(alpha, previous_alpha, sure, still)
 
-    def blend(self, frame: Tensor, room: Tensor, fitted: tuple[Tensor, Tensor], step: Tensor | None) -> Tensor:
+    def blend(self, frame: Tensor, room: Tensor, fit: Tensor, step: Tensor | None) -> Tensor:
         """The composite, uint8 1xHxWx3, see rtseg/pixels/composite.py.
 
-        frame, room: 1x3xHxW, of any type; fitted: of `fit_coefficients`; step: of `rim_step`, or None. Every step here
+        frame, room: 1x3xHxW, of any type; fit: of `fit_coefficients`; step: of `rim_step`, or None. Every step here
         goes over the whole frame and the GPU does little else, so there are as few as can be, on as few bytes: all is
         of `levels`, planes are enlarged one by one rather than cut apart later, and what lies between frame and room
         needs no clamp.
         """
         frame, room = frame.to(self.levels), room.to(self.levels)
-        a, b = (enlarged(plane.to(self.levels), frame) for plane in fitted)
-        share = (F.conv2d(frame, self.luma.to(self.levels)) * a + b).clamp(0, 1)
+        blue, green, red, constant = (enlarged(plane.to(self.levels), frame) for plane in torch.split(fit, 1, 1))
+        share = (frame[:, :1] * blue + frame[:, 1:2] * green + frame[:, 2:] * red + constant).clamp(0, 1)
         person = frame
         if step is not None:
             person = (frame + (1 - share) * enlarged(step.to(self.levels), frame)).clamp(0, 255)
@@ -94,9 +94,9 @@ class FusedPicture(Fused):
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
         shift, feather, percent = torch.split(edge, 1)
         shown = without_specks(alpha, percent)
-        fitted, step = fit_coefficients(grey, shown, shift, feather), rim_step(apart(small, shown))
-        composite = self.blend(frame, planes(background), fitted, step)
-        return composite, alpha, grey, *fitted, extent(alpha)
+        fit, step = fit_coefficients(small, shown, shift, feather), rim_step(apart(small, shown))
+        composite = self.blend(frame, planes(background), fit, step)
+        return composite, alpha, grey, fit, extent(alpha)
 
 
 class FusedBlur(Fused):
@@ -109,9 +109,9 @@ class FusedBlur(Fused):
         small, grey, alpha = self.person(frame, previous_alpha, previous_grey)
         shift, feather, percent = torch.split(edge, 1)
         shown = without_specks(alpha, percent)
-        fitted, room = fit_coefficients(grey, shown, shift, feather), blurred_room(room_of(small, shown), blur)
-        composite = self.blend(frame, enlarged(room.to(self.levels), frame), fitted, None)
-        return composite, alpha, grey, *fitted, extent(alpha)
+        fit, room = fit_coefficients(small, shown, shift, feather), blurred_room(room_of(small, shown), blur)
+        composite = self.blend(frame, enlarged(room.to(self.levels), frame), fit, None)
+        return composite, alpha, grey, fit, extent(alpha)
 
 
 GRAPHS = {"picture": FusedPicture, "blur": FusedBlur}

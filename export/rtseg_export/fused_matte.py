@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rtseg.pixels.filters import RADIUS
+from rtseg.pixels.guided import ADJUGATE, CELL, CELLS, PAIRS, SQUARE
 from rtseg.pixels.matte import CORE, DOUBT, EPS, GROW, LOW, SHIFT, STEADY, STRETCH, SURE
 from rtseg.pixels.specks import FRINGE, LEAST_SOLID, SOLID
 
@@ -43,15 +43,27 @@ def steadied(alpha: Tensor, before: Tensor, sure: Tensor, still: Tensor) -> Tens
     return held + still * (floor - held).clamp(min=0)
 
 
-def fit_coefficients(grey: Tensor, alpha: Tensor, shift: Tensor, feather: Tensor) -> tuple[Tensor, Tensor]:
-    """rtseg.matte.fit_coefficients (fast guided filter, He & Sun 2015), both 1x1xhxw; planes are filtered together."""
+def fit_coefficients(small: Tensor, alpha: Tensor, shift: Tensor, feather: Tensor) -> Tensor:
+    """rtseg.pixels.matte.fit_coefficients, 1x4x(h/2)x(w/2), of small, 1x3xhxw in 0..255; planes are filtered together.
+
+    The covariances' inverse is their adjugate over their determinant, each of whose entries is PQ - RT of two others.
+    """
     low, most = LOW - SHIFT * shift, STRETCH * feather.sqrt()
-    both, clear = torch.cat([grey, alpha], 1), (alpha - low).clamp(0.0, 1 / STRETCH)
-    mean_i, mean_p, square, product, smooth = torch.split(box(torch.cat([both, both * grey, clear], 1), RADIUS), 1, 1)
-    a = (product - mean_i * mean_p) / (square - mean_i * mean_i + EPS)
-    a, b, smooth = torch.split(box(torch.cat([a, mean_p - a * mean_i, smooth], 1), RADIUS), 1, 1)
+    (first, second), (p, q, r, t) = PAIRS, ADJUGATE
+    planes = torch.cat([small / 255, alpha], 1)
+    means = box(F.avg_pool2d(torch.cat([planes[:, first] * planes[:, second], planes], 1), CELL), CELLS // 2)
+    mean = means[:, 9:]
+    spread = means[:, :9] - mean[:, first] * mean[:, second]
+    c = spread[:, :6] + torch.tensor([EPS, 0, 0, EPS, 0, EPS]).view(1, 6, 1, 1)
+    adjugate = c[:, p] * c[:, q] - c[:, r] * c[:, t]
+    determinant = (adjugate[:, :3] * c[:, :3]).sum(1, keepdim=True)
+    slopes = (adjugate[:, SQUARE].view(1, 3, 3, *c.shape[2:]) * spread[:, None, 6:]).sum(2) / determinant
+    constant = mean[:, 3:] - (slopes * mean[:, :3]).sum(1, keepdim=True)
+    clear = F.avg_pool2d((alpha - low).clamp(0.0, 1 / STRETCH), CELL)
+    fit = box(torch.cat([slopes / 255, constant, box(clear, CELLS // 2)], 1), CELLS // 2)
+    slopes, constant, smooth = torch.split(fit, [3, 1, 1], 1)
     rest = STRETCH - most
-    return a * rest, (b - low) * rest + most * smooth
+    return torch.cat([slopes * rest, (constant - low) * rest + most * smooth], 1)
 
 
 def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:

@@ -61,9 +61,9 @@ def in_torch(graph: nn.Module, sequence: Sequence[U8], room: U8, size: tuple[int
     for number, frame_bgr in enumerate(sequence):
         edge = torch.tensor(EDGES[number % len(EDGES)])
         with torch.inference_mode(), one_thread():
-            composite, alpha, grey, a, b, _ = graph(torch.from_numpy(frame_bgr)[None], second, edge, alpha, grey)
+            composite, alpha, grey, fit, _ = graph(torch.from_numpy(frame_bgr)[None], second, edge, alpha, grey)
         full = np.empty(frame_bgr.shape[:2], np.float32)
-        full_alpha(frame_bgr, a[0, 0].numpy(), b[0, 0].numpy(), full)
+        full_alpha(frame_bgr, fit[0].numpy(), full)
         yield composite[0].numpy(), alpha[0, 0].numpy(), full
 
 

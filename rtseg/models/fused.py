@@ -18,7 +18,7 @@ INPUTS = {
     "picture": {"frame_bgr": "tensor(uint8)", "background": "tensor(uint8)", **LAST},
     "blur": {"frame_bgr": "tensor(uint8)", "blur": "tensor(float)", **LAST},
 }
-OUTPUTS = ["composite", "alpha", "grey", "a", "b", "extent"]
+OUTPUTS = ["composite", "alpha", "grey", "fit", "extent"]
 NO_PICTURE = 9.0  # grey that no frame has: the graph takes what follows for another scene
 SLACK = 1e-3  # by which an alpha may miss 0..1
 
@@ -41,12 +41,12 @@ class FusedModel:
         self.fallback_reason = self.session.fallback_reason
         self.info = ModelInfo.read(self.session.ort.get_modelmeta().custom_metadata_map, self.path)
         inputs = {i.name: i.type for i in self.session.ort.get_inputs()}
-        if "edge" not in inputs and self.fits(self.session):
-            cure = "rtseg export CHECKPOINT --fused" + (" --blur" if "blur" in inputs else "")
-            raise ModelError(f"{self.path} is from before the edge could be set; export it again: {cure}")
         effects = [effect for effect, wanted in INPUTS.items() if inputs == wanted]
         if not effects or [o.name for o in self.session.ort.get_outputs()] != OUTPUTS:
-            raise ModelError(f"{self.path} takes {inputs}; a fused model takes {INPUTS['picture']}")
+            if not self.fits(self.session):
+                raise ModelError(f"{self.path} takes {inputs}; a fused model takes {INPUTS['picture']}")
+            cure = "rtseg export CHECKPOINT --fused" + (" --blur" if "blur" in inputs else "")
+            raise ModelError(f"{self.path} is a fused model of another version of rtseg; export it again: {cure}")
         self.effect = effects[0]
 
     @staticmethod

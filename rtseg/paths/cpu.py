@@ -18,6 +18,7 @@ from rtseg.pixels.cache import troubles
 from rtseg.pixels.colours import apart, rim_step
 from rtseg.pixels.composite import blend, full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
+from rtseg.pixels.guided import CELL
 from rtseg.pixels.matte import fit_coefficients
 from rtseg.pixels.shrink import shrink
 from rtseg.pixels.specks import without_specks
@@ -30,8 +31,7 @@ SMALLEST = 8  # pixels: side of a network's picture below which the filters have
 class Layers:
     """What a frame is blended by, until the network has looked again; W and H are the view's grid: see view.py."""
 
-    a: F32  # HxW, see matte.py and composite.py
-    b: F32
+    fit: F32  # 4 x H/2 x W/2, see matte.py and composite.py
     blur: float | None = None  # strength that was blurred by; None before a background
     controls: Edge = PLAIN  # of the edge
     gone: U8 | None = None  # hxw, see specks.py
@@ -65,7 +65,7 @@ class CpuPath:
 
     def _begin(self) -> None:
         self._eye = Eye(self.model, *self._frame, self.area)
-        self._layers = Layers(a=self._eye.alpha, b=self._eye.alpha)
+        self._layers = Layers(fit=np.zeros((4, 2, 2), np.float32))
 
     def composite(self, frame_bgr: U8, background: U8 | None, blur: float, controls: Edge = PLAIN) -> U8:
         """The person before the background or, where that is None, before the blurred room.
@@ -85,7 +85,7 @@ class CpuPath:
         room = layers.room if background is None else background
         assert room is not None
         out = self._pool.get(frame_bgr.shape)
-        blend(frame_bgr, room, layers.a, layers.b, out, layers.step)
+        blend(frame_bgr, room, layers.fit, out, layers.step)
         marks.append(perf_counter())
         self.timings = {s: 1e3 * (t1 - t0) for s, t0, t1 in zip(STAGES, marks, marks[1:], strict=False)}
         return out
@@ -118,17 +118,17 @@ class CpuPath:
         return marks
 
     def _fit(self, sight: Sight, shown: F32, controls: Edge) -> None:
-        """Put the edge's coefficients in place; outside the box alpha is 0, whatever the grey there."""
-        layers = self._layers
-        a, b = fit_coefficients(sight.grey, shown, controls)
+        """Put the edge's coefficients in place; outside the box alpha is 0, whatever the colour there."""
+        layers, (x, y, w, h) = self._layers, (v // CELL for v in sight.view.box)
+        fit = fit_coefficients(sight.inside, shown, controls)
         if sight.view.is_whole:
-            layers.a, layers.b = a, b
+            layers.fit = fit
             return
         if sight.view != self._eye.view:
-            nothing = np.zeros(sight.view.grid[::-1], np.float32)
-            layers.a, layers.b = nothing, nothing - 1
-        x, y, w, h = sight.view.box
-        layers.a[y : y + h, x : x + w], layers.b[y : y + h, x : x + w] = a, b
+            width, height = (v // CELL for v in sight.view.grid)
+            layers.fit = np.zeros((4, height, width), np.float32)
+            layers.fit[3] = -1
+        layers.fit[:, y : y + h, x : x + w] = fit
 
     def _at_plain_size(self, sight: Sight, shown: F32) -> tuple[U8, F32]:
         """Frame and alpha as the room is blurred from them: of one size, or a weak blur would change with the view."""
@@ -141,7 +141,7 @@ class CpuPath:
     def alpha(self, frame_bgr: U8) -> F32:
         """float32 HxW of the last frame, which has to be given again."""
         out = np.empty(frame_bgr.shape[:2], np.float32)
-        full_alpha(frame_bgr, self._layers.a, self._layers.b, out)
+        full_alpha(frame_bgr, self._layers.fit, out)
         return out
 
     @property

@@ -21,6 +21,7 @@ from rtseg.paths.pinned import Pinned
 from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.geometry import scaled
+from rtseg.pixels.guided import CELL
 
 STAGES = ("upload", "run", "download")
 CAPTURE = {"enable_cuda_graph": "1"}  # one launch for the whole graph instead of one for each of its nodes
@@ -137,11 +138,11 @@ class CudaPath:
         self._second = empty(self._shape, np.uint8) if second == "background" else empty(())
         states = [{"alpha": empty(small), "grey": empty(small)} for _ in range(2)]
         self._edge, self._controls = empty((len(PLAIN),)), PLAIN
-        fitted = {"a": empty(small), "b": empty(small)}
+        fit = empty((1, 4, *(n // CELL for n in small[2:])))
         self._turns = []
         for number, (before, after) in enumerate((states, states[::-1]), start=1):
             inputs = {f"previous_{name}": value for name, value in before.items()}
-            outputs = {"composite": composite, "extent": extent, **after, **fitted}
+            outputs = {"composite": composite, "extent": extent, "fit": fit, **after}
             options = ort.RunOptions()
             options.add_run_config_entry("gpu_graph_id", str(number))
             turn = Turn(self._session.io_binding(), options, inputs, outputs)
@@ -206,7 +207,7 @@ class CudaPath:
         """float32 HxW of the last frame, which has to be given again."""
         outputs = self._turns[1 - self._turn].outputs
         out = np.empty(frame_bgr.shape[:2], np.float32)
-        full_alpha(frame_bgr, outputs["a"].numpy()[0, 0], outputs["b"].numpy()[0, 0], out)
+        full_alpha(frame_bgr, outputs["fit"].numpy()[0], out)
         return out
 
     def reset(self) -> None:

@@ -1,34 +1,45 @@
 """Rows of full-size alpha from the network's coefficients: where it is surely 0 or 1, and its values elsewhere. Pure.
 
-Alpha is clip(a * grey + b) with a and b linear between the network's pixels, so that where four neighbours' alpha is
-0 (or 1) for black and for white, it is so between them. See matte.py for a and b.
+Alpha is clip(slopes * colours + constant), all four linear between the coefficients' cells, so that where four
+neighbours' alpha is 0 (or 1) for all colours, it is so between them. See matte.py for the coefficients.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rtseg.arrays import F32, I32, U8, U64
-from rtseg.pixels.compiled import LUMA_B, LUMA_G, LUMA_R, U, compiled
+from rtseg.pixels.compiled import U, compiled
 
 SURE = np.float32(0.9e-3)  # twice 255 times this is below half a level: rounding hides it
 ROOM, PERSON, EDGE = 0, 1, 2
 
 
 @compiled
+def _extremes(fit: F32, r: np.uint64, x: np.uint64) -> Any:
+    """(least, greatest) alpha that any colour could have at a cell."""
+    white, none = np.float32(255), np.float32(0)
+    b, g, r_ = white * fit[U(0), r, x], white * fit[U(1), r, x], white * fit[U(2), r, x]
+    rest = fit[U(3), r, x]
+    least = rest + min(b, none) + min(g, none) + min(r_, none)
+    return least, rest + max(b, none) + max(g, none) + max(r_, none)
+
+
+@compiled
 def find_runs(
-    a: F32, b: F32, r: np.uint64, starts: I32, width: int, extremes: F32, kinds: U8, eight: U64, bounds: I32, of: U8
+    fit: F32, r: np.uint64, starts: I32, width: int, extremes: F32, kinds: U8, eight: U64, bounds: I32, of: U8
 ) -> int:
     """Stretches of one kind between the rows r and r + 1: bounds[i] to bounds[i + 1] is of[i]; returns how many.
 
     extremes (2 x w), kinds (w, in whole eights) and `eight`, the same as uint64: scratch.
     """
-    cells, q = U(a.shape[1] - 1), r + U(1)
-    for x in range(U(a.shape[1])):
-        black, white = b[r, x], a[r, x] + b[r, x]
-        dark, light = b[q, x], a[q, x] + b[q, x]
-        extremes[U(0), x] = max(max(black, white), max(dark, light))
-        extremes[U(1), x] = min(min(black, white), min(dark, light))
+    cells = U(fit.shape[2] - 1)
+    for x in range(U(fit.shape[2])):
+        (dark, light), (low, high) = _extremes(fit, r, x), _extremes(fit, r + U(1), x)
+        extremes[U(0), x] = max(light, high)
+        extremes[U(1), x] = min(dark, low)
     for x in range(cells):
         unsure = np.uint8(max(extremes[U(0), x], extremes[U(0), x + U(1)]) > SURE)
         no_person = np.uint8(min(extremes[U(1), x], extremes[U(1), x + U(1)]) < np.float32(1) - SURE)
@@ -47,16 +58,14 @@ def find_runs(
 
 
 @compiled
-def widen(a: F32, b: F32, r: np.uint64, first: I32, right: F32, start: np.uint64, stop: np.uint64, lines: F32) -> None:
-    """lines (4xW)[:, start:stop] = a and b of the rows r and r + 1, linear between their values."""
-    q = r + U(1)
-    for x in range(start, stop):
-        left, weight = U(first[x]), right[x]
-        other = left + U(1)
-        lines[U(0), x] = a[r, left] + weight * (a[r, other] - a[r, left])
-        lines[U(1), x] = a[q, left] + weight * (a[q, other] - a[q, left])
-        lines[U(2), x] = b[r, left] + weight * (b[r, other] - b[r, left])
-        lines[U(3), x] = b[q, left] + weight * (b[q, other] - b[q, left])
+def widen(fit: F32, r: np.uint64, first: I32, right: F32, start: np.uint64, stop: np.uint64, lines: F32) -> None:
+    """lines (8xW)[:, start:stop] = the four coefficients of row r, then of row r + 1, linear between their values."""
+    for k in range(U(4)):
+        for x in range(start, stop):
+            left, weight = U(first[x]), right[x]
+            other, q = left + U(1), r + U(1)
+            lines[k, x] = fit[k, r, left] + weight * (fit[k, r, other] - fit[k, r, left])
+            lines[U(4) + k, x] = fit[k, q, left] + weight * (fit[k, q, other] - fit[k, q, left])
 
 
 @compiled
@@ -67,7 +76,9 @@ def alpha_run(
     upper = np.float32(1) - weight
     for k in range(count):
         x, p = x0 + k, n + U(3) * k
-        grey = np.float32(near[p]) * LUMA_B + np.float32(near[p + U(1)]) * LUMA_G + np.float32(near[p + U(2)]) * LUMA_R
-        slope = lines[U(0), x] * upper + lines[U(1), x] * weight
-        value = slope * grey + (lines[U(2), x] * upper + lines[U(3), x] * weight)
+        blue = lines[U(0), x] * upper + lines[U(4), x] * weight
+        green = lines[U(1), x] * upper + lines[U(5), x] * weight
+        red = lines[U(2), x] * upper + lines[U(6), x] * weight
+        value = lines[U(3), x] * upper + lines[U(7), x] * weight
+        value += blue * np.float32(near[p]) + green * np.float32(near[p + U(1)]) + red * np.float32(near[p + U(2)])
         alpha[k] = min(max(value, np.float32(0)), np.float32(1))

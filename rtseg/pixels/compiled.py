@@ -38,6 +38,13 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return made  # type: ignore[no-any-return]
 
 
+@compiled
+def mirrored(y: int, height: int) -> np.uint64:
+    """Row `y`, mirrored where it lies outside."""
+    y = abs(y)
+    return U(y if y < height else 2 * height - 2 - y)
+
+
 def read_only(picture: U8) -> U8:
     """All its bytes in one dimension, not to be written: numba compiles anew for arrays that may not be written."""
     line = np.ascontiguousarray(picture).reshape(-1).view()

@@ -20,36 +20,36 @@ ROUND = 32  # stretches at the edge are made this much longer, so that vectorise
 NO_STEP = np.full((2, 1, 3), 128, np.uint8)
 
 
-def blend(frame: U8, background: U8, a: F32, b: F32, out: U8, step: U8 | None = None) -> None:
-    """out = background + alpha * (person - background), rounded, with alpha = clip(a * grey(frame) + b).
+def blend(frame: U8, background: U8, fit: F32, out: U8, step: U8 | None = None) -> None:
+    """out = background + alpha * (person - background), rounded; alpha = clip(slopes * colours of frame + constant).
 
     person is the frame plus (1 - alpha) times the step of colour at the edge, clipped to 0..255 (see colours.py).
 
     frame, out: uint8 HxWx3 BGR, contiguous, not the same. background: as frame, or with another number of rows
-    (at least 2): linear between them. a, b: float32 hxw. step: uint8 nxWx3, half the difference + 128; None for no
-    correction.
+    (at least 2): linear between them. fit: float32 4xhxw, see matte.py. step: uint8 nxWx3, half the difference + 128;
+    None for no correction.
     Raises ValueError for shapes that don't fit: the loops below would read what is not theirs.
     """
     height, width = frame.shape[:2]
     for name, picture in (("background", background), ("step", step), ("out", out)):
         if picture is not None and (picture.shape[1:] != frame.shape[1:] or len(picture) < 2):
             raise ValueError(f"{name} is {picture.shape}, which does not fit a frame of {frame.shape}")
-    if out.shape != frame.shape or not out.flags.c_contiguous or min(*a.shape, *b.shape) < 2 or a.shape != b.shape:
-        raise ValueError(f"out is {out.shape}, a {a.shape}, b {b.shape} for a frame of {frame.shape}")
+    if out.shape != frame.shape or not out.flags.c_contiguous or fit.ndim != 3 or min(fit.shape) < 2 or len(fit) != 4:
+        raise ValueError(f"out is {out.shape}, fit {fit.shape} for a frame of {frame.shape}")
     if width < BLOCK:
         wide = np.empty((height, BLOCK, 3), np.uint8)
         step = None if step is None else _padded(step)
-        _blend_rows(_padded(frame), _padded(background), a, b, wide, step, width)
+        _blend_rows(_padded(frame), _padded(background), fit, wide, step, width)
         out[:] = wide[:, :width]
     else:
-        _blend_rows(frame, background, a, b, out, step, width)
+        _blend_rows(frame, background, fit, out, step, width)
 
 
-def full_alpha(frame: U8, a: F32, b: F32, out: F32) -> None:
+def full_alpha(frame: U8, fit: F32, out: F32) -> None:
     """The alpha that `blend` uses, written to out, float32 HxW; arguments as there."""
     height, width = out.shape
-    columns, right = linear_steps(width, a.shape[1])
-    _full_alpha(read_only(frame), a, b, *linear_steps(height, a.shape[0]), columns, right, out)
+    columns, right = linear_steps(width, fit.shape[2])
+    _full_alpha(read_only(frame), fit, *linear_steps(height, fit.shape[1]), columns, right, out)
 
 
 def _padded(picture: U8) -> U8:
@@ -57,22 +57,21 @@ def _padded(picture: U8) -> U8:
     return np.pad(picture, ((0, 0), (0, BLOCK - picture.shape[1]), (0, 0)), "edge")
 
 
-def _blend_rows(frame: U8, background: U8, a: F32, b: F32, out: U8, step: U8 | None, width: int) -> None:
+def _blend_rows(frame: U8, background: U8, fit: F32, out: U8, step: U8 | None, width: int) -> None:
     height, columns = frame.shape[:2]
     if step is None:
         step = np.broadcast_to(NO_STEP[:, :1], (2, columns, 3)).copy()
-    rows = (*linear_steps(height, a.shape[0]), *linear_steps(height, background.shape[0]))
-    kinds = np.empty(a.shape[1] // 8 * 8 + 8, np.uint8)
+    rows = (*linear_steps(height, fit.shape[1]), *linear_steps(height, background.shape[0]))
+    kinds = np.empty(fit.shape[2] // 8 * 8 + 8, np.uint8)
     near, far, stretched = read_only(frame), read_only(background), len(background) != height
     _blend(
         near,
         far,
         stretched,
-        a,
-        b,
+        fit,
         step,
         *rows,
-        *_columns(width, columns, a.shape[1]),
+        *_columns(width, columns, fit.shape[2]),
         kinds,
         kinds.view(np.uint64),
         out.reshape(-1),
@@ -89,7 +88,7 @@ def _columns(width: int, padded: int, inputs: int) -> tuple[I32, F32, I32]:
 
 @compiled
 def _step_row(step: U8, r: np.uint64, rows: int, start: np.uint64, stop: np.uint64, out: F32) -> None:
-    """out[start:stop] = the step of colour halfway between the network's rows r and r + 1 of `rows`; bytes."""
+    """out[start:stop] = the step of colour halfway between the coefficients' rows r and r + 1 of `rows`; bytes."""
     last = step.shape[0] - 1
     y = min(max((r + 1) * step.shape[0] / rows - 0.5, 0.0), float(last))
     top = min(int(y), last - 1)
@@ -151,8 +150,7 @@ def _blend(
     near: U8,
     far: U8,
     stretched: bool,
-    a: F32,
-    b: F32,
+    fit: F32,
     step: U8,
     rows: I32,
     below: F32,
@@ -169,16 +167,16 @@ def _blend(
     width = U(first.size)
     line = U(3) * width
     room, colours = np.empty(3 * first.size, np.uint8), np.empty(3 * first.size, np.float32)
-    lines, alpha = np.empty((4, first.size), np.float32), np.empty(first.size, np.float32)
+    lines, alpha = np.empty((8, first.size), np.float32), np.empty(first.size, np.float32)
     three = np.empty(3 * BLOCK, np.float32)
-    of, extremes = np.empty(a.shape[1], np.uint8), np.empty((2, a.shape[1]), np.float32)
-    bounds = np.empty(a.shape[1] + 1, np.int32)
+    of, extremes = np.empty(fit.shape[2], np.uint8), np.empty((2, fit.shape[2]), np.float32)
+    bounds = np.empty(fit.shape[2] + 1, np.int32)
     count, last = 0, -1
     for y in range(rows.size):
         fresh, last = rows[y] != last, rows[y]
         r, row = U(rows[y]), U(y) * line
         if fresh:
-            count = find_runs(a, b, r, starts, first.size, extremes, kinds, eight, bounds, of)
+            count = find_runs(fit, r, starts, first.size, extremes, kinds, eight, bounds, of)
         for i in range(count):
             start, stop = U(bounds[i]), U(bounds[i + 1])
             at, size = row + U(3) * start, U(3) * (stop - start)
@@ -200,8 +198,8 @@ def _blend(
                 stop = min(start + (stop - start + U(ROUND - 1)) // U(ROUND) * U(ROUND), width)
                 start = min(start, width - U(BLOCK))
                 if fresh:
-                    widen(a, b, r, first, right, start, stop, lines)
-                    _step_row(step, r, a.shape[0], U(3) * start, U(3) * stop, colours)
+                    widen(fit, r, first, right, start, stop, lines)
+                    _step_row(step, r, fit.shape[1], U(3) * start, U(3) * stop, colours)
                 at = row + U(3) * start
                 alpha_run(near, at, start, stop - start, lines, below[y], alpha)
                 here = alpha[: stop - start]
@@ -213,12 +211,12 @@ def _blend(
 
 
 @compiled
-def _full_alpha(near: U8, a: F32, b: F32, rows: I32, below: F32, first: I32, right: F32, out: F32) -> None:
+def _full_alpha(near: U8, fit: F32, rows: I32, below: F32, first: I32, right: F32, out: F32) -> None:
     width = U(first.size)
-    lines = np.empty((4, first.size), np.float32)
+    lines = np.empty((8, first.size), np.float32)
     last = -1
     for y in range(rows.size):
         if rows[y] != last:
             last = rows[y]
-            widen(a, b, U(last), first, right, U(0), width, lines)
+            widen(fit, U(last), first, right, U(0), width, lines)
         alpha_run(near, U(3) * U(y) * width, U(0), width, lines, below[y], out[y])

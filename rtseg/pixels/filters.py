@@ -10,17 +10,10 @@ from typing import Any
 import numpy as np
 
 from rtseg.arrays import F32, U8
-from rtseg.pixels.compiled import LUMA_B, LUMA_G, LUMA_R, U, compiled
+from rtseg.pixels.compiled import LUMA_B, LUMA_G, LUMA_R, U, compiled, mirrored
 
 RADIUS = 3
 SHARE = np.float32(1 / (2 * RADIUS + 1) ** 2)  # of one pixel in a window's mean
-
-
-@compiled
-def _inside(y: int, height: int) -> np.uint64:
-    """Row `y`, mirrored where it lies outside."""
-    y = abs(y)
-    return U(y if y < height else 2 * height - 2 - y)
 
 
 @compiled
@@ -76,8 +69,8 @@ def change(grey: F32, before: F32, weights: F32, out: F32) -> Any:
     for x in range(columns):
         total += down[x]
     for y in range(height):
-        y1, y2, y3 = _inside(y - 3, height), _inside(y - 2, height), _inside(y - 1, height)
-        y5, y6, y7 = _inside(y + 1, height), _inside(y + 2, height), _inside(y + 3, height)
+        y1, y2, y3 = mirrored(y - 3, height), mirrored(y - 2, height), mirrored(y - 1, height)
+        y5, y6, y7 = mirrored(y + 1, height), mirrored(y + 2, height), mirrored(y + 3, height)
         for x in range(columns):
             value = weights[0] * smooth[U(y), x] + weights[1] * (smooth[y3, x] + smooth[y5, x])
             value += weights[2] * (smooth[y2, x] + smooth[y6, x]) + weights[3] * (smooth[y1, x] + smooth[y7, x])
@@ -89,9 +82,9 @@ def change(grey: F32, before: F32, weights: F32, out: F32) -> Any:
         down[x] = np.float32(0)
     for y in range(-RADIUS, RADIUS):
         for x in range(columns):
-            down[x] += strength[_inside(y, height), x]
+            down[x] += strength[mirrored(y, height), x]
     for y in range(height):
-        last, first = _inside(y + RADIUS, height), _inside(y - RADIUS, height)
+        last, first = mirrored(y + RADIUS, height), mirrored(y - RADIUS, height)
         for x in range(columns):
             value = down[x] + strength[last, x]
             out[U(y), x] = value * SHARE
@@ -140,64 +133,3 @@ def fill(alpha: F32, before: F32, moved: F32, closed: F32, limit: np.float32, sl
             least = min(min(closed[y, x], before[y, x]), sure)
             stillness = min(max(np.float32(2) - moved[y, x] * scale, zero), np.float32(1))
             alpha[y, x] += stillness * max(least - alpha[y, x], zero)
-
-
-@compiled
-def _add_row(grey: F32, alpha: F32, y: np.uint64, sign: np.float32, sums: F32) -> None:
-    """Add to (or take from) sums, 4 x w: grey, alpha, grey squared, grey times alpha of row y."""
-    for x in range(U(grey.shape[1])):
-        i, p = sign * grey[y, x], alpha[y, x]
-        sums[U(0), x] += i
-        sums[U(1), x] += sign * p
-        sums[U(2), x] += i * grey[y, x]
-        sums[U(3), x] += i * p
-
-
-@compiled
-def linear_fit(grey: F32, alpha: F32, eps: np.float32, a: F32, b: F32) -> None:
-    """The guided filter's coefficients: alpha is about a * grey + b in each window, then both averaged over 7x7."""
-    height, width = grey.shape
-    columns, shift = U(width), U(RADIUS)
-    slope, base = np.empty_like(grey), np.empty_like(grey)
-    sums = np.zeros((4, width), np.float32)
-    one, two = np.empty(width + 2 * RADIUS, np.float32), np.empty(width + 2 * RADIUS, np.float32)
-    three, four = np.empty(width + 2 * RADIUS, np.float32), np.empty(width + 2 * RADIUS, np.float32)
-    for y in range(-RADIUS, RADIUS):
-        _add_row(grey, alpha, _inside(y, height), np.float32(1), sums)
-    for y in range(height):
-        _add_row(grey, alpha, _inside(y + RADIUS, height), np.float32(1), sums)
-        for x in range(columns):
-            one[x + shift], two[x + shift] = sums[U(0), x], sums[U(1), x]
-            three[x + shift], four[x + shift] = sums[U(2), x], sums[U(3), x]
-        _mirror(one)
-        _mirror(two)
-        _mirror(three)
-        _mirror(four)
-        for x in range(columns):
-            mean_i, mean_p = _seven(one, x) * SHARE, _seven(two, x) * SHARE
-            variance = _seven(three, x) * SHARE - mean_i * mean_i
-            k = (_seven(four, x) * SHARE - mean_i * mean_p) / (variance + eps)
-            slope[U(y), x], base[U(y), x] = k, mean_p - k * mean_i
-        _add_row(grey, alpha, _inside(y - RADIUS, height), np.float32(-1), sums)
-    _means(slope, one, a)
-    _means(base, two, b)
-
-
-@compiled
-def _means(values: F32, row: F32, out: F32) -> None:
-    """out = means over 7x7; row: scratch, w + 2 * RADIUS."""
-    height, width = values.shape
-    columns, shift = U(width), U(RADIUS)
-    down = np.zeros(width, np.float32)
-    for y in range(-RADIUS, RADIUS):
-        for x in range(columns):
-            down[x] += values[_inside(y, height), x]
-    for y in range(height):
-        last, first = _inside(y + RADIUS, height), _inside(y - RADIUS, height)
-        for x in range(columns):
-            value = down[x] + values[last, x]
-            row[x + shift] = value
-            down[x] = value - values[first, x]
-        _mirror(row)
-        for x in range(columns):
-            out[U(y), x] = _seven(row, x) * SHARE

@@ -1,26 +1,30 @@
 """What the network is told of the frame before, and its small alpha made to follow the full-size frame. Pure.
 
-Fast guided filter (He & Sun 2015, "Fast Guided Filter"): a local linear model alpha = a * grey + b is
-fitted at network size; its two coefficients are smooth and upsample well, and multiplying them with the
-full-size grey picture (inside the blend, see composite.py) puts the edge where the picture has it.
+Fast guided filter (He & Sun 2015, "Fast Guided Filter") with a guide in colour (He, Sun & Tang 2013): a local linear
+model of alpha, a slope for each of blue, green and red and a constant, is fitted at network size; these coefficients
+are smooth and upsample well, and multiplying them with the full-size colours (inside the blend, see composite.py) puts
+the edge where the picture has it.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
 
 from rtseg.arrays import F32, U8
 from rtseg.pixels.edge import PLAIN, Edge
-from rtseg.pixels.filters import RADIUS, change, fade, fill, hold, linear_fit, luma
+from rtseg.pixels.filters import RADIUS, change, fade, fill, hold, luma
+from rtseg.pixels.guided import CELL, CELLS, linear_fit
 
-EPS = 1e-3  # variance of grey (0..1) below which a patch counts as flat
+EPS = 1e-3  # variance of a colour (0..1) below which a patch counts as flat
 # Alphas below LOW become 0, above HIGH 1, those between are stretched: no faint room behind the background, no holes
 # in the person, and a rim of half the width, in which a bright wall would glow around a dark coat. The filter makes an
 # edge wider than the network's; with these an alpha is still as likely a person as it says, to within 0.08.
 LOW, HIGH = 0.25, 0.8
 STRETCH = 1 / (HIGH - LOW)
-SHIFT = 0.15  # of LOW and HIGH at the ends of `edge`; with LOW brought down to 0.01 a far room shone through faintly
+SHIFT = 0.18  # of LOW and HIGH at the ends of `edge`; with LOW brought down to 0.01 a far room shone through faintly
 CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
 AROUND = 2 * RADIUS + 1  # pixels at network size: side of the window in which motion is looked for
 # Motion (difference of grey, 0..1) up to which the last alpha is told to the network; at twice this not. At a quarter
@@ -90,23 +94,28 @@ def square(radius: int) -> U8:
     return np.ones((2 * radius + 1,) * 2, np.uint8)
 
 
-def fit_coefficients(grey: F32, alpha: F32, controls: Edge = PLAIN) -> tuple[F32, F32]:
-    """(a, b), float32 HxW: alpha is about a * grey + b around each pixel. grey and alpha: HxW in 0..1.
+def fit_coefficients(small_bgr: U8, alpha: F32, controls: Edge = PLAIN) -> F32:
+    """Float32 4 x h/2 x w/2: alpha is about [0] * blue + [1] * green + [2] * red + [3] in each cell of 2x2 pixels.
+
+    small_bgr: uint8 hxwx3, the colours 0..255; alpha: float32 hxw, 0..1. An odd side is enlarged by a pixel.
 
     A feather mixes this with an alpha that is smooth and knows nothing of the picture; away from the edge, by more
-    than twice the filter's radius, both are surely 0 or 1.
+    than twice the filter's window, both are surely 0 or 1.
     """
-    a, b = np.empty_like(grey), np.empty_like(grey)
-    linear_fit(grey, alpha, np.float32(EPS), a, b)
-    stretch, low = np.float32(STRETCH), np.float32(LOW - SHIFT * controls.edge)
-    a *= stretch
-    b -= low
-    b *= stretch
+    size: Any = tuple(-(-n // CELL) for n in alpha.shape[::-1])
+    if alpha.shape != (CELL * size[1], CELL * size[0]):
+        small_bgr, alpha = (cv2.resize(x, (CELL * size[0], CELL * size[1])) for x in (small_bgr, alpha))  # type: ignore[assignment]
+    fit = np.empty((4, *size[::-1]), np.float32)
+    linear_fit(*cv2.split(small_bgr), alpha, np.float32(EPS * 255**2), fit)
+    low = np.float32(LOW - SHIFT * controls.edge)
+    fit[3] -= low
+    fit *= np.float32(STRETCH)
     if controls.feather:
-        # The root, because a and b overshoot 0 and 1: a small share of the smooth alpha would not be seen.
-        share, smooth = np.float32(controls.feather**0.5), np.clip((alpha - low) * stretch, 0, 1)
+        # The root, because what is fitted overshoots 0 and 1: a small share of the smooth alpha would not be seen.
+        share = controls.feather**0.5
+        smooth = cv2.resize(np.clip((alpha - low) * np.float32(STRETCH), 0, 1), size, interpolation=cv2.INTER_AREA)
         for _ in range(2):
-            smooth = cv2.blur(smooth, (2 * RADIUS + 1, 2 * RADIUS + 1))
-        a *= 1 - share
-        b += share * (smooth - b)
-    return a, b
+            smooth = cv2.blur(smooth, (CELLS, CELLS))
+        fit *= np.float32(1 - share)
+        fit[3] += np.float32(share) * smooth
+    return fit

@@ -22,7 +22,7 @@ import numpy as np
 from rtseg.arrays import F32, U8
 from rtseg.pixels.composite import full_alpha
 from rtseg.pixels.geometry import network_size
-from rtseg.pixels.matte import fit_coefficients, grey_of
+from rtseg.pixels.matte import fit_coefficients
 from rtseg.pixels.shrink import shrink
 
 SHARE = 0.75  # of the opinions at the edge, unless told
@@ -37,10 +37,8 @@ def refine(image: U8, alpha: F32) -> F32:
     h, w = alpha.shape
     size = network_size(w, h, AREA)
     small = shrink(image, size)
-    grey = grey_of(small)
-    a, b = fit_coefficients(grey, cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
     out = np.empty((h, w), np.float32)
-    full_alpha(image, a, b, out)
+    full_alpha(image, fit_coefficients(small, cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)), out)
     return out
 
 

@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rtseg.pixels.compiled import LUMA
-from rtseg.pixels.filters import RADIUS
+from rtseg.pixels.guided import ADJUGATE, CELL, CELLS, PAIRS, SQUARE
 from rtseg.pixels.matte import EPS, HIGH, LOW
 
 EDGE_RADIUS = 3  # pixels at network size on each side of the label's edge
@@ -80,16 +79,28 @@ def box(x: Tensor, radius: int) -> Tensor:
 def edge_filter(frame_bgr: Tensor, alpha: Tensor) -> Tensor:
     """What the runtime's matte stage (rtseg/pixels/matte.py) makes of alpha at network size, differentiable.
 
-    frame_bgr: uint8 NxHxWx3; alpha and the result: Nx1xHxW. Fast guided filter (He & Sun 2015).
+    frame_bgr: uint8 NxHxWx3; alpha and the result: Nx1xHxW, sides even. Guided filter with a guide in colour (He, Sun &
+    Tang 2013), its coefficients for cells of 2x2 pixels.
     """
-    weights = frame_bgr.new_tensor(LUMA, dtype=torch.float32)
-    grey = (frame_bgr.float() @ weights)[:, None]
-    mean_i, mean_p = box(grey, RADIUS), box(alpha, RADIUS)
-    variance = box(grey * grey, RADIUS) - mean_i * mean_i
-    a = (box(grey * alpha, RADIUS) - mean_i * mean_p) / (variance + EPS)
-    b = mean_p - a * mean_i
-    filtered = box(a, RADIUS) * grey + box(b, RADIUS)
+    colours = frame_bgr.permute(0, 3, 1, 2) / 255
+    (first, second), (p, q, r, t) = PAIRS, ADJUGATE
+    mean = windows(colours)
+    c = windows(colours[:, first[:6]] * colours[:, second[:6]]) - mean[:, first[:6]] * mean[:, second[:6]]
+    c = c + c.new_tensor([EPS, 0, 0, EPS, 0, EPS]).view(1, 6, 1, 1)
+    adjugate = c[:, p] * c[:, q] - c[:, r] * c[:, t]
+    inverse = adjugate / (adjugate[:, :3] * c[:, :3]).sum(1, keepdim=True)
+    mean_p = windows(alpha)
+    with_alpha = windows(colours * alpha) - mean * mean_p
+    slopes = (inverse[:, SQUARE].view(-1, 3, 3, *c.shape[2:]) * with_alpha[:, None]).sum(2)
+    fit = box(torch.cat([slopes, mean_p - (slopes * mean).sum(1, keepdim=True)], 1), CELLS // 2)
+    fit = F.interpolate(fit, scale_factor=CELL, mode="bilinear", align_corners=False)
+    filtered = (fit[:, :3] * colours).sum(1, keepdim=True) + fit[:, 3:]
     return ((filtered - LOW) / (HIGH - LOW)).clamp(0, 1)
+
+
+def windows(x: Tensor) -> Tensor:
+    """Means over the guided filter's windows, NxCx(H/2)x(W/2)."""
+    return box(F.avg_pool2d(x, CELL), CELLS // 2)
 
 
 def boundary_loss(frame_bgr: Tensor, logits: Tensor, alpha: Tensor, weights: Tensor) -> Tensor:

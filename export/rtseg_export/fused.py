@@ -71,12 +71,12 @@ class Fused(nn.Module):
 
         frame, room: 1x3xHxW, of any type; fit: of `fit_coefficients`; step: of `rim_step`, or None. Every step here
         goes over the whole frame and the GPU does little else, so there are as few as can be, on as few bytes: all is
-        of `levels`, planes are enlarged one by one rather than cut apart later, and what lies between frame and room
-        needs no clamp.
+        of `levels`, what is needed apart is enlarged apart rather than cut apart later, and what lies between frame and
+        room needs no clamp.
         """
         frame, room = frame.to(self.levels), room.to(self.levels)
-        blue, green, red, constant = (enlarged(plane.to(self.levels), frame) for plane in torch.split(fit, 1, 1))
-        share = (frame[:, :1] * blue + frame[:, 1:2] * green + frame[:, 2:] * red + constant).clamp(0, 1)
+        slopes, constant = (enlarged(x.to(self.levels), frame) for x in torch.split(fit, [3, 1], 1))
+        share = ((frame * slopes).sum(1, keepdim=True) + constant).clamp(0, 1)
         person = frame
         if step is not None:
             person = (frame + (1 - share) * enlarged(step.to(self.levels), frame)).clamp(0, 255)

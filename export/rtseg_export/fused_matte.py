@@ -13,6 +13,7 @@ from rtseg.pixels.specks import FRINGE, LEAST_SOLID, SOLID
 # How often, after each time that pieces which touch are joined, each chain of joined ones is halved: spirals and combs
 # of 512x288 pixels need all of it, people half.
 HALVINGS = (6, 4, 4, 4)
+PAIRED, CROSSED = [k for part in PAIRS for k in part], [k for part in ADJUGATE for k in part]
 NOBODY = -1e9  # less than any size of a piece
 
 
@@ -47,20 +48,25 @@ def fit_coefficients(small: Tensor, alpha: Tensor, shift: Tensor, feather: Tenso
     """rtseg.pixels.matte.fit_coefficients, 1x4x(h/2)x(w/2), of small, 1x3xhxw in 0..255; planes are filtered together.
 
     The covariances' inverse is their adjugate over their determinant, each of whose entries is PQ - RT of two others.
+    Splits and gathers are kernels too: each takes all that it can.
     """
     low, most = LOW - SHIFT * shift, STRETCH * feather.sqrt()
-    (first, second), (p, q, r, t) = PAIRS, ADJUGATE
-    planes = torch.cat([small / 255, alpha], 1)
-    means = box(F.avg_pool2d(torch.cat([planes[:, first] * planes[:, second], planes], 1), CELL), CELLS // 2)
-    mean = means[:, 9:]
-    spread = means[:, :9] - mean[:, first] * mean[:, second]
-    c = spread[:, :6] + torch.tensor([EPS, 0, 0, EPS, 0, EPS]).view(1, 6, 1, 1)
-    adjugate = c[:, p] * c[:, q] - c[:, r] * c[:, t]
+    planes = torch.cat([small, alpha], 1)
+    first, second = torch.chunk(planes[:, PAIRED], 2, 1)
+    means = box(F.avg_pool2d(torch.cat([first * second, planes], 1), CELL), CELLS // 2)
+    products, mean = torch.split(means, [9, 4], 1)
+    first, second = torch.chunk(mean[:, PAIRED], 2, 1)
+    flat = 255**2 * EPS * torch.tensor([1.0, 0, 0, 1, 0, 1]).view(1, 6, 1, 1)
+    c, with_alpha = torch.split(products - first * second, [6, 3], 1)
+    c = c + flat
+    p, q, r, t = torch.chunk(c[:, CROSSED], 4, 1)
+    adjugate = p * q - r * t
     determinant = (adjugate[:, :3] * c[:, :3]).sum(1, keepdim=True)
-    slopes = (adjugate[:, SQUARE].view(1, 3, 3, *c.shape[2:]) * spread[:, None, 6:]).sum(2) / determinant
-    constant = mean[:, 3:] - (slopes * mean[:, :3]).sum(1, keepdim=True)
+    slopes = (adjugate[:, SQUARE].view(1, 3, 3, *c.shape[2:]) * with_alpha[:, None]).sum(2) / determinant
+    colours, mean_p = torch.split(mean, [3, 1], 1)
+    constant = mean_p - (slopes * colours).sum(1, keepdim=True)
     clear = F.avg_pool2d((alpha - low).clamp(0.0, 1 / STRETCH), CELL)
-    fit = box(torch.cat([slopes / 255, constant, box(clear, CELLS // 2)], 1), CELLS // 2)
+    fit = box(torch.cat([slopes, constant, box(clear, CELLS // 2)], 1), CELLS // 2)
     slopes, constant, smooth = torch.split(fit, [3, 1, 1], 1)
     rest = STRETCH - most
     return torch.cat([slopes * rest, (constant - low) * rest + most * smooth], 1)

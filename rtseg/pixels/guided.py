@@ -21,6 +21,18 @@ CELL, CELLS = 2, 3  # pixels on a side of a cell, and cells on a side of a windo
 PAIRS = [0, 0, 0, 1, 1, 2, 0, 1, 2], [0, 1, 2, 1, 2, 2, 3, 3, 3]
 ADJUGATE = [3, 2, 1, 0, 1, 0], [5, 4, 4, 5, 2, 3], [4, 1, 2, 2, 0, 1], [4, 5, 3, 2, 4, 1]
 SQUARE = [0, 1, 2, 1, 3, 4, 2, 4, 5]
+# The same row by row, in a table as one loop is compiled sooner than thirty: (kind, out, x, y), see `_solve`.
+LESS, OVER, DIVIDE, ADD = range(4)  # out -= x * y, out = x / y, out /= y, out += eps
+COVARIANCES = [(LESS, 4 + k, i, j) for k, (i, j) in enumerate(zip(*PAIRS, strict=True))] + [
+    (ADD, k, 0, 0) for k in (4, 7, 9)
+]
+FACTORS = [(OVER, 13, 5, 4), (OVER, 14, 6, 4), (LESS, 7, 13, 5), (LESS, 8, 13, 6), (OVER, 15, 8, 7)]
+FACTORS += [(LESS, 9, 14, 6), (LESS, 9, 15, 8)]
+FORWARD = [(LESS, 11, 13, 10), (LESS, 12, 14, 10), (LESS, 12, 15, 11)]
+BACK = [(DIVIDE, 12, 0, 9), (DIVIDE, 11, 0, 7), (LESS, 11, 15, 12), (DIVIDE, 10, 0, 4), (LESS, 10, 13, 11)]
+BACK += [(LESS, 10, 14, 12), *((LESS, 3, k, 10 + k) for k in range(3))]  # and what is left is the constant
+STEPS = np.array(COVARIANCES + FACTORS + FORWARD + BACK)
+FIRST, SECOND = map(np.array, PAIRS)
 
 
 @compiled
@@ -51,25 +63,18 @@ def _product(i: F32, j: F32, out: F32) -> None:
 
 
 @compiled
-def _cells(blue: U8, green: U8, red: U8, alpha: F32, y: np.uint64, halves: F32, out: F32) -> None:
+def _cells(colours: tuple[U8, U8, U8], alpha: F32, y: np.uint64, halves: F32, out: F32) -> None:
     """out, 13 x w/2: sums over a row of cells of blue, green, red, alpha, BB, BG, BR, GG, GR, RR, and alpha B, G, R.
 
     halves: scratch, 4 x 2w.
     """
-    _halves(blue, y, halves[0])
-    _halves(green, y, halves[1])
-    _halves(red, y, halves[2])
+    for k in range(3):
+        _halves(colours[k], y, halves[k])
     _halves(alpha, y, halves[3])
     for i in range(4):
         _sum(halves[i], out[i])
-    k = 4
-    for i in range(3):
-        for j in range(i, 3):
-            _product(halves[i], halves[j], out[k])
-            k += 1
-    for i in range(3):
-        _product(halves[i], halves[3], out[k])
-        k += 1
+    for k in range(9):
+        _product(halves[FIRST[k]], halves[SECOND[k]], out[4 + k])
 
 
 @compiled
@@ -84,10 +89,10 @@ def _mean(above: F32, here: F32, below: F32, share: np.float32, wide: F32, out: 
 
 
 @compiled
-def _less(x: F32, y: F32, plus: np.float32, out: F32) -> None:
-    """out += plus - x * y."""
+def _less(x: F32, y: F32, out: F32) -> None:
+    """out -= x * y."""
     for k in range(U(out.size)):
-        out[k] += plus - x[k] * y[k]
+        out[k] -= x[k] * y[k]
 
 
 @compiled
@@ -98,66 +103,47 @@ def _over(x: F32, y: F32, out: F32) -> None:
 
 
 @compiled
-def _divide(out: F32, y: F32) -> None:
-    """out /= y."""
-    for k in range(U(out.size)):
-        out[k] /= y[k]
+def _solve(m: F32, eps: np.float32) -> None:
+    """m, 16 x w, means over windows as `_cells` has them: rows 10, 11, 12 and 3 become the windows' coefficients.
 
-
-@compiled
-def _solve(m: F32, eps: np.float32, spare: F32) -> None:
-    """m, 13 x w, means over windows as `_cells` has them: rows 10, 11, 12 and 3 become the windows' coefficients.
-
-    Ridge regression of alpha on the colours: their covariances are L * D * L', D's diagonal being m[4], m[7], m[9].
-    spare: 3 x w.
+    Ridge regression of alpha on the colours, whose covariances become L * D * L' with D in rows 4, 7, 9 and L in the
+    last three, which are scratch.
     """
-    nothing = np.float32(0)
-    k = 4
-    for i in range(3):
-        for j in range(i, 3):
-            _less(m[i], m[j], eps if i == j else nothing, m[k])
-            k += 1
-    for i in range(3):
-        _less(m[i], m[3], nothing, m[10 + i])
-    _over(m[5], m[4], spare[0])
-    _over(m[6], m[4], spare[1])
-    _less(spare[0], m[5], nothing, m[7])
-    _less(spare[0], m[6], nothing, m[8])
-    _over(m[8], m[7], spare[2])
-    _less(spare[1], m[6], nothing, m[9])
-    _less(spare[2], m[8], nothing, m[9])
-    _less(spare[0], m[10], nothing, m[11])
-    _less(spare[1], m[10], nothing, m[12])
-    _less(spare[2], m[11], nothing, m[12])
-    _divide(m[12], m[9])
-    _divide(m[11], m[7])
-    _less(spare[2], m[12], nothing, m[11])
-    _divide(m[10], m[4])
-    _less(spare[0], m[11], nothing, m[10])
-    _less(spare[1], m[12], nothing, m[10])
-    for i in range(3):
-        _less(m[i], m[10 + i], nothing, m[3])
+    for step in STEPS:
+        kind, out, x, y = step
+        if kind == LESS:
+            _less(m[x], m[y], m[out])
+        elif kind == OVER:
+            _over(m[x], m[y], m[out])
+        elif kind == ADD:
+            for k in range(U(m.shape[1])):
+                m[out, k] += eps
+        else:
+            for k in range(U(m.shape[1])):
+                m[out, k] /= m[y, k]
 
 
 @compiled
-def linear_fit(blue: U8, green: U8, red: U8, alpha: F32, eps: np.float32, out: F32) -> None:
+def linear_fit(colours: tuple[U8, U8, U8], alpha: F32, eps: np.float32, out: F32) -> None:
     """The guided filter's coefficients, 4 x h/2 x w/2, of each cell of 2x2 pixels; sides even, at least 6.
 
     In the window of 3x3 cells around it alpha is about out[0] * blue + out[1] * green + out[2] * red + out[3]; then all
-    four are averaged over 3x3. Colours uint8 hxw, eps their variance below which a window counts as flat.
+    four are averaged over 3x3. colours: blue, green, red, uint8 hxw; eps: a variance of theirs that counts as flat.
     """
     height, width = out.shape[1:]
     fit, sums = np.empty((4, height, width), np.float32), np.empty((3, 13, width), np.float32)
-    means, wide = np.empty((13, width), np.float32), np.empty(width + 2, np.float32)
-    halves, spare = np.empty((4, 4 * width), np.float32), np.empty((3, width), np.float32)
-    _cells(blue, green, red, alpha, U(0), halves, sums[0])
-    for y in range(height):
-        if y + 1 < height:
-            _cells(blue, green, red, alpha, U(y + 1), halves, sums[(y + 1) % 3])
-        above, here, below = sums[mirrored(y - 1, height) % U(3)], sums[y % 3], sums[mirrored(y + 1, height) % U(3)]
+    means, wide = np.empty((16, width), np.float32), np.empty(width + 2, np.float32)
+    halves = np.empty((4, 4 * width), np.float32)
+    for reached in range(height + 1):
+        if reached < height:
+            _cells(colours, alpha, U(reached), halves, sums[reached % 3])
+        y = reached - 1
+        if y < 0:
+            continue
+        above, below = sums[mirrored(y - 1, height) % U(3)], sums[mirrored(y + 1, height) % U(3)]
         for k in range(13):
-            _mean(above[k], here[k], below[k], np.float32(1 / 36), wide, means[k])
-        _solve(means, eps, spare)
+            _mean(above[k], sums[y % 3, k], below[k], np.float32(1 / 36), wide, means[k])
+        _solve(means, eps)
         for k in range(3):
             fit[k, y] = means[10 + k]
         fit[3, y] = means[3]

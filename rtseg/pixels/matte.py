@@ -106,7 +106,7 @@ def fit_coefficients(small_bgr: U8, alpha: F32, controls: Edge = PLAIN) -> F32:
     if alpha.shape != (CELL * size[1], CELL * size[0]):
         small_bgr, alpha = (cv2.resize(x, (CELL * size[0], CELL * size[1])) for x in (small_bgr, alpha))  # type: ignore[assignment]
     fit = np.empty((4, *size[::-1]), np.float32)
-    linear_fit(*cv2.split(small_bgr), alpha, np.float32(EPS * 255**2), fit)
+    linear_fit(tuple(cv2.split(small_bgr)), alpha, np.float32(EPS * 255**2), fit)
     low = np.float32(LOW - SHIFT * controls.edge)
     fit[3] -= low
     fit *= np.float32(STRETCH)

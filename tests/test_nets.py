@@ -22,7 +22,7 @@ from rtseg_train.config import AREAS, TrainConfig
 from rtseg_train.losses import boundary_loss, box, edge_filter, grown, temporal_loss
 from rtseg_train.nets import BUILDERS
 from rtseg_train.step import initial_state, train_step
-from rtseg_train.unet import CoarseStem, ConvBN, DetailUNet, UNet, rounded
+from rtseg_train.unet import ConvBN, UNet, rounded
 
 
 @pytest.mark.parametrize("path", sorted(starting.SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
@@ -70,46 +70,6 @@ def test_encoder_weights_fill_all_but_the_previous_alpha(tmp_path: Path) -> None
     save_file({"stem.conv.weight": rgb}, tmp_path / "encoder.safetensors")
     with pytest.raises(DataError, match="does not fit: missing"):
         net.encoder.load_pretrained(tmp_path / "encoder.safetensors")
-
-
-def test_the_coarse_stem_is_the_ordinary_one_on_a_picture_of_half_the_size() -> None:
-    torch.manual_seed(0)
-    ordinary, coarse = ConvBN(4, 8, 3, stride=2).eval(), CoarseStem(4, 8).eval()
-    coarse.load_state_dict(ordinary.state_dict() | {"conv.weight": CoarseStem.widened(ordinary.conv.weight)})
-    x = torch.randn(1, 4, 64, 96)
-    assert torch.allclose(coarse(x), ordinary(torch.nn.functional.avg_pool2d(x, 2)), atol=1e-5)
-
-
-def test_the_detail_net_starts_as_the_ordinary_one_at_half_the_size(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    given = UNet().eval()
-    save_file(given.state_dict(), tmp_path / "unet.safetensors")
-    net = starting.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "unet.safetensors")))
-    assert isinstance(net, DetailUNet)
-    frame, before = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8), torch.rand(1, 1, 64, 96)
-    twice = frame.repeat_interleave(2, 1).repeat_interleave(2, 2)
-    with torch.no_grad():
-        logits = net.eval()(twice, before.repeat_interleave(2, 2).repeat_interleave(2, 3))
-        wanted = given(frame, before).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    assert torch.allclose(logits, wanted, atol=1e-4 * float(wanted.abs().max()))
-    save_file(net.state_dict(), tmp_path / "detail.safetensors")
-    again = starting.starting_net(TrainConfig(train="", arch="detail", init=str(tmp_path / "detail.safetensors")))
-    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True))
-
-
-def test_the_detail_net_sees_every_pixel_of_an_odd_number_of_cells() -> None:
-    """Sides in steps of 32: half of that is odd in steps of 32, and the deepest level has half a cell more."""
-    torch.manual_seed(0)
-    net = DetailUNet().eval()
-    frame, before = torch.randint(0, 256, (1, 96, 160, 3), dtype=torch.uint8), torch.zeros(1, 1, 96, 160)
-    assert net(frame, before).shape == (1, 1, 96, 160)
-    deepest = []
-    net.encoder.register_forward_hook(lambda _, inputs, features: deepest.append(features[-1]))
-    other = frame.clone()
-    other[:, -4:, -4:] = 255 - other[:, -4:, -4:]
-    net(frame, before), net(other, before)
-    assert deepest[0].shape[-2:] == (2, 3)
-    assert not torch.equal(deepest[0][..., -1, -1], deepest[1][..., -1, -1])
 
 
 @pytest.mark.parametrize("radius", [1, 2, 3, 4, 7])

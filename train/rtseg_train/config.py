@@ -16,7 +16,7 @@ from rtseg.schema import Mistake, checked, plain
 from rtseg.texts import read_json
 
 # Pixels at network size that each net of nets.py is made for.
-AREAS = {"quality": 480 * 288, "balanced": 256 * 208, "fast": 160 * 128, "detail": 512 * 256, "classic": 256 * 256}
+AREAS = {"quality": 480 * 288, "balanced": 320 * 192, "fast": 160 * 128, "classic": 256 * 256}
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 

@@ -14,7 +14,7 @@ from rtseg_train.workers import AHEAD, UNDERWAY
 GIB = 2**30
 SAMPLE = 3 + 4 + 4 + 4  # bytes of a pixel in a batch: frame, alpha before, alpha, how far to believe it
 # Bytes that a step takes for a pixel of a batch in fp32: how far a process grew with 4 pictures of 192x192 on a CPU.
-NET = {"quality": 2700, "balanced": 2400, "fast": 2400, "detail": 1100, "classic": 8000}
+NET = {"quality": 2700, "balanced": 2400, "fast": 2400, "classic": 8000}
 HALF = 0.6  # of that in bf16 and fp16: not all is halved
 BESIDE = GIB  # Python, torch and the weights
 MEMINFO = Path("/proc/meminfo")

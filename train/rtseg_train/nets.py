@@ -9,14 +9,13 @@ from torch import Tensor, nn
 
 from rtseg.errors import DataError
 from rtseg_train.classic import ClassicUNet, widths_of
-from rtseg_train.unet import DetailUNet, UNet
+from rtseg_train.unet import UNet
 
 # All map (frame_bgr uint8 NxHxWx3, previous_alpha Nx1xHxW) to logits Nx1xHxW; their areas are in config.py.
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "quality": UNet,
     "balanced": lambda: UNet((64, 48, 32, 16, 16), max_repeats=2),  # pixels beat parameters, see RUNS.md
     "fast": lambda: UNet((64, 48, 32, 16, 16), max_repeats=2),
-    "detail": DetailUNet,
     "classic": ClassicUNet,
 }
 

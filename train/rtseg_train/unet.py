@@ -87,32 +87,15 @@ class MBConv(nn.Module):
         return x + y if self.residual else y
 
 
-class CoarseStem(ConvBN):
-    """The stem on a picture of half the size, in one convolution: of 6x6 pixels, in steps of 4.
-
-    With the weights of `widened` it is exactly the mean of 2x2 pixels and then the ordinary stem.
-    """
-
-    def __init__(self, cin: int, cout: int) -> None:
-        super().__init__(cin, cout, 6, stride=4)
-        self.pad = (0, 2)  # as the ordinary stem, which pads one pixel of the half-size picture
-
-    @staticmethod
-    def widened(weight: Tensor) -> Tensor:
-        """The ordinary stem's weights, NxCx3x3, for this one, NxCx6x6."""
-        return weight.repeat_interleave(2, 2).repeat_interleave(2, 3) / 4
-
-
 class Lite0Encoder(nn.Module):
     """EfficientNet-Lite0 without its head; gives features at 1/2, 1/4, 1/8, 1/16 and 1/32.
 
     Stages keep their first `max_repeats` blocks: those that repeat are residual, a net does without the last ones.
-    coarse: for a picture of twice the size, see `CoarseStem`.
     """
 
-    def __init__(self, in_channels: int = 4, max_repeats: int = 4, coarse: bool = False) -> None:
+    def __init__(self, in_channels: int = 4, max_repeats: int = 4) -> None:
         super().__init__()
-        self.stem = CoarseStem(in_channels, 32) if coarse else ConvBN(in_channels, 32, 3, stride=2)
+        self.stem = ConvBN(in_channels, 32, 3, stride=2)
         stages, cin = [], 32
         for kernel, stride, expand, cout, repeats in LITE0_STAGES:
             blocks = []
@@ -146,8 +129,7 @@ class Lite0Encoder(nn.Module):
             raise DataError(f"{path} is not a Lite0 encoder: no 3-channel stem.conv.weight in it")
         wide = torch.zeros(len(stem), self.stem.conv.in_channels, 3, 3)
         wide[:, :3] = stem.flip(1)  # the weights expect RGB, our frames are BGR
-        coarse = isinstance(self.stem, CoarseStem)
-        state["stem.conv.weight"] = CoarseStem.widened(wide) if coarse else wide
+        state["stem.conv.weight"] = wide
         own = self.state_dict()
         state = {k: v for k, v in state.items() if k in own or not k.startswith("stages.")}
         missing, unexpected = self.load_state_dict(state, strict=False)
@@ -157,21 +139,14 @@ class Lite0Encoder(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Upsample by two, concatenate the skip, mix with a 3x3 convolution.
+    """Upsample by two, concatenate the skip, mix with a 3x3 convolution."""
 
-    odd: the skip's sides may be one less than twice those of what is upsampled.
-    """
-
-    def __init__(self, cin: int, skip: int, cout: int, odd: bool = False) -> None:
+    def __init__(self, cin: int, skip: int, cout: int) -> None:
         super().__init__()
         self.convs = nn.Sequential(ConvBN(cin + skip, cout, 3))
-        self.odd = odd
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        if self.odd:
-            x = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
-        else:
-            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
         y: Tensor = self.convs(torch.cat([x, skip], dim=1))
         return y
 
@@ -212,39 +187,3 @@ class UNet(nn.Module):
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             y = up(y, skip)
         return F.pixel_shuffle(self.head(y), 2).float()
-
-
-class DetailUNet(nn.Module):
-    """(frame_bgr uint8 NxHxWx3, previous_alpha float Nx1xHxW) -> logits Nx1xHxW; H and W are multiples of 32.
-
-    Who is there is seen at half the size: the encoder and the decoder of a `UNet` work on that, for a quarter of what
-    they would cost. Where the edge is, is seen at full size: a thin branch takes every 4x4 pixels into `detail`
-    channels and joins the decoder's last level, a quarter of the size, whose 16 output channels unfold into the
-    full-size logits (sub-pixel convolution, Shi et al. 2016). After BiSeNet (Yu et al. 2018), which has two such paths.
-
-    widths: the decoder's channels at 1/64, 1/32, 1/16, 1/8 and 1/4 of the size.
-    """
-
-    def __init__(self, widths: tuple[int, ...] = (96, 64, 32, 32, 16), detail: int = 24, max_repeats: int = 4) -> None:
-        super().__init__()
-        self.encoder = Lite0Encoder(4, max_repeats, coarse=True)
-        self.detail = ConvBN(4, detail, 4, stride=4)
-        w = widths
-        skips = (112, 40, 24, 16 + detail)
-        self.bridge = ConvBN(LITE0_STAGES[-1][3], w[0], 1)
-        self.ups = nn.ModuleList(UpBlock(w[i], skips[i], w[i + 1], odd=i == 0) for i in range(4))
-        self.head = nn.Conv2d(w[4], 16, 3, padding=1)
-
-    def train(self, mode: bool = True) -> DetailUNet:
-        """As for any module, but the encoder's BatchNorm keeps its statistics: small batches would spoil them."""
-        super().train(mode)
-        self.encoder.eval()
-        return self
-
-    def forward(self, frame_bgr: Tensor, previous_alpha: Tensor) -> Tensor:
-        x = UNet.normalise(frame_bgr, previous_alpha).to(self.head.weight.dtype)
-        near, *middle, deepest = self.encoder(x)
-        y = self.bridge(deepest)
-        for up, skip in zip(self.ups, (*reversed(middle), torch.cat([near, self.detail(x)], 1)), strict=True):
-            y = up(y, skip)
-        return F.pixel_shuffle(self.head(y), 4).float()

@@ -113,7 +113,7 @@ def test_absurd_threads_are_refused(threads: int) -> None:
         Model("balanced", provider="cpu", threads=threads)
 
 
-@pytest.mark.parametrize(("area", "share", "pixels"), [(53248, 0.25, 13312), (20480, 0.25, 8192), (4096, 0.5, 4096)])
+@pytest.mark.parametrize(("area", "share", "pixels"), [(61440, 0.25, 15360), (20480, 0.25, 8192), (4096, 0.5, 4096)])
 def test_an_area_is_taken_down_only_as_far_as_a_person_can_be_told_from_a_room(
     area: int, share: float, pixels: int
 ) -> None:

@@ -44,6 +44,11 @@ def steadied(alpha: Tensor, before: Tensor, sure: Tensor, still: Tensor) -> Tens
     return held + still * (floor - held).clamp(min=0)
 
 
+def taken(x: Tensor, planes: list[int]) -> Tensor:
+    """Planes of x, 1xCxhxw, by their numbers; an index in brackets would be exported as what can't be recorded."""
+    return x.index_select(1, torch.tensor(planes))
+
+
 def fit_coefficients(small: Tensor, alpha: Tensor, shift: Tensor, feather: Tensor) -> Tensor:
     """rtseg.pixels.matte.fit_coefficients, 1x4x(h/2)x(w/2), of small, 1x3xhxw in 0..255; planes are filtered together.
 
@@ -52,17 +57,17 @@ def fit_coefficients(small: Tensor, alpha: Tensor, shift: Tensor, feather: Tenso
     """
     low, most = LOW - SHIFT * shift, STRETCH * feather.sqrt()
     planes = torch.cat([small, alpha], 1)
-    first, second = torch.chunk(planes[:, PAIRED], 2, 1)
+    first, second = torch.chunk(taken(planes, PAIRED), 2, 1)
     means = box(F.avg_pool2d(torch.cat([first * second, planes], 1), CELL), CELLS // 2)
     products, mean = torch.split(means, [9, 4], 1)
-    first, second = torch.chunk(mean[:, PAIRED], 2, 1)
+    first, second = torch.chunk(taken(mean, PAIRED), 2, 1)
     flat = 255**2 * EPS * torch.tensor([1.0, 0, 0, 1, 0, 1]).view(1, 6, 1, 1)
     c, with_alpha = torch.split(products - first * second, [6, 3], 1)
     c = c + flat
-    p, q, r, t = torch.chunk(c[:, CROSSED], 4, 1)
+    p, q, r, t = torch.chunk(taken(c, CROSSED), 4, 1)
     adjugate = p * q - r * t
     determinant = (adjugate[:, :3] * c[:, :3]).sum(1, keepdim=True)
-    slopes = (adjugate[:, SQUARE].view(1, 3, 3, *c.shape[2:]) * with_alpha[:, None]).sum(2) / determinant
+    slopes = (taken(adjugate, SQUARE).view(1, 3, 3, *c.shape[2:]) * with_alpha[:, None]).sum(2) / determinant
     colours, mean_p = torch.split(mean, [3, 1], 1)
     constant = mean_p - (slopes * colours).sum(1, keepdim=True)
     clear = F.avg_pool2d((alpha - low).clamp(0.0, 1 / STRETCH), CELL)

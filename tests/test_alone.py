@@ -57,7 +57,6 @@ def test_without_a_run_export_takes_what_ships() -> None:
     ("words", "answer"),
     [
         (["train"], "rtseg train photos/ --out runs/mine"),
-        (["tune"], "rtseg tune --video me.mp4"),
         (["eval"], "which model, .*rtseg eval model.onnx photos/"),
         (["eval", "mine.onnx"], "which labelled pictures.*rtseg eval mine.onnx photos/"),
         (["eval", "photos"], "a model comes first.*rtseg eval model.onnx photos"),

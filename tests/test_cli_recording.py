@@ -38,7 +38,6 @@ def test_a_file_without_a_name_of_its_own_replaces_nothing(clip: Path) -> None:
         (["apply", "", "--out", "out.mp4"], "an argument"),
         (["train", "", "--check"], "an argument"),
         (["train", ".", "--check", "--out", ""], "--out"),
-        (["tune", "clip.mp4", "--out", ""], "--out"),
         (["export", "fast.safetensors", "--out="], "--out"),
         (["eval", "fast", ".", "--json", ""], "--json"),
     ],

@@ -48,7 +48,7 @@ OTHERS = (
     "torchrun",
 )
 TOP = ("rtseg", "train", "export", "tests", "benchmarks", "docs", "scripts", ".ci")
-OUTSIDE = {**dict.fromkeys(("train", "eval", "tune"), trainer), "export": exporter}  # commands in packages of their own
+OUTSIDE = {**dict.fromkeys(("train", "eval"), trainer), "export": exporter}  # commands in packages of their own
 HOLE = "…"  # stands in a quoted message for what changes
 
 
@@ -138,7 +138,7 @@ def test_other_commands_are_known(page: Path, words: list[str]) -> None:
 
 
 WRONG = (
-    *("cam --bgg beach.jpg", "cam --fps 0", "cam --fps fast", "camm", "--versoin", "apply x.jpg", "tune --steps 0"),
+    *("cam --bgg beach.jpg", "cam --fps 0", "cam --fps fast", "camm", "--versoin", "apply x.jpg", "train x --steps 0"),
     *("export runs/x --precision int4", "train mine --archh fast"),
 )
 

@@ -64,7 +64,7 @@ def test_commands_stand_in_panels_with_their_whole_sentence() -> None:
     found = panels(help_of())
     assert {"Use", "Look", "Your own model"} <= found.keys()
     assert "..." not in "".join(found.values()) and "and those in\n               this folder" in found["Look"]
-    assert "cam" in found["Use"] and "doctor" in found["Look"] and "tune" in found["Your own model"]
+    assert "cam" in found["Use"] and "doctor" in found["Look"] and "train" in found["Your own model"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -85,7 +85,6 @@ TOO_LONG = [
     ["train", LONG],
     ["train", "x", "--cutouts", LONG],
     ["export", LONG],
-    ["tune", "--video", LONG],
 ]
 
 

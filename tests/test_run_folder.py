@@ -44,7 +44,6 @@ def test_the_trainers_files(tmp_path: Path) -> None:
         (training.app, "train", pictures, "--out", ".", "--init", "model.safetensors", "--steps", "1"),
         (training.app, "train", pictures, "--out", "settings", "--config", "settings/config.json"),
         (training.app, "train", pictures, "--out", "linked", "--preset", "article"),
-        (training.app, "tune", "--video", "0.jpg", "--model", "model.safetensors", "--out", "."),
         (exporting.app, "export", "model.safetensors", "--json", "model.json"),
         (exporting.app, "export", "model.safetensors", "--out", "x.onnx", "--json", "./x.onnx"),
         (exporting.app, "export", "model.safetensors", "--pictures", pictures, "--json", "sheet.png"),
@@ -83,7 +82,7 @@ def test_a_full_disk_is_no_bug_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     fit(longer, Path("run"), resume=True)
 
 
-def test_what_the_article_and_a_tuning_write(tmp_path: Path) -> None:
+def test_what_the_article_writes(tmp_path: Path) -> None:
     pairs = read_list(write_pictures(tmp_path)).pairs
     with full_disk(20_000), pytest.raises(DataError, match="cannot write the run's folder run: "), writing(Path("run")):
         train_article(pairs[:2], pairs[2:], Path("run"), epochs=1, size=32, widths=(8, 8, 8, 8, 8, 8), workers=0)

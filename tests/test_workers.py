@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,7 +18,7 @@ import pytest
 from safetensors.torch import load_file
 
 from rtseg.errors import DataError
-from rtseg_train import memory, tune, workers
+from rtseg_train import memory, workers
 from rtseg_train.article import train_article
 from rtseg_train.data import TrainBatches, batches
 from rtseg_train.dataset import read_list
@@ -119,16 +118,6 @@ def test_workers_that_are_no_forks_get_a_file(pictures: Path, monkeypatch: pytes
     del loader, data
     gc.collect()
     assert not list(Path().glob(".rtseg-pictures*"))
-
-
-def test_tuning_does_without_workers_where_they_have_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has no --workers to be given, and would say so only once its frames are labelled."""
-    monkeypatch.setattr(workers, "SHARED", tmp_path)
-    found = []
-    for free in (64 * MIB, 8 * GIB):
-        monkeypatch.setattr(workers.shutil, "disk_usage", lambda _, free=free: Usage(free, 0, free))
-        found.append(tune.settings(tmp_path, "balanced", tmp_path, 53_000, 2))
-    assert found[0].workers == 0 and found[1] == replace(found[0], workers=1)
 
 
 def test_a_worker_keeps_to_one_core() -> None:

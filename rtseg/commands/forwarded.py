@@ -13,13 +13,11 @@ from rtseg.errors import RtsegError
 MODULES = {
     "train": "rtseg_train.cli",
     "eval": "rtseg_train.cli",
-    "tune": "rtseg_train.cli",
     "export": "rtseg_export.cli",
 }
 HELP = {
     "train": "Train a model on your own photos (needs the train extra).",
     "eval": "Score a model on labelled pictures (needs the train extra).",
-    "tune": "Adapt a model to yourself and your room (needs the train extra).",
     "export": "Turn a checkpoint into an .onnx model (needs the train extra).",
 }
 PANEL = "Your own model"

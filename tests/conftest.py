@@ -33,7 +33,6 @@ LONGEST = (
     "test_distributed.py",
     "test_export_fused.py",
     "test_train.py",
-    "test_tune.py",
     "test_cli.py",
 )
 

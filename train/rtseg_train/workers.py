@@ -88,18 +88,11 @@ def check_shared_memory(batch: int, workers: int, ahead: int = AHEAD) -> None:
 
     Without this the training waits for ever for a batch that could not be handed over.
     """
-    if lack := shared_memory_lacks(batch, workers, ahead):
-        raise DataError(lack)
-
-
-def shared_memory_lacks(batch: int, workers: int, ahead: int = AHEAD) -> str | None:
-    """As `check_shared_memory`, but what is lacking in words; None where it suffices."""
     if not workers or not SHARED.is_dir():
-        return None
+        return
     free, needed = shutil.disk_usage(SHARED).free, batch * (workers * ahead + UNDERWAY)
-    if free >= needed:
-        return None
-    return (
-        f"{SHARED} has {free / MIB:.0f} MiB free, and the batches of {workers} --workers take up to "
-        f"{needed / MIB:.0f}: give --workers 0, or in Docker --shm-size {-(-2 * needed // MIB)}m"
-    )
+    if free < needed:
+        raise DataError(
+            f"{SHARED} has {free / MIB:.0f} MiB free, and the batches of {workers} --workers take up to "
+            f"{needed / MIB:.0f}: give --workers 0, or in Docker --shm-size {-(-2 * needed // MIB)}m"
+        )

@@ -138,7 +138,7 @@ def test_other_commands_are_known(page: Path, words: list[str]) -> None:
 
 
 WRONG = (
-    *("cam --bgg beach.jpg", "cam --fps 0", "cam --fps fast", "camm", "--versoin", "apply x.jpg", "train x --steps 0"),
+    *("cam --bgg beach.jpg", "cam --fps 0", "cam --fps fast", "camm", "--versoin", "apply x.jpg"),
     *("export runs/x --precision int4", "train mine --archh fast"),
 )
 

@@ -112,7 +112,8 @@ def test_a_file_from_before_is_named_with_its_cure(tmp_path: Path) -> None:
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(3, np.float32), "edge"))
     onnx.save(model, tmp_path / "old.onnx")
     with pytest.raises(
-        ModelError, match=r"old\.onnx is from before .* export it again: rtseg export .* --fused --blur"
+        ModelError,
+        match=r"old\.onnx is a fused model of another version .* export it again: rtseg export .* --fused --blur",
     ):
         Pipeline(blur=20, model=tmp_path / "old.onnx", provider="cpu")
 

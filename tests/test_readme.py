@@ -35,7 +35,6 @@ INSTALLS = ("pip install '.[cuda]'", "pip install '.[train]'")
 SHORTER = {
     "--steps 2000": "--steps 2 --batch 2 --warmup 1 --workers 0 --frozen-steps 1 --arch fast --area 10240",
     "--json bench.json": "--json bench.json --frames 5",
-    "--video me.mp4": "--video me.mp4 --steps 1 --model fast",
     "--preset article --out": "--preset article --epochs 1 --size 64 --out",
     "--preset article --size": "--preset article --epochs 1 --size",
     # PyTorch traces a graph of one size in a quarter of the time; mine.onnx is of any size.
@@ -75,7 +74,6 @@ MADE: dict[str, dict[str, int | None]] = {
     "--out mine-fused.onnx": {"mine-fused.onnx": None},
     "--json scores.json": {"scores.json": None},
     "--model mine-int8.onnx": {"mine.mp4": None},
-    "--video me.mp4": {"me/verdict.json": None},
     "--out runs/article": {"runs/article/predictions.png": None},
     "--out runs/small": {"runs/small/predictions.png": None},
 }

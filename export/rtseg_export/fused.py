@@ -44,12 +44,14 @@ class Fused(nn.Module):
     """
 
     luma: Tensor
+    ones: Tensor
     noise: Tensor
 
     def __init__(self, net: nn.Module, levels: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.net, self.levels = net, levels
         self.register_buffer("luma", torch.tensor(LUMA).view(1, 3, 1, 1))
+        self.register_buffer("ones", torch.ones(1, 3, 1, 1))
         self.register_buffer("noise", gaussian(torch.tensor(NOISE_SIGMA), NOISE_RADIUS))
 
     def person(self, frame: Tensor, previous_alpha: Tensor, previous_grey: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -75,8 +77,8 @@ class Fused(nn.Module):
         room needs no clamp.
         """
         frame, room = frame.to(self.levels), room.to(self.levels)
-        slopes, constant = (enlarged(x.to(self.levels), frame) for x in torch.split(fit, [3, 1], 1))
-        share = ((frame * slopes).sum(1, keepdim=True) + constant).clamp(0, 1)
+        slopes, constant = (enlarged(x, frame) for x in torch.split(fit.to(self.levels), [3, 1], 1))
+        share = (F.conv2d(frame * slopes, self.ones.to(self.levels)) + constant).clamp(0, 1)  # a sum would go by fp32
         person = frame
         if step is not None:
             person = (frame + (1 - share) * enlarged(step.to(self.levels), frame)).clamp(0, 255)

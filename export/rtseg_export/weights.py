@@ -21,8 +21,10 @@ LARGEST_ERROR = 0.01
 
 def stray_weights(model: onnx.ModelProto, net: nn.Module) -> str:
     """Where the convolutions of a file are not those of the net (batch norm folded); "" when all are."""
-    # The pixel work of a fused graph has filters in one direction alone and luma's, which are no weights.
-    found = [(kind, w) for kind, w in weights_of(model) if w.ndim == 4 and w.shape[2] == w.shape[3] and not is_luma(w)]
+    # The pixel work of a fused graph has filters in one direction alone, luma's and a sum's, which are no weights.
+    found = [
+        (kind, w) for kind, w in weights_of(model) if w.ndim == 4 and w.shape[2] == w.shape[3] and not is_pixels(w)
+    ]
     wanted = weights_in_order(net)
     if len(found) != len(wanted):
         return f"it has {len(found)} convolutions, the checkpoint {len(wanted)}"
@@ -36,9 +38,10 @@ def stray_weights(model: onnx.ModelProto, net: nn.Module) -> str:
     return ""
 
 
-def is_luma(weight: F32) -> bool:
-    """Whether a convolution makes a picture grey."""
-    return weight.shape == (1, 3, 1, 1) and bool(np.allclose(weight.ravel(), LUMA, rtol=1e-3))  # in fp16 too
+def is_pixels(weight: F32) -> bool:
+    """Whether a convolution makes a picture grey, or adds its three planes."""
+    sums = (LUMA, (1, 1, 1))
+    return weight.shape == (1, 3, 1, 1) and any(np.allclose(weight.ravel(), s, rtol=1e-3) for s in sums)  # in fp16 too
 
 
 def weights_of(model: onnx.ModelProto) -> list[tuple[str, F32]]:

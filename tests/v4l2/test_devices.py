@@ -24,7 +24,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
         pytest.skip(str(e))
     log = scratch / "console.log"
     if os.environ.get("RTSEG_ARTEFACTS"):
-        log = Path(shutil.copy(log, Path(os.environ["RTSEG_ARTEFACTS"]) / "guest-console.log"))
+        kept = Path(os.environ["RTSEG_ARTEFACTS"])
+        kept.mkdir(parents=True, exist_ok=True)
+        log = Path(shutil.copy(log, kept / "guest-console.log"))
     return {line["job"]: line for line in lines} | {
         "log": {"path": log, "tail": log.read_text(errors="replace")[-2000:]}
     }

@@ -45,7 +45,7 @@ def test_a_fused_file_is_one_clean_graph(made: Exported) -> None:
     sides = {"frame_bgr": (1, 720, 1280, 3), "background": (1, 720, 1280, 3), "blur": (), "edge": (3,)}
     sides |= dict.fromkeys(("previous_alpha", "previous_grey"), (1, 1, 96, 192))
     whole = moved(model, {i.name: sides[i.name] for i in model.graph.input}, 720 * 1280) / (720 * 1280)
-    assert whole < 250  # bytes a pixel: 12 and more for each step over the frame in fp32, 6 in half
+    assert whole < 215  # bytes a pixel: 12 and more for each step over the frame in fp32, 6 in half
     # The frame twice (whole and small), background or room, step, coefficients, to fp16 and back, the bytes out; two in
     # each round in which pieces are looked for, what of them is solid, and a few sizes.
     assert operations.count("Cast") <= 19

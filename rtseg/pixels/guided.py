@@ -36,8 +36,8 @@ FIRST, SECOND = map(np.array, PAIRS)
 
 
 @compiled
-def _halves(plane: Any, y: np.uint64, out: F32) -> None:
-    """out, 4 * w/2: of each cell in the rows 2y, 2y + 1 the upper left pixel, upper right, lower left, lower right."""
+def _corners(plane: Any, y: np.uint64, out: F32) -> None:
+    """out, 4 * w/2: of a row of cells all upper left pixels, then all upper right, lower left, lower right ones."""
     n, top, bottom = U(out.size // 4), U(2) * y, U(2) * y + U(1)
     for x in range(n):
         out[x], out[n + x] = plane[top, U(2) * x], plane[top, U(2) * x + U(1)]
@@ -47,7 +47,7 @@ def _halves(plane: Any, y: np.uint64, out: F32) -> None:
 
 @compiled
 def _sum(i: F32, out: F32) -> None:
-    """out = sums of i, see `_halves`, over cells."""
+    """out = sums of i, see `_corners`, over cells."""
     n = U(out.size)
     for x in range(n):
         out[x] = i[x] + i[n + x] + (i[U(2) * n + x] + i[U(3) * n + x])
@@ -63,18 +63,18 @@ def _product(i: F32, j: F32, out: F32) -> None:
 
 
 @compiled
-def _cells(colours: tuple[U8, U8, U8], alpha: F32, y: np.uint64, halves: F32, out: F32) -> None:
+def _cells(colours: tuple[U8, U8, U8], alpha: F32, y: np.uint64, corners: F32, out: F32) -> None:
     """out, 13 x w/2: sums over a row of cells of blue, green, red, alpha, BB, BG, BR, GG, GR, RR, and alpha B, G, R.
 
-    halves: scratch, 4 x 2w.
+    corners: scratch, 4 x 2w.
     """
     for k in range(3):
-        _halves(colours[k], y, halves[k])
-    _halves(alpha, y, halves[3])
+        _corners(colours[k], y, corners[k])
+    _corners(alpha, y, corners[3])
     for i in range(4):
-        _sum(halves[i], out[i])
+        _sum(corners[i], out[i])
     for k in range(9):
-        _product(halves[FIRST[k]], halves[SECOND[k]], out[4 + k])
+        _product(corners[FIRST[k]], corners[SECOND[k]], out[4 + k])
 
 
 @compiled
@@ -133,10 +133,10 @@ def linear_fit(colours: tuple[U8, U8, U8], alpha: F32, eps: np.float32, out: F32
     height, width = out.shape[1:]
     fit, sums = np.empty((4, height, width), np.float32), np.empty((3, 13, width), np.float32)
     means, wide = np.empty((16, width), np.float32), np.empty(width + 2, np.float32)
-    halves = np.empty((4, 4 * width), np.float32)
+    corners = np.empty((4, 4 * width), np.float32)
     for reached in range(height + 1):
         if reached < height:
-            _cells(colours, alpha, U(reached), halves, sums[reached % 3])
+            _cells(colours, alpha, U(reached), corners, sums[reached % 3])
         y = reached - 1
         if y < 0:
             continue

@@ -21,7 +21,7 @@ from rtseg.pixels.guided import CELL, CELLS, linear_fit
 EPS = 1e-3  # variance of a colour (0..1) below which a patch counts as flat
 # Alphas below LOW become 0, above HIGH 1, those between are stretched: no faint room behind the background, no holes
 # in the person, and a rim of half the width, in which a bright wall would glow around a dark coat. The filter makes an
-# edge wider than the network's; with these an alpha is still as likely a person as it says, to within 0.08.
+# edge wider than the network's; with these an alpha is still as likely a person as it says, to within 0.09.
 LOW, HIGH = 0.25, 0.8
 STRETCH = 1 / (HIGH - LOW)
 SHIFT = 0.18  # of LOW and HIGH at the ends of `edge`; with LOW brought down to 0.01 a far room shone through faintly

@@ -134,7 +134,7 @@ def test_a_worker_keeps_to_one_core() -> None:
 @pytest.mark.parametrize(
     ("number", "everyone", "code", "said"),
     [
-        (signal.SIGKILL, False, 1, "killed by signal: Killed; most likely the machine ran out of memory"),
+        (signal.SIGKILL, False, 1, "most likely the machine ran out of memory"),
         (signal.SIGTERM, True, 128 + signal.SIGTERM, "stopped; go on from the last checkpoint"),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_worker_that_is_ended_is_told_apart_from_a_run_that_is(
             os.kill(int(children[-1]), number)
         text, _ = run.communicate(timeout=120)
     assert (run.returncode, "a bug" in text) == (code, False), text
-    assert said in " ".join(text.split())
+    assert said in " ".join(text.split()), text
 
 
 def test_a_run_goes_on_with_what_another_machine_has(pictures: Path, tmp_path: Path) -> None:

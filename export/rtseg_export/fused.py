@@ -21,7 +21,7 @@ from rtseg.pixels.compiled import LUMA
 from rtseg.pixels.geometry import STRIDE
 from rtseg.pixels.light import LIT, MOST
 from rtseg.pixels.matte import AROUND, CUT, MOVED, STILL
-from rtseg_export.fused_matte import box, fit_coefficients, sharper, steadied, without_specks
+from rtseg_export.fused_matte import box, fit_coefficients, remembered, sharper, steadied, without_specks
 from rtseg_export.graph import NETWORK_SIDE, trace
 
 NOISE_SIGMA, NOISE_RADIUS = 1.0, 4  # pixels at network size; cv2.GaussianBlur's own radius for this sigma
@@ -63,8 +63,8 @@ class Fused(nn.Module):
         moved = box(convolved(difference, self.noise, "reflect").abs(), AROUND // 2)
         moved = torch.where(difference.abs().mean() <= CUT, moved, 1.0)  # after a cut all has moved
         sure = sharper(previous_alpha)
-        remembered = sure.clamp(0, 1) * (2 - moved / MOVED).clamp(0, 1)
-        alpha = torch.sigmoid(self.net(brightened(small).permute(0, 2, 3, 1), remembered))
+        told = remembered(sure, (2 - moved / MOVED).clamp(0, 1))
+        alpha = torch.sigmoid(self.net(brightened(small).permute(0, 2, 3, 1), told))
         still = (2 - moved / STILL).clamp(0, 1)
         return small, grey, steadied(alpha, previous_alpha, sure, still)
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rtseg.pixels.guided import ADJUGATE, CELL, CELLS, PAIRS, SQUARE
-from rtseg.pixels.matte import CORE, DOUBT, EPS, GROW, LOW, SHIFT, STEADY, STRETCH, SURE
+from rtseg.pixels.matte import CORE, DOUBT, EPS, FEW, GROW, HIGH, LOW, NARROWER, PATCH, SHIFT, STEADY, SURE
 from rtseg.pixels.specks import FRINGE, LEAST_SOLID, SOLID
 
 # How often, after each time that pieces which touch are joined, each chain of joined ones is halved: spirals and combs
@@ -30,6 +30,15 @@ def widest(x: Tensor, radius: int) -> Tensor:
 def sharper(alpha: Tensor) -> Tensor:
     """Contrast raised around a half; not clamped."""
     return alpha * SURE + 0.5 * (1 - SURE)
+
+
+def remembered(sure: Tensor, still: Tensor) -> Tensor:
+    """rtseg.pixels.matte.remembered. sure: `sharper` of the last alpha; still: 1 where nothing moved, else 0."""
+    known = sure.clamp(0, 1) * still
+    patches = F.avg_pool2d(F.avg_pool2d(torch.cat([known, still], 1), PATCH), 3, stride=1, padding=1)
+    person, share = torch.split(patches, 1, 1)
+    around = F.interpolate(person / (share + float(FEW)), size=sure.shape[2:], mode="bilinear", align_corners=False)
+    return known + (1 - still) * around
 
 
 def steadied(alpha: Tensor, before: Tensor, sure: Tensor, still: Tensor) -> Tensor:
@@ -55,7 +64,9 @@ def fit_coefficients(small: Tensor, alpha: Tensor, shift: Tensor, feather: Tenso
     The covariances' inverse is their adjugate over their determinant, each of whose entries is PQ - RT of two others.
     Splits and gathers are kernels too: each takes all that it can.
     """
-    low, most = LOW - SHIFT * shift, STRETCH * feather.sqrt()
+    width = HIGH - LOW - NARROWER * shift.abs()
+    low = LOW - SHIFT * shift - NARROWER * shift.clamp(max=0)
+    share = feather.sqrt()
     planes = torch.cat([small, alpha], 1)
     first, second = torch.chunk(taken(planes, PAIRED), 2, 1)
     means = box(F.avg_pool2d(torch.cat([first * second, planes], 1), CELL), CELLS // 2)
@@ -70,11 +81,11 @@ def fit_coefficients(small: Tensor, alpha: Tensor, shift: Tensor, feather: Tenso
     slopes = (taken(adjugate, SQUARE).view(1, 3, 3, *c.shape[2:]) * with_alpha[:, None]).sum(2) / determinant
     colours, mean_p = torch.split(mean, [3, 1], 1)
     constant = mean_p - (slopes * colours).sum(1, keepdim=True)
-    clear = F.avg_pool2d((alpha - low).clamp(0.0, 1 / STRETCH), CELL)
+    clear = F.avg_pool2d(((alpha - low) / width).clamp(0.0, 1.0), CELL)
     fit = box(torch.cat([slopes, constant, box(clear, CELLS // 2)], 1), CELLS // 2)
     slopes, constant, smooth = torch.split(fit, [3, 1, 1], 1)
-    rest = STRETCH - most
-    return torch.cat([slopes * rest, (constant - low) * rest + most * smooth], 1)
+    rest = (1 - share) / width
+    return torch.cat([slopes * rest, (constant - low) * rest + share * smooth], 1)
 
 
 def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:

@@ -93,14 +93,13 @@ def change(grey: F32, before: F32, weights: F32, out: F32) -> Any:
 
 
 @compiled
-def fade(alpha: F32, moved: F32, limit: np.float32, slope: np.float32, out: F32) -> None:
-    """out = alpha with its contrast raised `slope` times around a half, where moved <= limit; 0 from twice that on."""
+def fade(alpha: F32, moved: F32, limit: np.float32, slope: np.float32, still: F32, known: F32) -> None:
+    """still = 1 where moved <= limit, 0 from twice that on; known = that times alpha, contrast raised `slope` times."""
     scale, zero, half, one = np.float32(1) / limit, np.float32(0), np.float32(0.5), np.float32(1)
     for y in range(U(alpha.shape[0])):
         for x in range(U(alpha.shape[1])):
-            share = np.float32(2) - moved[y, x] * scale
-            sure = (alpha[y, x] - half) * slope + half
-            out[y, x] = min(max(sure, zero), one) * min(max(share, zero), one)
+            still[y, x] = min(max(np.float32(2) - moved[y, x] * scale, zero), one)
+            known[y, x] = min(max((alpha[y, x] - half) * slope + half, zero), one) * still[y, x]
 
 
 @compiled

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from rtseg.arrays import F32, U8
+from rtseg.arrays import F32, U8, f32
 from rtseg.pixels.edge import PLAIN, Edge
 from rtseg.pixels.filters import RADIUS, change, fade, fill, hold, luma
 from rtseg.pixels.guided import CELL, CELLS, linear_fit
@@ -23,14 +23,17 @@ EPS = 1e-3  # variance of a colour (0..1) below which a patch counts as flat
 # in the person, and a rim of half the width, in which a bright wall would glow around a dark coat. The filter makes an
 # edge wider than the network's; with these an alpha is still as likely a person as it says, to within 0.09.
 LOW, HIGH = 0.25, 0.8
-STRETCH = 1 / (HIGH - LOW)
-SHIFT = 0.18  # of LOW and HIGH at the ends of `edge`; with LOW brought down to 0.01 a far room shone through faintly
+# At the ends of `edge` both move by SHIFT, and the one further on by NARROWER more: -1 begins late, +1 ends early. With
+# LOW brought down to 0.01 a far room shone through faintly.
+SHIFT, NARROWER = 0.18, 0.2
 CUT = 0.16  # mean difference of grey (0..1) between two frames from which it is another scene
 AROUND = 2 * RADIUS + 1  # pixels at network size: side of the window in which motion is looked for
-# Motion (difference of grey, 0..1) up to which the last alpha is told to the network; at twice this not. At a quarter
-# of it a hand that passed before a face left a hole there: told of nobody, the network found nobody, for as long as
-# all stood still. On five clips of people who sign 8 frames of 210 have a hole of 300 pixels and more, 29 had.
-MOVED = 0.25
+# Motion (difference of grey, 0..1) up to which the last alpha is told to the network; from twice this on what stands
+# around is told in its place. Told of nobody there, it found nobody: a raised sleeve was missing, a hand before a face
+# left a hole. Of what moves with all around it, as when the camera does, nobody is told: then nothing is known.
+MOVED = 0.06
+PATCH = 8  # pixels at network size: what stands around is the mean of 3x3 patches of this side
+FEW = np.float32(0.02)  # share of those that stands still, at which half of what it shows is told
 # Contrast of the alpha that is told: below a third nothing, above two thirds a person. The network learned from
 # labels, which are sharp: told its own doubts, it took them for more every time, and an empty room filled with ghosts.
 SURE = 3.0
@@ -64,11 +67,17 @@ def motion(grey: F32, before: F32) -> F32 | None:
 def remembered(alpha: F32, moved: F32) -> F32:
     """What the network is told: the last frame's alpha, made sharper, where nothing has moved since; float32 HxW.
 
-    What moved very fast is no longer where it was.
+    What moved is no longer where it was: there it is told the mean of what stands around.
     """
-    out = np.empty_like(alpha)
-    fade(alpha, moved, np.float32(MOVED), np.float32(SURE), out)
-    return out
+    still, known = np.empty_like(alpha), np.empty_like(alpha)
+    fade(alpha, moved, np.float32(MOVED), np.float32(SURE), still, known)
+    patches = (-(-alpha.shape[1] // PATCH), -(-alpha.shape[0] // PATCH))
+    share, person = (
+        cv2.blur(cv2.resize(x, patches, interpolation=cv2.INTER_AREA), (3, 3), borderType=cv2.BORDER_CONSTANT)
+        for x in (still, known)
+    )
+    around = cv2.resize(person / (share + FEW), alpha.shape[::-1])
+    return f32(known + (1 - still) * around)
 
 
 def steadied(alpha: F32, before: F32, moved: F32) -> F32:
@@ -107,13 +116,14 @@ def fit_coefficients(small_bgr: U8, alpha: F32, controls: Edge = PLAIN) -> F32:
         small_bgr, alpha = (cv2.resize(x, (CELL * size[0], CELL * size[1])) for x in (small_bgr, alpha))  # type: ignore[assignment]
     fit = np.empty((4, *size[::-1]), np.float32)
     linear_fit(tuple(cv2.split(small_bgr)), alpha, np.float32(EPS * 255**2), fit)
-    low = np.float32(LOW - SHIFT * controls.edge)
+    low = np.float32(LOW - SHIFT * controls.edge - NARROWER * min(controls.edge, 0))
+    stretch = np.float32(1 / (HIGH - LOW - NARROWER * abs(controls.edge)))
     fit[3] -= low
-    fit *= np.float32(STRETCH)
+    fit *= stretch
     if controls.feather:
         # The root, because what is fitted overshoots 0 and 1: a small share of the smooth alpha would not be seen.
         share = controls.feather**0.5
-        smooth = cv2.resize(np.clip((alpha - low) * np.float32(STRETCH), 0, 1), size, interpolation=cv2.INTER_AREA)
+        smooth = cv2.resize(np.clip((alpha - low) * stretch, 0, 1), size, interpolation=cv2.INTER_AREA)
         for _ in range(2):
             smooth = cv2.blur(smooth, (CELLS, CELLS))
         fit *= np.float32(1 - share)

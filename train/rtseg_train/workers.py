@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import pickle
+import re
 import shutil
 import tempfile
 import time
@@ -23,7 +24,8 @@ SHARED = Path("/dev/shm")  # where Linux keeps what processes share; 64 MiB in D
 AHEAD = 4  # batches that each process has ready
 UNDERWAY = 2  # more of them: one in the making, one in use
 MIB = 2**20
-LOST = "DataLoader worker (pid"  # how PyTorch's RuntimeError begins, which it raises wherever the main thread is
+# PyTorch's RuntimeError, raised wherever the main thread is; it says how they ended, or only that they did.
+LOST = re.compile(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)(?: is killed by (signal: [\w ]+\w))?")
 TOGETHER = 0.5  # seconds within which who ends all processes of a training has ended this one too
 
 
@@ -73,13 +75,14 @@ def losing_none() -> Iterator[None]:
     try:
         yield
     except RuntimeError as e:
-        if not str(e).startswith(LOST):
+        lost = LOST.match(str(e))
+        if not lost:
             raise
         time.sleep(TOGETHER)  # a signal that is for this process too is raised here
-        how = str(e).removeprefix("DataLoader ").partition(". ")[0]
         raise DataError(
-            f"{how}; most likely the machine ran out of memory: give fewer --workers (0 makes batches without them) "
-            "or a smaller --cache-mib; after a checkpoint: rtseg train --resume FOLDER --workers 0"
+            f"a process that made batches (pid {lost[1]}) was ended from outside ({lost[2] or 'nobody says how'}); "
+            "most likely the machine ran out of memory: give fewer --workers (0 makes batches without them) or a "
+            "smaller --cache-mib; after a checkpoint: rtseg train --resume FOLDER --workers 0"
         ) from e
 
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from rtseg.errors import DataError
-from rtseg_train.augment import make_sample, make_twins, paste, previous_alpha
+from rtseg_train.augment import make_sample, make_twins, paste, previous_alpha, something_moves
 from rtseg_train.data import TrainBatches
 from rtseg_train.degrade import camera, light
+from rtseg_train.shutter import smeared
 from rtseg_train.windows import Picture, View
 from test_data import person, small, write_list
 
@@ -117,6 +118,41 @@ def test_previous_alpha_is_sometimes_nothing_and_sometimes_about_right() -> None
     empty = sum(not p.any() for p in drawn)
     close = sum(p.any() and float(np.abs(p - alpha).mean()) < 0.05 for p in drawn)
     assert 15 < empty < 45 and close > 8
+
+
+def test_of_half_of_the_frames_before_something_moved_since() -> None:
+    """And the net is told of it what the runtime would tell."""
+    rng = np.random.default_rng(3)
+    alpha = (person(96, 160).alpha / 255).astype(np.float32)
+    at_person = [something_moves(rng, alpha) for _ in range(60)]
+    assert all(0 < change.max() <= 0.5 and change.shape == alpha.shape for change in at_person)
+    assert np.mean([float(change[alpha > 0.5].max()) > 0.12 for change in at_person]) > 0.5
+    drawn = [previous_alpha(rng, alpha, None) for _ in range(200)]
+    holes = [p for p in drawn if p.any() and float(p[alpha > 0.9].min()) < 0.9]
+    assert 20 < len(holes) < 100
+
+
+def test_a_limb_smeared_over_the_room_keeps_its_colour_and_is_as_much() -> None:
+    alpha = np.zeros((96, 160), np.float32)
+    alpha[20:, 60:100] = 1
+    colour = np.float32((40, 90, 200))
+    image = alpha[..., None] * colour  # black beside: the old room, of which nothing may be seen
+    halves = []
+    for seed in range(8):
+        layer, seen = smeared(np.random.default_rng(seed), image, alpha)
+        there = seen > 0.01
+        assert np.abs(layer[there] - colour).max() < 0.2
+        assert seen.min() >= 0 and seen.max() <= 1 + 1e-6
+        assert float(seen.sum()) == pytest.approx(float(alpha.sum()), rel=0.06)
+        assert (seen == alpha).mean() > 0.5
+        halves.append(int(((seen > 0.15) & (seen < 0.85)).sum()))  # none at an edge that stands still
+    assert sorted(halves)[3] > 15, halves
+
+
+def test_nobody_is_not_smeared() -> None:
+    nobody, black = np.zeros((64, 96), np.float32), np.zeros((64, 96, 3), np.float32)
+    layer, seen = smeared(np.random.default_rng(0), black, nobody)
+    assert not seen.any() and not layer.any()
 
 
 def test_a_dark_room_is_dark_and_its_camera_noisy() -> None:

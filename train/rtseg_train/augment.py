@@ -13,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtseg.arrays import F32, U8, f32, u8
+from rtseg.pixels.matte import AROUND, grey_of, motion, remembered
 from rtseg_train.degrade import camera, light
+from rtseg_train.shutter import smeared
 from rtseg_train.windows import Picture, View, crop_window, person_window, warp
 
 Rng = np.random.Generator
+SMEARED = 0.3  # share of the people put in a room of whom a part moves while the shutter is open
+MOVING = 0.5  # share of the pictures with a frame before in which something moved since
 
 
 class Sample(NamedTuple):
@@ -56,7 +60,9 @@ def make_twins(
     seed = int(rng.integers(2**63))  # the same light on both
     first, *later = [view._replace(frame=light(np.random.default_rng(seed), view.frame)) for view in views]
     second = later[0] if later else moved(rng, first, size)
-    before = first.alpha if rng.random() < 0.8 else np.zeros_like(first.alpha)
+    now, then = (grey_of(view.frame) for view in (second, first))
+    change = motion(now, then) if rng.random() < 0.8 else None
+    before = np.zeros_like(then) if change is None else remembered(first.alpha, change)
     return [finish(rng, first, previous_alpha(rng, first.alpha, other)), finish(rng, second, before)]
 
 
@@ -118,7 +124,10 @@ def paste(rng: Rng, moments: list[Picture], behind: View) -> list[View]:
             cut = f32(cv2.GaussianBlur(cut, (0, 0), softness))
         if gain is None:
             gain = matched_light(image[cut > 0.5], behind.frame, strength)
-        mix = behind.frame + cut[..., None] * (image * gain - behind.frame)
+        layer = image * gain
+        if len(moments) == 1 and rng.random() < SMEARED:
+            layer, cut = smeared(rng, layer, cut)
+        mix = behind.frame + cut[..., None] * (layer - behind.frame)
         cut = np.minimum(cut, 1)  # blurring may round to a little more
         alpha = 1 - (1 - behind.alpha) * (1 - cut)
         views.append(View(np.clip(np.rint(mix), 0, 255).astype(np.uint8), alpha, np.minimum(sure, behind.sure)))
@@ -154,4 +163,18 @@ def previous_alpha(rng: Rng, alpha: F32, other: Picture | None) -> F32:
         centre = (int(rng.integers(w)), int(rng.integers(h)))
         axes = (int(rng.integers(4, w // 4)), int(rng.integers(4, h // 4)))
         cv2.ellipse(previous, centre, axes, 0, 0, 360, float(rng.random() < 0.5), -1)
-    return f32(np.clip(previous, 0, 1))
+    previous = f32(np.clip(previous, 0, 1))
+    return remembered(previous, something_moves(rng, previous)) if rng.random() < MOVING else previous
+
+
+def something_moves(rng: Rng, alpha: F32) -> F32:
+    """As much motion as a hand makes, or somebody who passes, HxW: often at the person, at times beside."""
+    h, w = alpha.shape
+    change, person = np.zeros_like(alpha), np.argwhere(alpha > 0.5)
+    for _ in range(int(rng.integers(1, 5))):
+        x, y = int(rng.integers(w)), int(rng.integers(h))
+        if len(person) and rng.random() < 0.7:
+            y, x = person[rng.integers(len(person))].tolist()
+        axes = (int(rng.integers(3, w // 6)), int(rng.integers(3, w // 6)))
+        cv2.ellipse(change, (x, y), axes, rng.uniform(0, 180), 0, 360, rng.uniform(0.05, 0.5), -1)
+    return f32(cv2.blur(change, (AROUND, AROUND)))

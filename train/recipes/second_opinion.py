@@ -4,10 +4,10 @@ Hand-made masks of different sources disagree by 1 to 3 pixels about where a per
 label's edge this mixes in what other segmenters say of the same picture; away from the edge the label stands. Where the
 opinions contradict the label or each other, the pixel is believed less: a second picture, the column `sure`, says so.
 
-python train/recipes/second_opinion.py DATA/train.csv OUT --opinions FOLDER[:WEIGHT] ... [--more LIST[:TIMES] ...]
+python train/recipes/second_opinion.py DATA/train.csv OUT --opinions FOLDER[:WEIGHT] ... [--more LIST ...]
 
 A folder of opinions holds FOLDER/<mask's path in the list>. One from mediapipe_opinion.py is coarse: name it with
-`--coarse FOLDER[:WEIGHT]`, and the edge filter refines it first. --more: further lists, taken as they are, TIMES each.
+`--coarse FOLDER[:WEIGHT]`, and the edge filter refines it first. --more: further lists, taken as they are.
 """
 
 from __future__ import annotations
@@ -88,9 +88,7 @@ def opinions_on(row: dict[str, str], image: U8, folders: list[tuple[Path, float,
     return found
 
 
-def main(
-    train_list: Path, out: Path, folders: list[tuple[Path, float, bool]], more: list[tuple[Path, float]], most: float
-) -> None:
+def main(train_list: Path, out: Path, folders: list[tuple[Path, float, bool]], more: list[Path], most: float) -> None:
     """Write mixed masks and what is sure of them below `out`, and out/train.csv with absolute paths."""
     rows = []
     for row in read_rows(train_list):
@@ -105,10 +103,10 @@ def main(
                 cv2.imwrite(str(path), picture)
         files = {"image": image_file.resolve(), "mask": mask_file.resolve(), "sure": sure_file}
         rows.append({"source": row["source"], **files})
-    for path, times in more:
+    for path in more:
         for row in read_rows(path):
-            files = {key: (path.parent / row[key]).resolve() for key in ("image", "mask")}
-            rows += [{"source": row["source"], **files}] * round(times)
+            files = {key: (path.parent / row[key]).resolve() for key in ("image", "mask", "sure") if row.get(key)}
+            rows.append({"source": row["source"], **files})
     with (out / "train.csv").open("w", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(f, ["source", "image", "mask", "sure"], restval="")
         writer.writeheader()
@@ -119,8 +117,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("train_list", type=Path)
     parser.add_argument("out", type=Path)
-    for option in ("--opinions", "--coarse", "--more"):
-        parser.add_argument(option, type=weighted, nargs="*", default=[], metavar="PATH[:NUMBER]")
+    for option in ("--opinions", "--coarse"):
+        parser.add_argument(option, type=weighted, nargs="*", default=[], metavar="FOLDER[:WEIGHT]")
+    parser.add_argument("--more", type=Path, nargs="*", default=[], metavar="LIST")
     parser.add_argument("--share", type=float, default=SHARE, help="of the opinions at the edge (default %(default)s)")
     given = parser.parse_args()
     folders = [(*f, False) for f in given.opinions] + [(*f, True) for f in given.coarse]

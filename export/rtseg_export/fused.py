@@ -62,10 +62,10 @@ class Fused(nn.Module):
         difference = grey - previous_grey
         moved = box(convolved(difference, self.noise, "reflect").abs(), AROUND // 2)
         moved = torch.where(difference.abs().mean() <= CUT, moved, 1.0)  # after a cut all has moved
+        rates = torch.tensor([1 / MOVED, 1 / STILL]).view(1, 2, 1, 1)
+        slow, still = torch.split((2 - moved * rates).clamp(0, 1), 1, 1)
         sure = sharper(previous_alpha)
-        told = remembered(sure, (2 - moved / MOVED).clamp(0, 1))
-        alpha = torch.sigmoid(self.net(brightened(small).permute(0, 2, 3, 1), told))
-        still = (2 - moved / STILL).clamp(0, 1)
+        alpha = torch.sigmoid(self.net(brightened(small).permute(0, 2, 3, 1), remembered(sure, slow)))
         return small, grey, steadied(alpha, previous_alpha, sure, still)
 
     def blend(self, frame: Tensor, room: Tensor, fit: Tensor, step: Tensor | None) -> Tensor:

@@ -37,7 +37,7 @@ def remembered(sure: Tensor, still: Tensor) -> Tensor:
     known = sure.clamp(0, 1) * still
     patches = F.avg_pool2d(F.avg_pool2d(torch.cat([known, still], 1), PATCH), 3, stride=1, padding=1)
     person, share = torch.split(patches, 1, 1)
-    around = F.interpolate(person / (share + float(FEW)), size=sure.shape[2:], mode="bilinear", align_corners=False)
+    around = F.interpolate(person / (share + float(FEW)), scale_factor=PATCH, mode="bilinear", align_corners=False)
     return known + (1 - still) * around
 
 
@@ -64,8 +64,9 @@ def fit_coefficients(small: Tensor, alpha: Tensor, shift: Tensor, feather: Tenso
     The covariances' inverse is their adjugate over their determinant, each of whose entries is PQ - RT of two others.
     Splits and gathers are kernels too: each takes all that it can.
     """
-    width = HIGH - LOW - NARROWER * shift.abs()
-    low = LOW - SHIFT * shift - NARROWER * shift.clamp(max=0)
+    ends = shift * torch.tensor([-SHIFT - NARROWER, -SHIFT])
+    further, nearer = ends.amax(0, keepdim=True), ends.amin(0, keepdim=True)
+    low, width = LOW + further, HIGH - LOW + nearer - further
     share = feather.sqrt()
     planes = torch.cat([small, alpha], 1)
     first, second = torch.chunk(taken(planes, PAIRED), 2, 1)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
@@ -20,7 +21,7 @@ def test_it_moves_and_holds_no_room(page: Visit) -> None:
     assert not page.of_kind(ROOM)
     differences = [np.abs(a.astype(int) - b).mean() for a, b in pairwise(composites)]
     assert sum(d > 0.5 for d in differences) >= 3, differences
-    on_screen = decoded(page["#screen"].screenshot())
+    on_screen = cv2.resize(decoded(page["#screen"].screenshot()), composites[-1].shape[1::-1])
     assert person_before_green(on_screen) and not has_room(on_screen)
 
 

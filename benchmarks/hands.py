@@ -37,20 +37,20 @@ def clear(opinions: Path, clip: Path, number: int) -> tuple[U8, U8] | None:
 
 
 def measure(model: str, opinions: Path, clips: list[Path]) -> dict[str, float]:
-    """Means over all frames with an opinion. Raises DataError when there is none."""
-    counts = []
+    """Means over all frames with an opinion. Raises DataError for a clip that has none of them."""
+    counts: list[list[int]] = []
     pipe = Pipeline(background="#000000", model=model, provider="cpu", threads=1)
     for clip in clips:
         pipe.reset()
-        capture, number = cv2.VideoCapture(str(clip)), 0
+        capture, number, before = cv2.VideoCapture(str(clip)), 0, len(counts)
         while (read := capture.read())[0]:
             pipe(np.asarray(read[1], np.uint8))
             if found := clear(opinions, clip, number):
                 person, room = found
-                counts.append([(person & (pipe.alpha < 0.5)).sum(), (room & (pipe.alpha > 0.5)).sum()])
+                counts.append([int((person & (pipe.alpha < 0.5)).sum()), int((room & (pipe.alpha > 0.5)).sum())])
             number += 1
-    if not counts:
-        raise DataError(f"{opinions} has no opinion of any frame of {len(clips)} clips; see clip_frames.py")
+        if len(counts) == before:
+            raise DataError(f"{opinions} has no opinion of any of the {number} frames of {clip}; see clip_frames.py")
     missing, shown = np.array(counts).T
     return {
         "frames": len(counts),

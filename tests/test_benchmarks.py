@@ -15,6 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
+from conftest import write_clip
+from rtseg import Pipeline
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 PEER_PYTHON = os.environ.get("RTSEG_MEDIAPIPE_PYTHON")
 TINY = ("--sizes", "360p", "--threads", "1", "--models", "fast", "--rounds", "1", "--frames", "3")
@@ -101,6 +104,28 @@ def test_peers_with_mediapipe(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "peers.json").read_text())
     assert report["sides"]["peer"]["mediapipe"] == "0.10.21"
     assert sum(r["contender"].startswith("MediaPipe") for r in report["results"]) == 2 * 6
+
+
+def test_hands_counts_what_is_missing_and_what_is_shown(demo_frames: list[np.ndarray], tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "hands.mkv", demo_frames[:3], [0, 0.04, 0.08])
+    sides = demo_frames[0].shape[:2]
+    for kind in ("masks", "sures"):
+        (tmp_path / kind).mkdir()
+        for number, level in ((0, 255), (2, 255 if kind == "sures" else 0)):  # all person, then all room
+            cv2.imwrite(str(tmp_path / kind / f"hands_{number:04d}.png"), np.full(sides, level, np.uint8))
+    arguments = ("fast", "--opinions", tmp_path, "--clips", clip, "--json", tmp_path / "hands.json")
+    assert "fast, 2 frames" in benchmark("hands", *arguments)
+    row = json.loads((tmp_path / "hands.json").read_text())["models"]["fast"]
+    pipe, capture = Pipeline(background="#000000", model="fast", provider="cpu", threads=1), cv2.VideoCapture(str(clip))
+    people = []
+    for _ in range(3):
+        pipe(capture.read()[1])
+        people.append(float((pipe.alpha > 0.5).sum()))
+    assert row["shown"] == people[2] / 2 > 0 and row["with_much_shown"] == row["with_much_missing"] == 0.5
+    assert row["missing"] == pytest.approx((sides[0] * sides[1] - people[0]) / 2, abs=2)
+    (tmp_path / "sures" / "hands_0000.png").unlink()
+    (tmp_path / "sures" / "hands_0002.png").unlink()
+    assert "no opinion of any of the 3 frames" in benchmark("hands", *arguments, code=1)
 
 
 def test_latency(tmp_path: Path) -> None:

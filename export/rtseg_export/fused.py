@@ -180,8 +180,8 @@ def convolved(x: Tensor, kernel: Tensor, border: str) -> Tensor:
     """Each channel of NxCxHxW with a kernel in both directions. border: as `mode` of F.pad."""
     radius, channels = kernel.shape[0] // 2, x.shape[1]
     x = F.pad(x, (radius,) * 4, mode=border)
-    x = F.conv2d(x, kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
-    return F.conv2d(x, kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+    down = kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
+    return F.conv2d(F.conv2d(x, down, groups=channels), down.transpose(2, 3), groups=channels)
 
 
 def enlarged(x: Tensor, frame: Tensor) -> Tensor:

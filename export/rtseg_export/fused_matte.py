@@ -35,7 +35,7 @@ def sharper(alpha: Tensor) -> Tensor:
 def remembered(sure: Tensor, still: Tensor) -> Tensor:
     """rtseg.pixels.matte.remembered. sure: `sharper` of the last alpha; still: 1 where nothing moved, else 0."""
     known = sure.clamp(0, 1) * still
-    patches = F.avg_pool2d(F.avg_pool2d(torch.cat([known, still], 1), PATCH), 3, stride=1, padding=1)
+    patches = F.avg_pool2d(torch.cat([known, still], 1), 3 * PATCH, stride=PATCH, padding=PATCH)
     person, share = torch.split(patches, 1, 1)
     around = F.interpolate(person / (share + float(FEW)), scale_factor=PATCH, mode="bilinear", align_corners=False)
     return known + (1 - still) * around
@@ -79,7 +79,7 @@ def fit_coefficients(small: Tensor, alpha: Tensor, shift: Tensor, feather: Tenso
     p, q, r, t = torch.chunk(taken(c, CROSSED), 4, 1)
     adjugate = p * q - r * t
     determinant = (adjugate[:, :3] * c[:, :3]).sum(1, keepdim=True)
-    slopes = (taken(adjugate, SQUARE).view(1, 3, 3, *c.shape[2:]) * with_alpha[:, None]).sum(2) / determinant
+    slopes = (taken(adjugate, SQUARE).view(1, 3, 3, *c.shape[2:]) * with_alpha).sum(2) / determinant
     colours, mean_p = torch.split(mean, [3, 1], 1)
     constant = mean_p - (slopes * colours).sum(1, keepdim=True)
     clear = F.avg_pool2d(((alpha - low) / width).clamp(0.0, 1.0), CELL)
@@ -102,7 +102,7 @@ def without_specks(alpha: Tensor, percent: Tensor) -> Tensor:
     number = torch.arange((high + 1) * wide, dtype=torch.float32)
     label = pieces(person, number)
     sizes = (torch.where(number == 0, NOBODY, 0.0) - half).scatter_add(0, label, alpha.flatten())
-    solid = torch.zeros_like(number).scatter_add(0, label, (alpha > SOLID).float().flatten())
+    solid = (0 * number).scatter_add(0, label, (alpha > SOLID).float().flatten())
     ghost = solid < solid.amax(0).clamp(max=float(LEAST_SOLID))
     sizes = torch.where(ghost, sizes.clamp(max=0.0), sizes)  # a ghost is no larger than what goes
     size = sizes.gather(0, label).view(alpha.shape)  # of the piece, less half of the least; NOBODY outside

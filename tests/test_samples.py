@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from rtseg.errors import DataError
+from rtseg_train import augment
+from rtseg_train.alike import like_the_person
 from rtseg_train.augment import make_sample, make_twins, paste, previous_alpha, something_moves
 from rtseg_train.data import TrainBatches
 from rtseg_train.degrade import camera, light
@@ -55,7 +57,8 @@ def test_a_cut_out_is_composited_as_its_alpha_says() -> None:
         assert ((view.alpha > 0.2) & (view.alpha < 0.8)).any(), "the edge was made hard"
 
 
-def test_both_people_of_a_composite_are_in_its_label() -> None:
+def test_both_people_of_a_composite_are_in_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "ALIKE", 0.0)  # the room is known by its level here
     rng = np.random.default_rng(0)
     dark, light = (Picture(np.full_like(person().image, level), person().alpha, exact=True) for level in (90, 250))
     for _ in range(20):
@@ -153,6 +156,28 @@ def test_nobody_is_not_smeared() -> None:
     nobody, black = np.zeros((64, 96), np.float32), np.zeros((64, 96, 3), np.float32)
     layer, seen = smeared(np.random.default_rng(0), black, nobody)
     assert not seen.any() and not layer.any()
+
+
+def test_a_room_takes_the_persons_colours_where_they_meet_and_keeps_its_pattern() -> None:
+    alpha = np.zeros((96, 160), np.float32)
+    alpha[20:, 60:100] = 1
+    texture = np.random.default_rng(0).uniform(-8, 8, (*alpha.shape, 1)).astype(np.float32)
+    image = alpha[..., None] * (np.float32((40, 90, 200)) + texture)  # black beside: nothing of that is looked at
+    room = np.rint(np.float32((150, 140, 60)) + 2 * texture[:, ::-1]).astype(np.uint8)
+    for seed in range(8):
+        found = like_the_person(np.random.default_rng(seed), room, image, alpha).astype(np.float32)
+        far = np.abs(found - (40, 90, 200)).max(2)
+        assert far.min() < 12, "a place as the person is"
+        assert np.abs(found - room)[:, :10].mean() < np.abs(found - room)[:, 50:110].mean() / 2, "and less so far off"
+        grain = found - cv2.blur(found, (9, 9))
+        same = np.corrcoef(grain[8:-8, 8:-8, 1].ravel(), texture[8:-8, ::-1][:, 8:-8, 0].ravel())[0, 1]
+        assert same > 0.8, "the room's own pattern is there"
+
+
+def test_a_room_stays_as_it_is_without_a_person_or_without_room() -> None:
+    room, image = np.full((64, 96, 3), 90, np.uint8), np.full((64, 96, 3), 200, np.float32)
+    for alpha in (np.zeros((64, 96), np.float32), np.ones((64, 96), np.float32)):
+        assert (like_the_person(np.random.default_rng(0), room, image, alpha) == room).all()
 
 
 def test_a_dark_room_is_dark_and_its_camera_noisy() -> None:

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from rtseg.arrays import F32, U8, f32, u8
 from rtseg.pixels.matte import AROUND, grey_of, motion, remembered
+from rtseg_train.alike import like_the_person
 from rtseg_train.degrade import camera, light
 from rtseg_train.shutter import smeared
 from rtseg_train.windows import Picture, View, crop_window, person_window, warp
 
 Rng = np.random.Generator
 SMEARED = 0.3  # share of the people put in a room of whom a part moves while the shutter is open
+ALIKE = 0.3  # share of them before a room that has their colours somewhere at their edge
 MOVING = 0.5  # share of the pictures with a frame before in which something moved since
 
 
@@ -124,6 +126,9 @@ def paste(rng: Rng, moments: list[Picture], behind: View) -> list[View]:
             cut = f32(cv2.GaussianBlur(cut, (0, 0), softness))
         if gain is None:
             gain = matched_light(image[cut > 0.5], behind.frame, strength)
+            if rng.random() < ALIKE:
+                alike = like_the_person(rng, behind.frame, f32(image * gain), cut)
+                behind = behind._replace(frame=np.where(behind.alpha[..., None] > 0, behind.frame, alike))
         layer = image * gain
         if len(moments) == 1 and rng.random() < SMEARED:
             layer, cut = smeared(rng, layer, cut)

@@ -6,17 +6,33 @@ import faulthandler
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyvirtualcam
-from stage import EMPTY, FEED, FPS, OURS, PLAIN, SIZE, VIVID, Reader, disconnect, far, fed, holding, the_room, wait
+from stage import (
+    EMPTY,
+    FEED,
+    FPS,
+    OURS,
+    PLAIN,
+    SIZE,
+    VIVID,
+    Reader,
+    begin,
+    disconnect,
+    far,
+    fed,
+    holding,
+    the_room,
+    tool,
+    wait,
+)
 from virtual_jobs import virtual_again, virtual_demand, virtual_errors
 
 from rtseg.arrays import U8
@@ -69,23 +85,28 @@ def composite() -> dict[str, Any]:
 
 def command() -> dict[str, Any]:
     """`rtseg cam` from a clip-fed camera to the virtual one: it uses the camera while somebody reads, not before."""
-    room = the_room()
-    tool = [sys.executable, "-m", "rtseg", "cam", "--source", FEED, "--size", "{}x{}".format(*SIZE), "--no-window"]
-    options = ["--bg", "beach.jpg", "--model", "fast", "--provider", "cpu", "--threads", "1", "--out", "virtual:41"]
+    room, said = the_room(), Path("command.txt")
+    camera = ["--source", FEED, "--size", "{}x{}".format(*SIZE), "--no-window", "--out", "virtual:41"]
+    options = ["--bg", "beach.jpg", "--model", "fast", "--provider", "cpu", "--threads", "1"]
+    start, go = os.pipe()
+    process = begin(
+        tool, ["cam", *camera, *options], str(said), start
+    )  # before the feed is open, or it would hold it too
     with fed(FEED, room.raw):
-        process = subprocess.Popen([*tool, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        started = wait(lambda: loopback.caps(OURS) & loopback.CAPTURE or process.poll() is not None, LONG)
+        os.write(go, b"!")
+        started = wait(lambda: loopback.caps(OURS) & loopback.CAPTURE or not process.is_alive(), LONG)
         released = wait(lambda: not v4l2.holders(FEED), LONG)
         reader = Reader(OURS)
         taken = wait(lambda: v4l2.holders(FEED), LONG)
         seen = wait(lambda: reader.frames and far(reader.frames[-1], room.background) > 4, LONG)
         reader.close()
         again = wait(lambda: not v4l2.holders(FEED), LONG)
-        process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=LONG)[0]
+        assert process.pid
+        os.kill(process.pid, signal.SIGINT)
+        process.join(LONG)
     result = {"started": bool(started), "released": released, "taken": taken, "seen": seen, "released_again": again}
     distance = room.distance([f for f in reader.frames if f.any()])
-    return {**result, "code": process.returncode, "output": output, "from_room": distance}
+    return {**result, "code": process.exitcode, "output": said.read_text(), "from_room": distance}
 
 
 def cameras() -> dict[str, Any]:
@@ -174,6 +195,7 @@ JOBS = (
 
 def main() -> None:
     """Write one JSON line per job."""
+    cv2.setNumThreads(1)  # a copy of the process would wait for threads that it does not have
     with open(os.environ["RTSEG_RESULTS"], "w") as out:
         for job in JOBS:
             faulthandler.dump_traceback_later(HANG)

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import multiprocessing
+import os
+import runpy
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from multiprocessing.process import BaseProcess
 from threading import Event, Thread
+from typing import Any
 
 import cv2
 import numpy as np
@@ -153,6 +158,24 @@ def holding(device: str) -> Iterator[None]:
     finally:
         holder.stdin.close()
         holder.wait()
+
+
+def begin(target: Callable[..., object], *arguments: Any) -> BaseProcess:
+    """A process that runs this, begun as a copy of this one: to import everything again takes the guest a minute."""
+    process = multiprocessing.get_context("fork").Process(target=target, args=arguments)
+    process.start()
+    return process
+
+
+def tool(arguments: list[str], log: str, start: int) -> None:
+    """`rtseg` with these arguments, once there is a byte to read at `start`; ends the process. What it says goes to the
+    file."""
+    os.read(start, 1)
+    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    sys.argv = ["rtseg", *arguments]
+    runpy.run_module("rtseg", run_name="__main__")
 
 
 def disconnect() -> None:

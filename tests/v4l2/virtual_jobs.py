@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stage import FEED, OURS, PLAIN, SIZE, VIVID, Reader, far, holding, wait
+from stage import FEED, OURS, PLAIN, SIZE, VIVID, Reader, begin, far, holding, wait
 
 from rtseg.errors import RtsegError
 from rtseg.sinks.virtual import VirtualCamera
 
-DIE_WRITING = """
-import os, signal, time
-from rtseg.sinks.virtual import VirtualCamera
-with VirtualCamera("41", size=(320, 180), fps=20) as camera:
-    time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
 AS_NOBODY = """
 import grp, os, pwd
 from rtseg.sinks import loopback
@@ -30,13 +25,25 @@ print(loopback.problem("/dev/video40"))
 """
 
 
+def die_writing() -> None:
+    """A program that is killed while it writes."""
+    with VirtualCamera("41", size=SIZE, fps=20):
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def complain(log: str) -> None:
+    """Write down what opening a virtual camera says."""
+    Path(log).write_text(str(complaint("41")))
+
+
 def virtual_again() -> dict[str, Any]:
     """The virtual camera is started again: after a normal end, a killed one, and with a reader that stays."""
     black = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     for _ in range(2):
         with VirtualCamera("41", size=SIZE, fps=20) as camera:
             time.sleep(0.3)
-    subprocess.run([sys.executable, "-c", DIE_WRITING], check=False)
+    begin(die_writing).join()
     with VirtualCamera("41", size=SIZE, fps=20) as camera:
         reader = Reader(OURS)
         wait(lambda: len(reader.frames) > 2)
@@ -58,12 +65,10 @@ def virtual_demand() -> dict[str, Any]:
         with holding(camera.device):
             during = wait(camera.wanted)
             names = camera.readers()
-            other = subprocess.run(
-                [sys.executable, "-c", DIE_WRITING], capture_output=True, text=True, check=False
-            ).stderr.splitlines()[-1]
+            begin(complain, "other.txt").join()
         after = wait(lambda: not camera.wanted())
     result = {"device": camera.device, "before": before, "during": during, "names": names, "after": after}
-    return {**result, "second": second, "other": other}
+    return {**result, "second": second, "other": Path("other.txt").read_text()}
 
 
 def virtual_errors() -> dict[str, Any]:

@@ -89,9 +89,7 @@ def command() -> dict[str, Any]:
     camera = ["--source", FEED, "--size", "{}x{}".format(*SIZE), "--no-window", "--out", "virtual:41"]
     options = ["--bg", "beach.jpg", "--model", "fast", "--provider", "cpu", "--threads", "1"]
     start, go = os.pipe()
-    process = begin(
-        tool, ["cam", *camera, *options], str(said), start
-    )  # before the feed is open, or it would hold it too
+    process = begin(tool, ["cam", *camera, *options], str(said), start)  # before the feed is open: it would hold it too
     with fed(FEED, room.raw):
         os.write(go, b"!")
         started = wait(lambda: loopback.caps(OURS) & loopback.CAPTURE or not process.is_alive(), LONG)

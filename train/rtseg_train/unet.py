@@ -55,7 +55,8 @@ class ConvBN(nn.Module):
         else:
             x = self.conv(x)
         x = self.bn(x)
-        return x if self.linear else F.relu6(x, inplace=True)
+        # In place it saves memory; traced so, an export would take half as long again.
+        return x if self.linear else F.relu6(x, inplace=self.training)
 
 
 def rounded(weight: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ class Room:
         size: tuple[int, int] = SIZE,
         pauses: dict[int, float] | None = None,
     ) -> None:
-        self.count, self.live, self.fps, self.breaks, self.grows = count, live, 60.0, breaks, grows
+        self.count, self.live, self.fps, self.breaks, self.grows = count, live, 120.0, breaks, grows
         self.width, self.height = self.size = size
         self.pauses, self.closed = pauses or {}, False
 

@@ -180,6 +180,22 @@ def test_a_room_stays_as_it_is_without_a_person_or_without_room() -> None:
         assert (like_the_person(np.random.default_rng(0), room, image, alpha) == room).all()
 
 
+def test_only_the_room_is_made_alike_never_who_stands_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    texture = np.random.default_rng(0).integers(60, 120, (96, 160, 3), np.uint8)
+    light = Picture(np.full_like(person().image, 200), person().alpha, exact=True)
+    for taken, changed in ((0, True), (1, False)):
+        behind = nobody((160, 96))._replace(frame=texture, alpha=np.full((96, 160), taken, np.float32))
+        differ = []
+        for seed in range(10):
+            pictures = []
+            for share in (0.0, 1.0):
+                monkeypatch.setattr(augment, "ALIKE", share)
+                pictures.append(paste(np.random.default_rng(seed), [light, light], behind)[0])
+            assert (pictures[0].alpha == pictures[1].alpha).all()
+            differ.append((pictures[0].frame != pictures[1].frame).any())
+        assert any(differ) == changed
+
+
 def test_a_dark_room_is_dark_and_its_camera_noisy() -> None:
     """Grains in every colour, and blotches of several pixels; a bright frame's noise is a smaller share of it."""
     flat = np.full((96, 128, 3), 20, np.uint8)

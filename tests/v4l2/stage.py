@@ -168,8 +168,7 @@ def begin(target: Callable[..., object], *arguments: Any) -> BaseProcess:
 
 
 def tool(arguments: list[str], log: str, start: int) -> None:
-    """`rtseg` with these arguments, once there is a byte to read at `start`; ends the process. What it says goes to the
-    file."""
+    """`rtseg` with these arguments, once there is a byte to read at `start`; ends the process. It speaks into `log`."""
     os.read(start, 1)
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)

@@ -55,7 +55,7 @@ class ConvBN(nn.Module):
         else:
             x = self.conv(x)
         x = self.bn(x)
-        # In place it saves memory; traced so, an export would take half as long again.
+        # In place it saves memory; traced so, an export would take a third longer.
         return x if self.linear else F.relu6(x, inplace=self.training)
 
 

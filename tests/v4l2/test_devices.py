@@ -11,7 +11,7 @@ import guest
 import pytest
 
 pytestmark = pytest.mark.v4l2
-TIMEOUT = 480.0  # seconds for all jobs; alone on two cores they take about one minute
+TIMEOUT = 480.0  # seconds for all jobs; alone on two cores they take two to three minutes
 
 
 @pytest.fixture(scope="module")

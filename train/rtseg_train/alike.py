@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from rtseg.arrays import F32, U8, u8
+from rtseg_train.windows import place_on_edge
 
 Rng = np.random.Generator
 # In sides of a square as large as the person: how far from a place on the edge colours are compared, how far around it
@@ -20,11 +20,9 @@ def like_the_person(rng: Rng, frame_bgr: U8, image: F32, alpha: F32) -> U8:
     image: the person, float32 HxWx3 BGR 0..255, right wherever alpha, float32 HxW, is above 0. Hair before bark, a
     dark coat before a dark chair: what a cut-out on a random room hardly ever shows.
     """
-    inside = (alpha > 0.5).astype(np.uint8)
-    rim = np.argwhere(inside & ~cv2.erode(inside, np.ones((3, 3), np.uint8)).astype(bool))
-    if not len(rim):
+    middle, side = place_on_edge(rng, alpha, 1), float(alpha.sum()) ** 0.5
+    if middle is None:
         return frame_bgr
-    middle, side = rim[rng.integers(len(rim))], float(alpha.sum()) ** 0.5
     y, x = np.mgrid[: alpha.shape[0], : alpha.shape[1]].astype(np.float32)
     distance = np.hypot(y - middle[0], x - middle[1]) / np.float32(side)
     near = distance < NEAR

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from rtseg.arrays import F32
+from rtseg_train.windows import place_on_edge
 
 Rng = np.random.Generator
 # In sides of a square as large as the person: how far from the edge the middle of what moves lies, at most; how far
@@ -22,13 +23,11 @@ def smeared(rng: Rng, image: F32, alpha: F32) -> tuple[F32, F32]:
     """
     height, width = alpha.shape
     side = float(alpha.sum()) ** 0.5
-    reach = max(1, round(NEAR * side))
-    inside = (alpha > 0.5).astype(np.uint8)
-    near = np.argwhere(inside & ~cv2.erode(inside, np.ones((2 * reach + 1,) * 2, np.uint8)).astype(bool))
-    if not len(near):
+    middle = place_on_edge(rng, alpha, max(1, round(NEAR * side)))
+    if middle is None:
         return image, alpha
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    middle_y, middle_x = near[rng.integers(len(near))].tolist()
+    middle_y, middle_x = middle
     spread_x, spread_y = side * rng.uniform(*SPREAD, 2)
     there = np.exp(-(((x - middle_x) / spread_x) ** 2) - ((y - middle_y) / spread_y) ** 2).astype(np.float32)
     length, angle = side * rng.uniform(*LENGTH), rng.uniform(0, 2 * np.pi)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from rtseg.arrays import F32, U8, u8
+from rtseg.pixels.matte import square
 
 Rng = np.random.Generator
 EDGE = 3  # pixels from the picture's border within which a person counts as cut off by it
@@ -39,6 +40,16 @@ class View(NamedTuple):
     frame: U8  # HxWx3
     alpha: F32  # HxW, 0..1
     sure: F32  # HxW, 0..1
+
+
+def place_on_edge(rng: Rng, alpha: F32, reach: int) -> tuple[int, int] | None:
+    """(y, x) of a pixel of the person, at most so many pixels from the edge; None where there is none. alpha: HxW."""
+    inside = (alpha > 0.5).astype(np.uint8)
+    near = np.argwhere(inside & ~cv2.erode(inside, square(reach)).astype(bool))
+    if not len(near):
+        return None
+    y, x = near[rng.integers(len(near))].tolist()
+    return y, x
 
 
 def crop_window(rng: Rng, picture: Picture, size: tuple[int, int]) -> F32:

@@ -82,8 +82,9 @@ def test_the_next_moment_of_a_clip_is_put_at_the_same_place() -> None:
 def test_clips_of_cut_outs_are_found_by_their_numbers(tmp_path: Path) -> None:
     write_list(tmp_path)
     rows = ["fg,mask"]
-    for name in ("anna", "0007", "0008", "0010"):
-        cv2.imwrite(str(tmp_path / f"{name}.jpg"), person().image)
+    for name in ("anna", "0007", "0008", "0009", "0011"):
+        image = 255 - person().image if name == "0009" else person().image  # somebody else, though numbered on
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), image)
         cv2.imwrite(str(tmp_path / f"{name}.png"), person().alpha)
         rows.append(f"{name}.jpg,{name}.png")
     (tmp_path / "cutouts.csv").write_text("\n".join(rows))
@@ -92,8 +93,8 @@ def test_clips_of_cut_outs_are_found_by_their_numbers(tmp_path: Path) -> None:
     cv2.imwrite(str(rooms / "room.png"), np.full((64, 96, 3), 30, np.uint8))
     settings = {"backgrounds": str(rooms), "cutouts": str(tmp_path / "cutouts.csv"), "cutout": 0.9, "composite": 0.0}
     data = TrainBatches(small(tmp_path / "list.csv", **settings))
-    assert list(data.preload())[-1] == data.count == 9 and len(data.cut) == 4
-    assert [data._following(index) is not None for index in data.cut] == [False, True, False, False]
+    assert list(data.preload())[-1] == data.count == 10 and len(data.cut) == 5
+    assert [data._following(index) is not None for index in data.cut] == [False, True, False, False, False]
     assert all(data.picture(index).exact for index in data.cut)
     with pytest.raises(DataError, match="--backgrounds"):
         TrainBatches(small(tmp_path / "list.csv", cutouts=str(tmp_path / "cutouts.csv")))

@@ -33,6 +33,7 @@ KEPT_SIDE = 512  # pixels; pictures are kept no larger than this in memory
 # Shapes that batches take: webcams are landscape, phone photos portrait.
 ASPECTS = (16 / 9, 16 / 10, 4 / 3, 1.0, 3 / 4, 2 / 3)
 ASPECT_WEIGHTS = (0.16, 0.16, 0.2, 0.06, 0.3, 0.12)
+ONE_CLIP = 15  # levels between moments of one person, mean: clips of 25 frames a second have 1 to 4, two people 27 on
 
 
 class TrainBatches(Dataset[Batch]):
@@ -191,7 +192,10 @@ class TrainBatches(Dataset[Batch]):
         return self.picture(index), room if kind < composite else None, other, index
 
     def _following(self, index: int) -> Picture | None:
-        """The next moment of a cut-out's clip: the next of the list, in the same folder, with the next number."""
+        """The next moment of a cut-out's clip: the next of the list, in the same folder, with the next number.
+
+        People of a numbered folder are not moments of each other: they have other colours where both are.
+        """
         k = index - len(self.pairs) - len(self.rooms)
         if not 0 <= k < len(self.cutouts) - 1:
             return None
@@ -199,7 +203,10 @@ class TrainBatches(Dataset[Batch]):
         if index + 1 not in self.cut:  # it can't be used
             return None
         numbers = here.parent == there.parent and here.stem.isdigit() and there.stem.isdigit()
-        return self.picture(index + 1) if numbers and int(there.stem) == int(here.stem) + 1 else None
+        if not numbers or int(there.stem) != int(here.stem) + 1:
+            return None
+        following = self.picture(index + 1)
+        return following if same_person(self.picture(index), following) else None
 
 
 def open_data(config: TrainConfig) -> tuple[TrainBatches, list[Pair]]:
@@ -208,6 +215,15 @@ def open_data(config: TrainConfig) -> tuple[TrainBatches, list[Pair]]:
     """
     data = TrainBatches(config)
     return data, data.val
+
+
+def same_person(before: Picture, after: Picture) -> bool:
+    """Whether two cut-outs are moments of one clip, by size and colours."""
+    if before.alpha.shape != after.alpha.shape:
+        return False
+    both = (before.alpha > 127) & (after.alpha > 127)
+    apart = cv2.absdiff(before.image, after.image)[both]
+    return bool(apart.size and apart.mean() < ONE_CLIP)
 
 
 def shrink(picture: Picture) -> Picture:

@@ -11,9 +11,10 @@ room each. Every figure is at the pictures' own size; stills are first frames, c
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -48,20 +49,34 @@ COLUMNS = {
 }
 
 
+class Segmenter(Protocol):
+    """What is measured: a Pipeline, or a peer's way that looks like one."""
+
+    @property
+    def alpha(self) -> F32:
+        """HxW of the last frame."""
+
+    def reset(self) -> None:
+        """Forget the frames so far."""
+
+    def __call__(self, frame_bgr: U8, /) -> object:
+        """Look at a frame uint8 HxWx3; what it returns is not used."""
+
+
 def split(text: str) -> tuple[str, int | None]:
     """A model's name or file and its area."""
     name, at, area = text.rpartition("@")
     return (name, int(area)) if at and area.isdigit() else (text, None)
 
 
-def first_frame(pipe: Pipeline, frame_bgr: U8) -> F32:
+def first_frame(pipe: Segmenter, frame_bgr: U8) -> F32:
     """alpha HxW of a picture by itself."""
     pipe.reset()
     pipe(frame_bgr)
     return pipe.alpha
 
 
-def stills(pipe: Pipeline, val: Path, step: int = 1) -> dict[str, Any]:
+def stills(pipe: Segmenter, val: Path, step: int = 1) -> dict[str, Any]:
     """PORTRAIT and ALL of the labelled pictures, and the empty ones when they are shown again and again."""
     pairs = read_list(val).pairs[::step]
     found: dict[str, Any] = summary(evaluate(lambda frame: first_frame(pipe, frame), pairs))
@@ -80,7 +95,7 @@ def stills(pipe: Pipeline, val: Path, step: int = 1) -> dict[str, Any]:
     }
 
 
-def exact(pipe: Pipeline, path: Path) -> dict[str, Any]:
+def exact(pipe: Segmenter, path: Path) -> dict[str, Any]:
     """Composites with exact alpha, and the pictures that have nobody in them."""
     reliability = Reliability(10)
 
@@ -89,8 +104,11 @@ def exact(pipe: Pipeline, path: Path) -> dict[str, Any]:
             reliability.add(alpha, mask.alpha)
 
     found = summary(evaluate(lambda frame: first_frame(pipe, frame), read_list(path).pairs, [look]))
-    mean, person = reliability.curve()
-    return {"exact": found["ALL"] | {"reliability": float(np.abs(mean - person).max())}, "animals": found["EMPTY"]}
+    groups = {"animals": found.get("EMPTY", {})}
+    if "ALL" in found:
+        mean, person = reliability.curve()
+        groups["exact"] = found["ALL"] | {"reliability": float(np.abs(mean - person).max())}
+    return groups
 
 
 def keyed_frames(folder: Path, room: U8) -> Iterator[tuple[U8, U8]]:
@@ -105,7 +123,7 @@ def keyed_frames(folder: Path, room: U8) -> Iterator[tuple[U8, U8]]:
         yield np.rint(frame).astype(np.uint8), label
 
 
-def keyed(pipe: Pipeline, folders: list[Path], backgrounds: Path) -> dict[str, float]:
+def keyed(pipe: Segmenter, folders: list[Path], backgrounds: Path) -> dict[str, float]:
     """Means over the clips, each on another room."""
     rooms = list_images(backgrounds)
     scores: list[Score] = []
@@ -121,11 +139,16 @@ def keyed(pipe: Pipeline, folders: list[Path], backgrounds: Path) -> dict[str, f
 
 
 def measure(model: str, given: argparse.Namespace) -> dict[str, Any]:
-    """All figures of one model, by group."""
+    """All figures of one of our models, by group."""
     name, area = split(model)
     pipe = Pipeline(background="#000000", model=name, provider="cpu", threads=given.threads, area=area)
     pipe.follow = given.follow
-    found: dict[str, Any] = {"area": pipe.area, "follow": pipe.follow}
+    return {"area": pipe.area, "follow": pipe.follow} | figures(pipe, given)
+
+
+def figures(pipe: Segmenter, given: argparse.Namespace) -> dict[str, Any]:
+    """All figures on what was given, by group."""
+    found: dict[str, Any] = {}
     if given.val:
         found |= stills(pipe, given.val, given.step)
     if given.exact:
@@ -143,40 +166,47 @@ def show(results: dict[str, dict[str, Any]]) -> None:
         for figures in COLUMNS.values():
             values = [found.get(group, {}).get(name) for group, name in (f.split(".") for f in figures)]
             cells.append(" / ".join("-" if v is None else f"{v:.2f}" for v in values))
-        table.add_row(model, str(found["area"]), *cells)
+        table.add_row(model, str(found.get("area", "")), *cells)
     Console(width=200).print(table)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """What is measured on."""
-    parser.add_argument("models", nargs="+", metavar="MODEL[@PIXELS]")
+def add_pictures(parser: argparse.ArgumentParser) -> None:
+    """What is measured on, and where to."""
     parser.add_argument("--val", type=Path, help="labelled pictures, a list")
     parser.add_argument("--step", type=int, default=1, help="every how manieth picture of --val")
     parser.add_argument("--exact", type=Path, help="composites with exact alpha and animals, a list")
     parser.add_argument("--keyed", type=Path, nargs="*", default=[], help="folders with fgr/ and pha/")
     parser.add_argument("--backgrounds", type=Path, help="rooms for --keyed")
-    parser.add_argument("--no-follow", dest="follow", action="store_false", help="the whole frame every time")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_options(parser)
-    given = parser.parse_args()
+def run(
+    parser: argparse.ArgumentParser, given: argparse.Namespace, ways: dict[str, Callable[[], dict[str, Any]]]
+) -> None:
+    """Measure one after the other, show and keep what came out."""
     if given.keyed and not given.backgrounds:
         parser.error("--keyed needs --backgrounds")
     try:
         results = {}
-        for model in given.models:
-            results[model] = measure(model, given)
-            show({model: results[model]})
+        for name, way in ways.items():
+            results[name] = way()
+            show({name: results[name]})
         if len(results) > 1:
             show(results)
         if given.json:
             write_json(given.json, results)
     except RtsegError as e:
         raise SystemExit(f"error: {e}") from e
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", metavar="MODEL[@PIXELS]")
+    parser.add_argument("--no-follow", dest="follow", action="store_false", help="the whole frame every time")
+    add_pictures(parser)
+    given = parser.parse_args()
+    run(parser, given, {model: partial(measure, model, given) for model in given.models})
 
 
 if __name__ == "__main__":

@@ -170,6 +170,13 @@ def show(results: dict[str, dict[str, Any]]) -> None:
     Console(width=200).print(table)
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Our models, and `add_pictures`."""
+    parser.add_argument("models", nargs="+", metavar="MODEL[@PIXELS]")
+    parser.add_argument("--no-follow", dest="follow", action="store_false", help="the whole frame every time")
+    add_pictures(parser)
+
+
 def add_pictures(parser: argparse.ArgumentParser) -> None:
     """What is measured on, and where to."""
     parser.add_argument("--val", type=Path, help="labelled pictures, a list")
@@ -202,9 +209,7 @@ def run(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", metavar="MODEL[@PIXELS]")
-    parser.add_argument("--no-follow", dest="follow", action="store_false", help="the whole frame every time")
-    add_pictures(parser)
+    add_options(parser)
     given = parser.parse_args()
     run(parser, given, {model: partial(measure, model, given) for model in given.models})
 

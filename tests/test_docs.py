@@ -224,3 +224,14 @@ def test_messages_are_those_of_the_program() -> None:
     assert len(quoted) > 20
     pieces = [(piece.strip(), message) for message in quoted for piece in " ".join(message.split()).split(HOLE)]
     assert not [f"{piece!r} of {message!r}" for piece, message in pieces if piece not in strings]
+
+
+def test_the_readme_has_the_figures_of_the_card() -> None:
+    """What the shipped models score stands in two places, and changes with every new one of them."""
+
+    def rows(page: Path) -> list[str]:
+        lines = page.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if re.match(rf"\| `({'|'.join(TIERS)})` \|( [\d./% ]+ \|){{7}}$", line)]
+
+    card = rows(ROOT / "rtseg" / "assets" / "MODEL_CARD.md")
+    assert len(card) == len(TIERS) and rows(ROOT / "README.md") == card

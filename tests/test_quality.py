@@ -1,4 +1,4 @@
-"""benchmarks/quality.py, quality_peers.py and front.py on pictures whose figures are known beforehand."""
+"""benchmarks/quality.py and quality_peers.py on pictures whose figures are known beforehand."""
 
 from __future__ import annotations
 
@@ -75,19 +75,6 @@ def test_ours(benchmarks: ModuleType, given: list[object], monkeypatch: pytest.M
     assert found["area"] == 20480 and not found["follow"]
     assert found["PORTRAIT"]["iou"] == found["rooms"]["false_alarm"] == found["rooms"]["repeated"] == 0
     assert found["exact"]["sad"] == pytest.approx(SIZE[1] * (60 + 4 * 0.5) / 1000, rel=0.01)
-
-
-def test_the_front(
-    benchmarks: ModuleType, given: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    options = ("fast@20480", "--baseline", "fast@40960", "--rounds", "2", "--plot", tmp_path / "front.png", *given)
-    monkeypatch.setattr(sys, "argv", ["front.py", *map(str, options)])
-    importlib.import_module("front").main()
-    models = json.loads((tmp_path / "q.json").read_text())["models"]
-    assert list(models) == ["fast@40960", "fast@20480"] and models["fast@40960"]["time"]["ratio"] == 1
-    for found in models.values():
-        assert found["exact"]["boundary_iou"] == 0 and found["time"]["ratio"] <= found["time"]["ratio_p95"]
-    assert cv2.imread(str(tmp_path / "front.png")) is not None
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ import sys
 import block_server
 import cv2
 import numpy as np
-
-SELECTIONS = {"general": 0, "landscape": 1}
+from mediapipe_frames import SELECTIONS
 
 
 def main(name: str) -> None:

@@ -163,8 +163,8 @@ def show(results: dict[str, dict[str, Any]]) -> None:
     table = Table("model", "area", *COLUMNS, box=box.SIMPLE)
     for model, found in results.items():
         cells = []
-        for figures in COLUMNS.values():
-            values = [found.get(group, {}).get(name) for group, name in (f.split(".") for f in figures)]
+        for shown in COLUMNS.values():
+            values = [found.get(group, {}).get(name) for group, name in (f.split(".") for f in shown)]
             cells.append(" / ".join("-" if v is None else f"{v:.2f}" for v in values))
         table.add_row(model, str(found.get("area", "")), *cells)
     Console(width=200).print(table)

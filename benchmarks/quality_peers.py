@@ -52,8 +52,9 @@ class MediaPipe:
 
     def __call__(self, frame_bgr: U8, /) -> None:
         height, width = frame_bgr.shape[:2]
-        self._to.write(json.dumps([height, width]).encode() + b"\n" + np.ascontiguousarray(frame_bgr).tobytes())
-        self._to.flush()
+        with suppress(BrokenPipeError):  # its answer is missing then
+            self._to.write(json.dumps([height, width]).encode() + b"\n" + np.ascontiguousarray(frame_bgr).tobytes())
+            self._to.flush()
         answer = self._from.read(4 * height * width)
         if len(answer) < 4 * height * width:
             raise DataError(f"MediaPipe's process has ended: {self._last_words()}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -39,18 +40,14 @@ def opinion(weights: Path, image: U8) -> F32:
     return f32((alphas[0] + alphas[1][:, ::-1]) / 2)
 
 
-SESSIONS: dict[Path, object] = {}
-
-
+@cache
 def session(weights: Path) -> object:
     """One session a process."""
     import onnxruntime
 
-    if weights not in SESSIONS:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        SESSIONS[weights] = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-    return SESSIONS[weights]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
 
 
 def refused(alpha: F32, label: U8) -> str:

@@ -221,8 +221,9 @@ def same_person(before: Picture, after: Picture) -> bool:
     """Whether two cut-outs are moments of one clip, by size and colours."""
     if before.alpha.shape != after.alpha.shape:
         return False
-    both = (before.alpha > 127) & (after.alpha > 127)
-    apart = cv2.absdiff(before.image, after.image)[both]
+    some = slice(None, None, 4), slice(None, None, 4)  # pixels are enough to tell by: this is asked for each sample
+    both = (before.alpha[some] > 127) & (after.alpha[some] > 127)
+    apart = cv2.absdiff(before.image[some], after.image[some])[both]
     return bool(apart.size and apart.mean() < ONE_CLIP)
 
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import cv2
@@ -177,6 +178,24 @@ def test_a_file_of_several_pictures_is_remarked_on(
     cv2.imwritemulti("many.tif", list(demo_frames[:3]))
     run(Path("many.tif"), "out.png", pipeline, "alpha", console)
     assert "holds 3 pictures" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_where_nobody_was_found_is_told(pipeline: Pipeline, console: Console, small_frames: list[np.ndarray]) -> None:
+    folder, person = Path("in"), small_frames[0]
+    nobody = np.full_like(person, 90)
+    folder.mkdir()
+    for name, frame in (("empty.png", nobody), ("person.png", person)):
+        cv2.imwrite(str(folder / name), frame)
+    for name, frames in (("empty.mp4", [nobody] * 3), ("comes.mp4", [nobody] * 3 + [person] * 3 + [nobody] * 3)):
+        write_clip(folder / name, frames, [i / 30 for i in range(len(frames))])
+    run(folder, "out", pipeline, "alpha", console, json_file=Path("said.json"))
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert [name for name in ("empty.png", "empty.mp4", "comes.mp4", "person.png") if f"found in {name}" in said] == [
+        "empty.png",
+        "empty.mp4",
+    ]
+    rows = json.loads(Path("said.json").read_text())["files"]
+    assert {row["source"] for row in rows if row["remark"]} == {"in/empty.png", "in/empty.mp4"}
 
 
 def test_a_picture_by_itself_is_looked_at_more_closely(

@@ -29,6 +29,7 @@ from rtseg.still import check_size, still_area
 from rtseg.stopping import finishing
 
 RAW_FPS = 30.0  # frames a second of raw frames where nobody says it, as FFmpeg has 25
+SOMEBODY = 0.5  # alpha that some pixel has where a person was found
 Progressed = Callable[[int, int | None], None]  # done, total
 
 
@@ -94,7 +95,10 @@ def conclude(
     results: Sequence[Outcome], planned: Sequence[Job], out: str | Path, console: Console, json_file: Path | None
 ) -> None:
     """Say what was written, and raise what went wrong. planned: all files, of which this run may have had a share."""
-    rows = [{"source": str(job.source), "target": str(job.target), "error": e and str(e)} for job, _, e in results]
+    rows = [
+        {"source": str(job.source), "target": str(job.target), "remark": remark, "error": e and str(e)}
+        for job, remark, e in results
+    ]
     if json_file:
         write_json(json_file, {"files": rows, "failed": sum(row["error"] is not None for row in rows)})
     failed = [(job, e) for job, _, e in results if e]
@@ -120,11 +124,21 @@ def process(
         frame_bgr, opacity = read_layers(job.source, SourceError)
         check_size(job.source.name, frame_bgr)
         write_picture(job.target, render(pipeline, frame_bgr, emit, opacity=opacity))
-        return first_only(job.source)
+        return together(first_only(job.source), nobody_in(job.source.name, found=finds_somebody(pipeline)))
     pipeline.area = preferred
     source = RawFrames(job.source, size=raw, fps=fps) if raw else open_video(job.source)
     with source:
         return process_video(job, source, pipeline, emit, progressed)
+
+
+def finds_somebody(pipeline: Pipeline) -> bool:
+    """Whether there is a person in the last frame."""
+    return bool(pipeline.alpha.max() >= SOMEBODY)
+
+
+def nobody_in(name: str, *, found: bool) -> str | None:
+    """A remark on a source in which no person was found, or None: its output is the background, or empty."""
+    return None if found else f"nobody was found in {name}; is it dark, or on its side? People must be upright"
 
 
 def first_only(path: Path) -> str | None:
@@ -141,7 +155,7 @@ def process_video(
 ) -> str | None:
     """Every frame, with its own time, and the sound. What came through a pipe is kept when it breaks off."""
     broken: SourceError | KeyboardInterrupt | None = None
-    closed = None
+    closed, found = None, False
     with ExitStack() as stack:
         if isinstance(source, RawFrames) or job.sequence:  # what else is half-written is removed on the spot
             stack.enter_context(finishing())
@@ -151,6 +165,7 @@ def process_video(
         try:
             for frame in source:
                 sink.write(render(pipeline, frame.image, emit, frame.time, frame.opacity), frame.time)
+                found = found or finds_somebody(pipeline)
                 if isinstance(sink, VideoFile) and frame.lasts:
                     sink.until = frame.time + frame.lasts
                 progressed(sink.frames, source.count)
@@ -164,7 +179,7 @@ def process_video(
                 e.add_note(f"{job.title} has what came until then: {sink.frames} frame{'s' * (sink.frames > 1)}")
     if broken:
         raise broken
-    return together(source.remark, closed, sink.remark)
+    return together(source.remark, closed, sink.remark, nobody_in(source.name, found=found))
 
 
 def open_video(path: Path) -> Video:

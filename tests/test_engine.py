@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from rtseg.errors import ModelError, ProviderError
 from rtseg.frames import Frame
 from rtseg.live import engine as engine_module
 from rtseg.live import loop as loop_module
+from rtseg.live import status as status_module
 from rtseg.live.engine import Engine, Reader
 from sessions import ROOM, Kept, Made, Seen, is_green, person, pipeline_that, play
 
@@ -78,6 +80,27 @@ def test_failing_inference_shows_the_background_only(console: Console) -> None:
     assert len(seen.images) > 10 and all(is_green(i) for i in seen.images)
     assert any("background only" in t for t in seen.texts)
     assert console.file.getvalue().count("made to fail") == 1  # type: ignore[attr-defined]
+
+
+class Dimmed(Made):
+    """Somebody is there while it is bright."""
+
+    dark = (*range(10, 80), *range(100, 170))
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            yield replace(frame, image=frame.image // 4) if frame.index in self.dark else frame
+
+
+def test_where_nobody_is_found_for_long_it_is_told(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    """In the window for as long as it is so, and printed once."""
+    monkeypatch.setattr(status_module, "PATIENCE", 0.2)
+    seen = Seen()
+    pipeline = pipeline_that(lambda call: np.float32(call not in Dimmed.dark))
+    play(Dimmed(190, live=False, fps=100), pipeline, seen, console)
+    told = ["nobody is found" in text for text in seen.texts[-190:]]
+    assert not any(told[:25]) and told[75] and not any(told[85:115]) and told[165] and not told[185]
+    assert console.file.getvalue().count("if you are there: more light") == 1  # type: ignore[attr-defined]
 
 
 def test_failing_inference_ends_a_file(console: Console) -> None:

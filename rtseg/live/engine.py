@@ -35,6 +35,7 @@ class Composite:
     alpha: F32 | None  # HxW, where it was asked for
     timings: Mapping[str, float]  # milliseconds by stage
     lasts: float = 0.0  # seconds that the frame is shown, 0 where nobody says so
+    share: float = 0.0  # of the picture that is person, 0..1
 
 
 class Doubted(ModelError):
@@ -151,7 +152,8 @@ class Engine:
         if self._pipeline.skipped == rests:  # else it says nothing of what a frame takes
             self.effort.note(time.monotonic() - start)
         shown = frame.image if frame.opacity is None else over(frame.image, None, frame.opacity)
-        return Composite(image, frame.time, captured, False, shown, alpha, self._pipeline.timings, frame.lasts)
+        timings, share = self._pipeline.timings, self._pipeline.share
+        return Composite(image, frame.time, captured, False, shown, alpha, timings, frame.lasts, share)
 
     def _put(self, composite: Composite) -> bool:
         with self._change:

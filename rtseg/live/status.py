@@ -15,8 +15,13 @@ from rtseg.live.overlay import Shown
 from rtseg.live.parts import Parts
 from rtseg.live.surface import News
 from rtseg.live.switching import Switching
+from rtseg.pixels.edge import SPECKS
 
 RECENT, KEPT = 30, 3000  # frames for the rate now, and for the latency of the session
+SOMEBODY = SPECKS / 100  # share of the picture from which a person is not left out as a stray piece
+PATIENCE = 5.0  # seconds until it is told that nobody is found
+NOBODY = "nobody is found"
+CURE = f"{NOBODY}; if you are there: more light, an upright camera, a step closer"
 
 
 class Status:
@@ -30,12 +35,15 @@ class Status:
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._latencies: deque[float] = deque(maxlen=KEPT)
         self._said: set[str] = set()
+        self._found = self._started  # when somebody was there last
 
     def shown(self, composite: Composite) -> None:
         """Count a composite, that has just been shown."""
         now = time.monotonic()
         self.frames += 1
         self._recent.append(now)
+        if composite.share >= SOMEBODY or composite.hidden:  # what is hidden has another reason
+            self._found = now
         self._latencies.append(now - composite.captured)
 
     def say(self, text: str) -> None:
@@ -53,6 +61,7 @@ class Status:
             chosen,
             hidden,
             self.notice,
+            CURE if self._missing else None,
             self._engine.effort.refusal,
             self._pipeline.remark,
             self._pipeline.background.remark,
@@ -64,6 +73,11 @@ class Status:
     def notice(self) -> str | None:
         """What is the matter with the source."""
         return getattr(self._source, "notice", None)
+
+    @property
+    def _missing(self) -> bool:
+        """Whether nobody has been found for a while."""
+        return bool(self._recent) and self._recent[-1] - self._found >= PATIENCE
 
     @property
     def fps(self) -> float:
@@ -85,14 +99,18 @@ class Status:
             parts.append(f"{self.latency * 1e3:.0f} ms")
         if way := self._engine.effort.way:
             parts.append(way)
-        if composite.hidden:
-            parts.append("background only")
+        if unseen := self._unseen(composite):
+            parts.append(unseen)
         return "  ".join([*parts, self.notice or "? help"])
+
+    def _unseen(self, composite: Composite) -> str | None:
+        """Why nobody is seen in a composite, where that is so."""
+        return "background only" if composite.hidden else NOBODY if self._missing else None
 
     def news(self, shown: Shown, made: Composite | None, outlets: Outlets) -> News:
         """How it goes, for a surface. made: the composite that is shown, None where there is none."""
         return News(
-            trouble=shown.status if made is None else "background only" if made.hidden else None,
+            trouble=shown.status if made is None else self._unseen(made),
             fps=self.fps if made else 0.0,
             latency=self.latency if made else None,
             stages=shown.timings,

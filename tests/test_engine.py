@@ -86,21 +86,28 @@ class Dimmed(Made):
     """Somebody is there while it is bright."""
 
     dark = (*range(10, 80), *range(100, 170))
+    by = 4
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in super().__iter__():
-            yield replace(frame, image=frame.image // 4) if frame.index in self.dark else frame
+            yield replace(frame, image=frame.image // self.by) if frame.index in self.dark else frame
 
 
-def test_where_nobody_is_found_for_long_it_is_told(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+@pytest.mark.parametrize(
+    "by, text, cure", [(4, "nobody is found", "more light, an upright camera"), (8, "the picture is black", "shutter")]
+)
+def test_where_nobody_is_found_for_long_it_is_told(
+    by: int, text: str, cure: str, monkeypatch: pytest.MonkeyPatch, console: Console
+) -> None:
     """In the window for as long as it is so, and printed once."""
     monkeypatch.setattr(status_module, "PATIENCE", 0.5)
-    seen = Seen()
-    pipeline = pipeline_that(lambda call: np.float32(call not in Dimmed.dark))
-    play(Dimmed(190, live=False, fps=100), pipeline, seen, console)
-    told = [index for index, text in enumerate(seen.texts[-190:]) if "nobody is found" in text]
-    assert set(told) < set(Dimmed.dark) and {79, 169} < set(told) and 10 not in told
-    assert console.file.getvalue().count("if you are there: more light") == 1  # type: ignore[attr-defined]
+    source, seen = Dimmed(190, live=False, fps=100), Seen()
+    source.by = by
+    play(source, pipeline_that(lambda call: np.float32(call not in source.dark)), seen, console)
+    told = [index for index, status in enumerate(seen.texts[-190:]) if text in status]
+    assert set(told) < set(source.dark) and {79, 169} < set(told) and 10 not in told
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert printed.count(cure) == printed.count(text) == 1
 
 
 def test_failing_inference_ends_a_file(console: Console) -> None:

@@ -20,8 +20,10 @@ from rtseg.pixels.edge import SPECKS
 RECENT, KEPT = 30, 3000  # frames for the rate now, and for the latency of the session
 SOMEBODY = SPECKS / 100  # share of the picture from which a person is not left out as a stray piece
 PATIENCE = 5.0  # seconds until it is told that nobody is found
-NOBODY = "nobody is found"
-CURE = f"{NOBODY}; if you are there: more light, an upright camera, a step closer"
+DARK = 16  # mean level of a picture that shows nothing; a covered lens still gives noise
+# What is told then, and what is printed with it, once.
+NOBODY = "nobody is found", "if you are there: more light, an upright camera, a step closer"
+BLACK = "the picture is black", "is the camera's shutter closed, its lens covered, the light off?"
 
 
 class Status:
@@ -35,15 +37,19 @@ class Status:
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._latencies: deque[float] = deque(maxlen=KEPT)
         self._said: set[str] = set()
-        self._found = self._started  # when somebody was there last
+        self._found = 0.0  # when somebody was there last, monotonic seconds
+        self._missing: tuple[str, str] | None = None  # NOBODY or BLACK, once it has been so for long
 
     def shown(self, composite: Composite) -> None:
         """Count a composite, that has just been shown."""
         now = time.monotonic()
         self.frames += 1
+        fresh = not self._recent or now - self._recent[-1] >= PATIENCE  # the first, or the first after a rest
         self._recent.append(now)
-        if composite.share >= SOMEBODY or composite.hidden:  # what is hidden has another reason
-            self._found = now
+        if composite.share >= SOMEBODY or composite.hidden or fresh:  # what is hidden has another reason
+            self._found, self._missing = now, None
+        elif now - self._found >= PATIENCE:
+            self._missing = BLACK if composite.frame_bgr[::8, ::8].mean() < DARK else NOBODY
         self._latencies.append(now - composite.captured)
 
     def say(self, text: str) -> None:
@@ -61,7 +67,7 @@ class Status:
             chosen,
             hidden,
             self.notice,
-            CURE if self._missing else None,
+            "; ".join(self._missing) if self._missing else None,
             self._engine.effort.refusal,
             self._pipeline.remark,
             self._pipeline.background.remark,
@@ -73,11 +79,6 @@ class Status:
     def notice(self) -> str | None:
         """What is the matter with the source."""
         return getattr(self._source, "notice", None)
-
-    @property
-    def _missing(self) -> bool:
-        """Whether nobody has been found for a while."""
-        return bool(self._recent) and self._recent[-1] - self._found >= PATIENCE
 
     @property
     def fps(self) -> float:
@@ -105,7 +106,7 @@ class Status:
 
     def _unseen(self, composite: Composite) -> str | None:
         """Why nobody is seen in a composite, where that is so."""
-        return "background only" if composite.hidden else NOBODY if self._missing else None
+        return "background only" if composite.hidden else self._missing[0] if self._missing else None
 
     def news(self, shown: Shown, made: Composite | None, outlets: Outlets) -> News:
         """How it goes, for a surface. made: the composite that is shown, None where there is none."""

@@ -53,7 +53,8 @@ def test_composites_are_those_of_the_other_way(effect: str, size: tuple[int, int
 def test_the_edge_is_set_as_the_other_way_does(effect: str, demo_frames: list[U8]) -> None:
     """What is set makes much more of a difference than the way does."""
     frame = np.full_like(demo_frames[0], 128)
-    frame[202:, 180:460] = cv2.resize(demo_frames[0], (280, 158))  # somebody of 4.5 % of the picture
+    # Somebody of 4.5 % of the picture, without what stands beside: a network that is of two minds about it doubles rounding.
+    frame[202:, 230:410] = cv2.resize(demo_frames[0], (280, 158))[:, 50:230]
     alphas, composites = [], []
     for values in ((0, 0, 0), (0.8, 0, 0), (-0.8, 0, 0), (0, 0.6, 0), (0, 0, 5), (0.5, 0.25, 5)):
         for pipeline in both(effect):
@@ -62,7 +63,7 @@ def test_the_edge_is_set_as_the_other_way_does(effect: str, demo_frames: list[U8
             alphas.append(pipeline.alpha)
         for pictures in (alphas, composites):
             ways = np.abs(pictures[-1] - pictures[-2]).mean() - np.abs(pictures[1] - pictures[0]).mean()
-            assert len(pictures) == 2 or ways < 0.35 * np.abs(pictures[-1] - pictures[1]).mean(), values
+            assert len(pictures) == 2 or ways < 0.2 * np.abs(pictures[-1] - pictures[1]).mean(), values
 
 
 def test_a_cut_and_a_reset_forget_the_state(demo_frames: list[U8]) -> None:

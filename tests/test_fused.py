@@ -53,7 +53,7 @@ def test_composites_are_those_of_the_other_way(effect: str, size: tuple[int, int
 def test_the_edge_is_set_as_the_other_way_does(effect: str, demo_frames: list[U8]) -> None:
     """What is set makes much more of a difference than the way does."""
     frame = np.full_like(demo_frames[0], 128)
-    # Somebody of 4.5 % of the picture, without what stands beside: a network that is of two minds about it doubles rounding.
+    # Somebody of 4.5 % of the picture, and nothing beside: where a network is of two minds, rounding decides.
     frame[202:, 230:410] = cv2.resize(demo_frames[0], (280, 158))[:, 50:230]
     alphas, composites = [], []
     for values in ((0, 0, 0), (0.8, 0, 0), (-0.8, 0, 0), (0, 0.6, 0), (0, 0, 5), (0.5, 0.25, 5)):

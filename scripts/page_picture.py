@@ -25,7 +25,8 @@ FOLDER = "Yours are kept in ~/.local/share/rtseg/backgrounds"  # rather than in 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as home:
-        options = ["--source", "demo", "--bg", "beach.jpg", "--no-open", "--port", "0"]
+        # Not auto: beside a browser that draws without a GPU it would take the cheapest.
+        options = ["--source", "demo", "--bg", "beach.jpg", "--model", "balanced", "--no-open", "--port", "0"]
         env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")} | {"HOME": home}
         server = subprocess.Popen(
             [sys.executable, "-m", "rtseg", "ui", *options], cwd=home, env=env, stdout=subprocess.PIPE, text=True

@@ -14,7 +14,7 @@ from rtseg import Pipeline, cli
 from rtseg.arrays import F32, U8, f32
 from rtseg.errors import RtsegError
 from rtseg.options.call import options_of
-from rtseg.pixels.edge import LIMITS
+from rtseg.pixels.edge import LIMITS, is_somebody
 from sessions import Kept, Made, Seen, pipeline_that, play
 from test_cli import rtseg
 
@@ -196,3 +196,11 @@ def green_pixels(path: Path) -> int:
     while (frame := video.read()[1]) is not None:
         count += int((np.abs(frame.astype(int) - (0, 255, 0)).max(-1) < 40).sum())
     return count
+
+
+@pytest.mark.parametrize(
+    ("percent", "specks", "expected"),
+    [(0.4, 0.3, True), (0.2, 0.3, False), (0.2, 0, True), (0.01, 0, False), (0, 0, False), (4, 5, False), (6, 5, True)],
+)
+def test_somebody_is_more_than_a_stray_piece(percent: float, specks: float, expected: bool) -> None:
+    assert is_somebody(percent / 100, specks) is expected

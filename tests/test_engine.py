@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -100,12 +102,13 @@ def test_where_nobody_is_found_for_long_it_is_told(
     by: int, text: str, cure: str, monkeypatch: pytest.MonkeyPatch, console: Console
 ) -> None:
     """In the window for as long as it is so, and printed once."""
-    monkeypatch.setattr(status_module, "PATIENCE", 0.5)
-    source, seen = Dimmed(190, live=False, fps=100), Seen()
+    monkeypatch.setattr(status_module, "PATIENCE", 50)
+    monkeypatch.setattr(status_module, "time", SimpleNamespace(monotonic=count().__next__))  # a frame is a second
+    source, seen = Dimmed(190, live=False, fps=1000), Seen()
     source.by = by
     play(source, pipeline_that(lambda call: np.float32(call not in source.dark)), seen, console)
     told = [index for index, status in enumerate(seen.texts[-190:]) if text in status]
-    assert set(told) < set(source.dark) and {79, 169} < set(told) and 10 not in told
+    assert told == [*range(59, 80), *range(149, 170)]
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert printed.count(cure) == printed.count(text) == 1
 

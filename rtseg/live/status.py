@@ -15,10 +15,9 @@ from rtseg.live.overlay import Shown
 from rtseg.live.parts import Parts
 from rtseg.live.surface import News
 from rtseg.live.switching import Switching
-from rtseg.pixels.edge import SPECKS
+from rtseg.pixels.edge import is_somebody
 
 RECENT, KEPT = 30, 3000  # frames for the rate now, and for the latency of the session
-SOMEBODY = SPECKS / 100  # share of the picture from which a person is not left out as a stray piece
 PATIENCE = 5.0  # seconds until it is told that nobody is found
 DARK = 16  # mean level of a picture that shows nothing; a covered lens still gives noise
 # What is told then, and what is printed with it, once.
@@ -46,7 +45,8 @@ class Status:
         self.frames += 1
         fresh = not self._recent or now - self._recent[-1] >= PATIENCE  # the first, or the first after a rest
         self._recent.append(now)
-        if composite.share >= SOMEBODY or composite.hidden or fresh:  # what is hidden has another reason
+        somebody = is_somebody(composite.share, self._pipeline.specks)
+        if somebody or composite.hidden or fresh:  # what is hidden has another reason
             self._found, self._missing = now, None
         elif now - self._found >= PATIENCE:
             self._missing = BLACK if composite.frame_bgr[::8, ::8].mean() < DARK else NOBODY

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rtseg.errors import RtsegError
 
 SPECKS = 0.3  # percent of the picture: what is left out unless another is asked for, 52x53 pixels at 720p
+HAZE = 0.05  # percent of a picture: what less is called person is nobody, as in 27 of val.csv's 28 without anybody
 LIMITS: dict[str, tuple[int, int]] = {"edge": (-1, 1), "feather": (0, 1), "specks": (0, 5)}
 
 
@@ -41,3 +42,8 @@ class Limited:
         if not self._low <= number <= self._high:  # true for NaN too
             raise RtsegError(f"{self._name} is {value!r}; give {self._low} to {self._high}")
         vars(instance)[self._name] = number
+
+
+def is_somebody(share: float, specks: float) -> bool:
+    """Whether that share of a picture, 0..1, is a person: more than what is left out as a stray piece, in percent."""
+    return 100 * share >= max(specks, HAZE)

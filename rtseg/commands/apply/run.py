@@ -17,6 +17,7 @@ from rtseg.files import write_json
 from rtseg.frames import Sink
 from rtseg.inputs import refuse_inputs, refuse_own_room
 from rtseg.pipeline import Pipeline
+from rtseg.pixels.edge import is_somebody
 from rtseg.progress import progress_bar
 from rtseg.sinks.raw import RawOutput
 from rtseg.sinks.sequence import PictureSequence, write_picture
@@ -29,7 +30,6 @@ from rtseg.still import check_size, still_area
 from rtseg.stopping import finishing
 
 RAW_FPS = 30.0  # frames a second of raw frames where nobody says it, as FFmpeg has 25
-SOMEBODY = 0.5  # alpha that some pixel has where a person was found
 Progressed = Callable[[int, int | None], None]  # done, total
 
 
@@ -124,16 +124,12 @@ def process(
         frame_bgr, opacity = read_layers(job.source, SourceError)
         check_size(job.source.name, frame_bgr)
         write_picture(job.target, render(pipeline, frame_bgr, emit, opacity=opacity))
-        return together(first_only(job.source), nobody_in(job.source.name, found=finds_somebody(pipeline)))
+        found = is_somebody(pipeline.share, pipeline.specks)
+        return together(first_only(job.source), nobody_in(job.source.name, found=found))
     pipeline.area = preferred
     source = RawFrames(job.source, size=raw, fps=fps) if raw else open_video(job.source)
     with source:
         return process_video(job, source, pipeline, emit, progressed)
-
-
-def finds_somebody(pipeline: Pipeline) -> bool:
-    """Whether there is a person in the last frame."""
-    return bool(pipeline.alpha.max() >= SOMEBODY)
 
 
 def nobody_in(name: str, *, found: bool) -> str | None:
@@ -165,7 +161,7 @@ def process_video(
         try:
             for frame in source:
                 sink.write(render(pipeline, frame.image, emit, frame.time, frame.opacity), frame.time)
-                found = found or finds_somebody(pipeline)
+                found = found or is_somebody(pipeline.share, pipeline.specks)
                 if isinstance(sink, VideoFile) and frame.lasts:
                     sink.until = frame.time + frame.lasts
                 progressed(sink.frames, source.count)

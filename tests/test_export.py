@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
+from torch import nn
 
 from rtseg.errors import ExportError
 from rtseg.models.model import Model
@@ -75,6 +77,18 @@ def test_a_static_file_takes_one_size_and_the_runtime_uses_it(fixed: Exported) -
 def test_a_file_with_free_sides_follows_the_frame(made: Exported) -> None:
     model = Model(made.path, provider="cpu")
     assert (model.size_for(300, 300, AREA), model.size_for(300, 900, AREA)) == ((64, 64), (32, 96))
+
+
+def test_a_net_that_knows_its_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Known(nn.Module):
+        def forward(self, frame_bgr: torch.Tensor, previous_alpha: torch.Tensor) -> torch.Tensor:
+            grey = frame_bgr.float().mean(3)[:, None] / 255 - previous_alpha
+            return grey + torch.linspace(0, 1, grey.shape[3])
+
+    monkeypatch.setattr("rtseg_export.export.open_checkpoint", lambda path: (Known(), INFO))
+    with pytest.raises(ExportError, match=r"x\.onnx misses its parity"):
+        export(tiny_checkpoint(), tmp_path / "x.onnx", "fp32", make_frames(), rooms=())
+    assert not list(tmp_path.iterdir())
 
 
 def test_sizes_of_a_parity_check() -> None:

@@ -50,13 +50,17 @@ def session(weights: Path) -> object:
     return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
 
 
+def unsuitable(label: U8) -> str:
+    """Why nobody is cut out by the label HxW (0..255), whatever the opinion says; "" when somebody may be."""
+    person = label > 127
+    if not PERSON[0] < person.mean() < PERSON[1]:
+        return "too small or too large"
+    return "" if person[-1].any() else "does not reach the picture's bottom"
+
+
 def refused(alpha: F32, label: U8) -> str:
     """Why the opinion HxW is not taken for the label HxW (0..255); "" when it is."""
     said, person = alpha > 0.5, label > 127
-    if not PERSON[0] < person.mean() < PERSON[1]:
-        return "too small or too large"
-    if not person[-1].any():
-        return "does not reach the picture's bottom"
     if (said & person).sum() < AGREE * (said | person).sum():
         return "they mean something else"
     reach = EDGE * float(np.hypot(*label.shape))
@@ -83,6 +87,8 @@ def cut(weights: Path, root: Path, row: dict[str, str], out: Path) -> str:
     image, label = cv2.imread(str(root / row["image"])), cv2.imread(str(root / row["mask"]), cv2.IMREAD_GRAYSCALE)
     if image is None or label is None:
         sys.exit(f"cannot read {row['image']} or {row['mask']}")
+    if why := unsuitable(u8(label)):
+        return why
     alpha = np.clip(opinion(weights, u8(image)), 0, 1)
     if why := refused(alpha, u8(label)):
         return why

@@ -23,10 +23,11 @@ from rtseg.sources.opening import open_source
 
 WIDTH, HEIGHT, COUNT = 320, 180, 12
 SHARED = "RTSEG_TESTS_FOLDER"  # names a folder for what is made once for all test processes
-# Those that take longest begin first, so that no process has to wait in the end for the other's last file.
+# Those that take longest begin first, so that no process has to wait in the end for another's last file.
 LONGEST = (
     "v4l2/test_devices.py",
     "test_readme.py",
+    "test_privacy.py",
     "test_fused.py",
     "test_export.py",
     "test_nobody.py",

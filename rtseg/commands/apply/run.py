@@ -26,7 +26,7 @@ from rtseg.sources.pictures import read_layers
 from rtseg.sources.plain_name import plain_name
 from rtseg.sources.raw import STDIO, RawFrames
 from rtseg.sources.video import Video
-from rtseg.still import check_size, still_area
+from rtseg.still import check_size, render_still
 from rtseg.stopping import finishing
 
 RAW_FPS = 30.0  # frames a second of raw frames where nobody says it, as FFmpeg has 25
@@ -120,10 +120,9 @@ def process(
     pipeline.reset()
     refuse_own_room(pipeline.reads, job.source)
     if not job.video:
-        pipeline.area = still_area(preferred)
         frame_bgr, opacity = read_layers(job.source, SourceError)
         check_size(job.source.name, frame_bgr)
-        write_picture(job.target, render(pipeline, frame_bgr, emit, opacity=opacity))
+        write_picture(job.target, render_still(pipeline, frame_bgr, emit, opacity))
         found = is_somebody(pipeline.share, pipeline.specks)
         return together(first_only(job.source), nobody_in(job.source.name, found=found))
     pipeline.area = preferred

@@ -27,8 +27,8 @@ SHARED = "RTSEG_TESTS_FOLDER"  # names a folder for what is made once for all te
 LONGEST = (
     "v4l2/test_devices.py",
     "test_readme.py",
-    "test_privacy.py",
     "test_fused.py",
+    "test_privacy.py",
     "test_export.py",
     "test_nobody.py",
     "test_distributed.py",

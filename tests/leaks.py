@@ -10,6 +10,7 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -175,12 +176,21 @@ class FakeCamera:
     def close(self) -> None: ...
 
 
+@lru_cache(maxsize=1)
+def compile_loops() -> None:
+    """Where nothing is compiled yet, a session of seconds would be over before its first composite."""
+    for background in (GREEN, "blur"):
+        with pipeline.Pipeline(background=background, model="fast", provider="cpu", threads=1) as real:
+            real.warm_up(*SIZE)
+
+
 def set_up(world: pytest.MonkeyPatch) -> None:
     """A display and a virtual camera that are not real; a short patience with what hangs.
 
     Models are not looked at first: to this world's net whatever is grey is a person.
     """
     world.setattr(pipeline, "require_nobody", lambda model: None)
+    compile_loops()
     fake = types.SimpleNamespace(Camera=FakeCamera, PixelFormat=types.SimpleNamespace(BGR=0))
     world.setitem(sys.modules, "pyvirtualcam", fake)
     answers = {"choose": "/dev/video42", "fixed_size": None, "shared": False, "readers": ["x"], "readers_known": True}

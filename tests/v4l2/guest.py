@@ -95,10 +95,12 @@ class Guest:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors)
 
     def line(self, job: str, seconds: float) -> dict[str, Any] | None:
-        """What the job wrote, once it has; None when the guest ends without it, or in so many seconds."""
+        """What the job wrote, once it has; None when the guest ends without it, which it must do in so many seconds."""
         end = time.monotonic() + seconds
         while True:
-            ended = self._process.poll() is not None or time.monotonic() > end
+            if time.monotonic() > end:
+                self.close()  # it hangs: no later job need be waited for
+            ended = self._process.poll() is not None
             written = self._results.read_text().splitlines(keepends=True)
             for line in (json.loads(text) for text in written if text.endswith("\n") and text.strip()):
                 if line["job"] == job:

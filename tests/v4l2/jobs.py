@@ -49,6 +49,17 @@ HANG = 120.0  # seconds after which a job prints where it hangs
 VIVID_DRIVER = Path("/sys/bus/platform/drivers/vivid")
 
 
+def started() -> dict[str, Any]:
+    """What was loaded: the devices that are there."""
+    return {"devices": sorted(str(path) for path in Path("/dev").glob("video*"))}
+
+
+def measure() -> dict[str, Any]:
+    """The measure of the next two: it finds the room where it is."""
+    room = the_room()
+    return {"room_pixels": int(room.where.sum()), "camera_from_room": room.distance(room.raw[:1])}
+
+
 def composite() -> dict[str, Any]:
     """Clip-fed camera -> engine -> virtual camera -> another reader: it sees composites, and never the room."""
     room = the_room()
@@ -75,11 +86,9 @@ def composite() -> dict[str, Any]:
         "written": virtual.frames,
         "read": len(reader.frames),
         "shape": reader.frames[-1].shape,
-        "room_pixels": int(room.where.sum()),
         "from_composite": max(map(min, nearest)),
         "different": len({int(np.argmin(n)) for n in nearest}),
         "from_room": room.distance(reader.frames),
-        "camera_from_room": room.distance(room.raw[:1]),
     }
 
 
@@ -177,7 +186,9 @@ def loss(pull: Callable[[], object], gone: bool = False) -> dict[str, Any]:
 
 
 JOBS = (
+    started,
     cameras,
+    measure,
     composite,
     command,
     odd_size,

@@ -40,6 +40,10 @@ def seen(started: Guest, request: pytest.FixtureRequest) -> dict[str, Any]:
     return line
 
 
+def test_started(seen: dict[str, Any]) -> None:
+    assert seen["devices"] == [f"/dev/video{n}" for n in (40, 41, 42, 43, 50)]
+
+
 def test_cameras(seen: dict[str, Any]) -> None:
     assert seen["/dev/video50"][0].startswith("vivid")
     assert seen["/dev/video50"][1] is False
@@ -48,14 +52,17 @@ def test_cameras(seen: dict[str, Any]) -> None:
     assert "/dev/video42" not in seen  # gives no pictures at the moment
 
 
+def test_measure(seen: dict[str, Any]) -> None:
+    assert seen["room_pixels"] > 5000
+    assert seen["camera_from_room"] < 4  # it finds a room where there is one
+
+
 def test_composite(seen: dict[str, Any]) -> None:
     assert seen["report"] == "camera /dev/video40: asked 320x180@30 MJPG, got 320x180@30 YU12"
     assert seen["shape"] == [180, 320, 3]
     assert seen["written"] >= 5
     assert seen["different"] >= 4  # pictures that the reader told apart
     assert seen["from_composite"] < 4  # levels; colours are halved and rounded on the way
-    assert seen["room_pixels"] > 5000
-    assert seen["camera_from_room"] < 4  # the measure finds a room where it is
     assert seen["from_room"] > 25
 
 

@@ -116,8 +116,6 @@ def process(
     job: Job, pipeline: Pipeline, emit: str, progressed: Progressed, raw: tuple[int, int] | None, fps: float
 ) -> str | None:
     """Do one job; a remark on its source or None. Raises RtsegError and leaves nothing half-written."""
-    preferred = pipeline.model.info.area
-    pipeline.reset()
     refuse_own_room(pipeline.reads, job.source)
     if not job.video:
         frame_bgr, opacity = read_layers(job.source, SourceError)
@@ -125,7 +123,8 @@ def process(
         write_picture(job.target, render_still(pipeline, frame_bgr, emit, opacity))
         found = is_somebody(pipeline.share, pipeline.specks)
         return together(first_only(job.source), nobody_in(job.source.name, found=found))
-    pipeline.area = preferred
+    pipeline.reset()
+    pipeline.area = pipeline.model.info.area
     source = RawFrames(job.source, size=raw, fps=fps) if raw else open_video(job.source)
     with source:
         return process_video(job, source, pipeline, emit, progressed)

@@ -16,12 +16,14 @@ from rtseg.arrays import F32, U8, f32, u8
 from rtseg.pixels.matte import AROUND, grey_of, motion, remembered
 from rtseg_train.alike import like_the_person
 from rtseg_train.degrade import camera, light
+from rtseg_train.locks import with_locks
 from rtseg_train.shutter import smeared
 from rtseg_train.windows import Picture, View, crop_window, person_window, warp
 
 Rng = np.random.Generator
 SMEARED = 0.3  # share of the people put in a room of whom a part moves while the shutter is open
 ALIKE = 0.3  # share of them before a room that has their colours somewhere at their edge
+LOCKS = 0.2  # share of the cut-outs that get long hair where a head is found
 MOVING = 0.5  # share of the pictures with a frame before in which something moved since
 
 
@@ -124,6 +126,8 @@ def paste(rng: Rng, moments: list[Picture], behind: View) -> list[View]:
             if erode:
                 cut = f32(cv2.erode(cut, np.ones((3, 3), np.uint8)))
             cut = f32(cv2.GaussianBlur(cut, (0, 0), softness))
+        elif len(moments) == 1 and rng.random() < LOCKS:
+            image, cut = with_locks(rng, image, cut)
         if gain is None:
             gain = matched_light(image[cut > 0.5], behind.frame, strength)
             if rng.random() < ALIKE:

@@ -23,9 +23,9 @@ from rtseg.sources.opening import open_source
 
 WIDTH, HEIGHT, COUNT = 320, 180, 12
 SHARED = "RTSEG_TESTS_FOLDER"  # names a folder for what is made once for all test processes
+FIRST = "RTSEG_TESTS_PROCESS"  # the number of the process that starts the others and ends last
 # Those that take longest begin first, so that no process has to wait in the end for another's last file.
 LONGEST = (
-    "v4l2/test_devices.py",
     "test_readme.py",
     "test_fused.py",
     "test_privacy.py",
@@ -36,23 +36,33 @@ LONGEST = (
     "test_train.py",
     "test_cli.py",
 )
+GUEST = "v4l2/test_devices.py"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that starts the others makes what they share, and clears it away."""
     if SHARED not in os.environ:
         folder = tempfile.TemporaryDirectory()
-        os.environ[SHARED] = folder.name
+        os.environ |= {SHARED: folder.name, FIRST: str(os.getpid())}
         config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The LONGEST first; the rest as found."""
+    """The LONGEST first and GUEST last; the rest as found."""
     here = Path(__file__).parent
     if lost := [name for name in LONGEST if not (here / name).is_file()]:
         raise pytest.UsageError(f"tests/conftest.py names {lost}, which is not there")
     ranks = {here / name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)) + (item.path == here / GUEST))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The guest begins before the first test, where its own were asked for, and these run last: nobody waits for it."""
+    for item in session.items:
+        if item.path == Path(__file__).parent / GUEST and not session.config.option.collectonly:
+            assert isinstance(item, pytest.Function)
+            item.module.begin()
+            break
 
 
 @pytest.fixture(autouse=True)

@@ -19,10 +19,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kernel import build
+from kernel import Unavailable, build
 
 HERE = Path(__file__).parent
 MEMORY = "2048"  # MiB
+CONSOLE, RESULTS, ERRORS = "console.log", "results.jsonl", "qemu.log"  # what the guest writes and what qemu says
+STOP, ENDED, UNAVAILABLE = "stop", "ended", "unavailable"  # wishes and news of it, files in its folder
 COMMON = {
     "PYTHONPATH": os.pathsep.join(str(p) for p in (HERE.parent.parent, HERE)),
     "NUMBA_CPU_NAME": "generic",
@@ -68,40 +70,63 @@ def compile_for_guest(cache: Path) -> Path:
     return folder
 
 
-class Guest:
-    """A guest that runs a Python script with this very interpreter, and the JSON lines that this has written so far.
+def run(script: Path, folder: Path, user: int) -> None:
+    """Start a guest that runs a Python script with this very interpreter, until it, or the process `user`, ends.
 
-    The script finds the file to write to in RTSEG_RESULTS. `log` has all that the guest printed. Raises Unavailable.
+    The script finds the file to write JSON lines to in RTSEG_RESULTS. Raises Unavailable.
+    """
+    made = build()
+    job = (
+        exports(compile_for_guest(made.parent)) + f"exec {shlex.quote(sys.executable)} -u {shlex.quote(str(script))}\n"
+    )
+    # fmt: off
+    command = [
+        "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", MEMORY,
+        "-kernel", str(made / "vmlinuz"), "-initrd", str(initramfs(made, job, folder)),
+        "-append", "console=ttyS0 panic=-1 quiet cryptomgr.notests",
+        "-serial", f"file:{folder / CONSOLE}", "-serial", f"file:{folder / RESULTS}",
+        "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
+        "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
+    ]
+    # fmt: on
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+        while process.poll() is None and Path(f"/proc/{user}").exists() and not (folder / STOP).exists():
+            time.sleep(0.2)
+        process.kill()
+
+
+class Guest:
+    """A guest that a process of its own starts and runs: what its script has written so far.
+
+    folder: empty, or of a guest that somebody else has begun, which is joined. user: the process without which it ends.
     """
 
-    def __init__(self, script: Path, scratch: Path) -> None:
-        folder = build()
-        self.log, self._results, self._errors = (scratch / n for n in ("console.log", "results.jsonl", "qemu.log"))
-        self._results.touch()
-        job = exports(compile_for_guest(folder.parent))
-        job += f"exec {shlex.quote(sys.executable)} -u {shlex.quote(str(script))}\n"
-        # fmt: off
-        command = [
-            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", MEMORY,
-            "-kernel", str(folder / "vmlinuz"), "-initrd", str(initramfs(folder, job, scratch)),
-            "-append", "console=ttyS0 panic=-1 quiet cryptomgr.notests",
-            "-serial", f"file:{self.log}", "-serial", f"file:{self._results}",
-            "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
-            "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
-        ]
-        # fmt: on
-        with self._errors.open("w") as errors:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors)
+    def __init__(self, script: Path, folder: Path, user: int) -> None:
+        self.log, self._folder = folder / CONSOLE, folder
+        try:
+            (folder / RESULTS).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        with (folder / ERRORS).open("w") as errors:
+            command = [sys.executable, __file__, str(script), str(folder), str(user)]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+
+    @property
+    def unavailable(self) -> str:
+        """Why there is none, once that is known; else empty."""
+        reason = self._folder / UNAVAILABLE
+        return reason.read_text() if reason.exists() else ""
 
     def line(self, job: str, seconds: float) -> dict[str, Any] | None:
         """What the job wrote, once it has; None when the guest ends without it, which it must do in so many seconds."""
         end = time.monotonic() + seconds
         while True:
-            if time.monotonic() > end:
+            late = time.monotonic() > end
+            if late:
                 self.close()  # it hangs: no later job need be waited for
-            ended = self._process.poll() is not None
-            written = self._results.read_text().splitlines(keepends=True)
+            ended = late or any((self._folder / name).exists() for name in (ENDED, STOP))
+            written = (self._folder / RESULTS).read_text().splitlines(keepends=True)
             for line in (json.loads(text) for text in written if text.endswith("\n") and text.strip()):
                 if line["job"] == job:
                     return dict(line)
@@ -111,12 +136,12 @@ class Guest:
 
     def end_of_log(self) -> str:
         """Its last words, and qemu's own."""
-        return "".join(p.read_text(errors="replace")[-2000:] for p in (self.log, self._errors) if p.exists())
+        files = (self.log, self._folder / ERRORS)
+        return "".join(p.read_text(errors="replace")[-2000:] for p in files if p.exists())
 
     def close(self) -> None:
         """Switch it off."""
-        self._process.kill()
-        self._process.wait()
+        (self._folder / STOP).touch()
 
 
 def exports(compiled: Path) -> str:
@@ -132,3 +157,18 @@ def exports(compiled: Path) -> str:
     }
     lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
     return f"{lines}cp -r {shlex.quote(str(compiled))} /run/numba\ncd /run\n"
+
+
+def main(script: Path, folder: Path, user: int) -> None:
+    """Run a guest, and say in the folder when it has ended and why there is none."""
+    try:
+        run(script, folder, user)
+    except Unavailable as e:
+        (folder / UNAVAILABLE).write_text(str(e))
+    finally:
+        if folder.exists():
+            (folder / ENDED).touch()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -5,27 +5,34 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from guest import Guest
-from kernel import Unavailable
+
+from conftest import FIRST, SHARED
 
 pytestmark = pytest.mark.v4l2
 TIMEOUT = 300.0  # seconds for a job; alone on two cores all of them take two to three minutes
 
 
+@cache
+def begin() -> Guest:
+    """The one guest of all test processes: the first that asks starts it, see tests/conftest.py."""
+    folder = Path(os.environ[SHARED]) / "guest"
+    folder.mkdir(exist_ok=True)
+    return Guest(Path(__file__).with_name("jobs.py"), folder, int(os.environ[FIRST]))
+
+
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+def started() -> Iterator[Guest]:
     """It goes through its jobs in the order of the tests here, each of which waits for its own."""
-    try:
-        running = Guest(Path(__file__).with_name("jobs.py"), tmp_path_factory.mktemp("guest"))
-    except Unavailable as e:
-        pytest.skip(str(e))
+    running = begin()
     yield running
     running.close()
-    if folder := os.environ.get("RTSEG_ARTEFACTS"):
+    if (folder := os.environ.get("RTSEG_ARTEFACTS")) and running.log.exists():
         Path(folder).mkdir(parents=True, exist_ok=True)
         shutil.copy(running.log, Path(folder) / "guest-console.log")
 
@@ -35,6 +42,8 @@ def seen(started: Guest, request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the job saw that is called like the test."""
     name = request.function.__name__.removeprefix("test_")
     line = started.line(name, TIMEOUT)
+    if reason := started.unavailable:
+        pytest.skip(reason)
     assert line, f"the guest did not get to {name}; the end of {started.log}:\n{started.end_of_log()}"
     assert "error" not in line, f"{line['error']}\nthe guest's console: {started.log}"
     return line

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+import rtseg
 from rtseg.commands.doctor.checks import software as checks
 from rtseg.commands.doctor.checks.model import check_session, check_speed
 from rtseg.commands.doctor.checks.software import (
@@ -32,6 +33,10 @@ def install(folder: Path, *packages: str) -> list[str]:
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
     return [str(folder)]
+
+
+def test_where_rtseg_is() -> None:
+    assert f"({Path(rtseg.__file__).parent})" in checks.check_rtseg().found
 
 
 def test_two_onnxruntimes_are_a_problem(tmp_path: Path) -> None:

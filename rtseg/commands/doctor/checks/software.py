@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+import rtseg
+
 Status = Literal["ok", "note", "problem"]
 ONNXRUNTIMES = (
     *("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-rocm"),
@@ -58,7 +60,7 @@ def check_python() -> Check:
 
 
 def check_rtseg() -> Check:
-    where = Path(__file__).parents[1]
+    where = Path(rtseg.__file__).parent
     try:
         return Check("rtseg", "ok", f"{metadata.version('rtseg')} ({where})")
     except metadata.PackageNotFoundError:

@@ -51,6 +51,19 @@ def test_the_preview_of_the_source_hides_it_too(tmp_path: Path, make_model: Call
     assert composite.frame_bgr[8:-8, 8:48].max() < 40 and composite.frame_bgr[8:-8, 80:-8].min() > 240
 
 
+def test_nor_does_it_show_through_a_frame_that_is_doubted(
+    tmp_path: Path, make_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the effect off that picture goes out, whatever became of the alpha."""
+    monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)
+    with open_source(str(half_clear(tmp_path / "in.mov", opacity=20))) as source:
+        engine = Engine(source, Pipeline(model=make_model("half"), background="#00ff00"), sent=True)
+        composite = engine.get(timeout=60)
+        engine.stop()
+    assert composite is not None and composite.hidden
+    assert composite.frame_bgr[8:-8, 8:48].max() < 40
+
+
 @pytest.mark.parametrize("name", ["in.png", "in.webm", "in.mov"])
 @pytest.mark.parametrize("emit", ["composite", "alpha", "cutout"])
 def test_what_a_source_hides_stays_hidden(

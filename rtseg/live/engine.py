@@ -127,8 +127,10 @@ class Engine:
     def _composite(self, frame: Frame) -> Composite:
         captured = frame.time if self._source.live else time.monotonic()
         self._start_anew(captured)
+        # What a source hides is hidden whatever becomes of the frame: with the effect off this picture goes out.
+        shown = frame.image if frame.opacity is None else over(frame.image, None, frame.opacity)
         try:
-            composite = self._good(frame, captured)
+            composite = self._good(frame, shown, captured)
             self.model_error = None
             return composite
         except ProviderError:
@@ -139,10 +141,10 @@ class Engine:
             self.model_error = e
             height, width = frame.image.shape[:2]
             hidden = self._pipeline.hidden(width, height, None if self._source.live else frame.time)
-            return Composite(hidden, frame.time, captured, True, frame.image, None, {}, frame.lasts)
+            return Composite(hidden, frame.time, captured, True, shown, None, {}, frame.lasts)
 
-    def _good(self, frame: Frame, captured: float) -> Composite:
-        """The composite of a frame; raises what the pipeline raises."""
+    def _good(self, frame: Frame, shown: U8, captured: float) -> Composite:
+        """The composite of a frame, which is `shown` where it is not transparent; raises what the pipeline raises."""
         start, rests = time.monotonic(), self._pipeline.skipped
         image = composited(self._pipeline, frame.image, None if self._source.live else frame.time, frame.opacity)
         if self._doubt and not self._doubt.believes(self._pipeline.share, frame.image, start):
@@ -151,7 +153,6 @@ class Engine:
         self.effort.count()
         if self._pipeline.skipped == rests:  # else it says nothing of what a frame takes
             self.effort.note(time.monotonic() - start)
-        shown = frame.image if frame.opacity is None else over(frame.image, None, frame.opacity)
         timings, share = self._pipeline.timings, self._pipeline.share
         return Composite(image, frame.time, captured, False, shown, alpha, timings, frame.lasts, share)
 

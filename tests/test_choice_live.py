@@ -9,6 +9,8 @@ from rich.console import Console
 from rtseg.commands.cam import session as cam
 from rtseg.commands.cam import sources
 from rtseg.commands.cam.options import CamOptions
+from rtseg.live.choice import Choice
+from rtseg.live.effort import Effort
 from sessions import CALL, Made, Seen, is_green, play
 from test_choice import auto_pipeline
 from tiers import Loaded, Machine, Promised
@@ -92,3 +94,27 @@ def test_what_is_written_of_a_file_is_the_best(
     cam.run(options, CALL, console)
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert words in said and ("auto: balanced takes" in said) == live
+
+
+class Changing(Effort):
+    """As the window's thread sees it when the engine's sets all anew between two looks."""
+
+    hurried = False
+
+    @property
+    def choice(self) -> Choice | None:  # type: ignore[override]
+        seen = self._choice
+        if self.hurried:
+            self._choice = self._governor = None
+        return seen
+
+    @choice.setter
+    def choice(self, value: Choice | None) -> None:
+        self._choice = value
+
+
+def test_the_way_can_be_asked_for_while_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    effort = Changing(Promised(), auto_pipeline(monkeypatch, Machine(0.05)), fps=None, target_fps=None, auto=True)
+    effort.warm_up()
+    effort.hurried = True
+    assert effort.way == "quality" and effort.way is None

@@ -85,8 +85,9 @@ class Effort:
 
     def count(self) -> None:
         """Another frame has been done in the present way."""
-        if self.choice:
-            self.ways[self._point.name] += 1
+        choice, point = self._now
+        if choice and point:
+            self.ways[point.name] += 1
 
     def note(self, spent: float) -> None:
         """Go on in another way if the frames of late took too long, or left much room. spent: seconds of the last."""
@@ -98,20 +99,18 @@ class Effort:
                 self._pipeline.area = point.area
 
     @property
-    def _point(self) -> Point:
-        """How frames are worked on now, where that can change."""
-        if self._governor:
-            return self._governor.point
-        assert self.choice
-        return self.choice.point
+    def _now(self) -> tuple[Choice | None, Point | None]:
+        """What auto has chosen, and how frames are worked on, where that can change: each read once, for any thread."""
+        choice, governor = self.choice, self._governor
+        return choice, governor.point if governor else choice.point if choice else None
 
     @property
     def way(self) -> str | None:
         """What the user should see of it: the tier that auto has, a network made smaller; None for nothing."""
-        if self.choice:
-            return self._point.label
-        share = self._governor.point.share if self._governor else 1.0
-        return f"network at {share:.0%}" if share < 1 else None
+        choice, point = self._now
+        if choice and point:
+            return point.label
+        return f"network at {point.share:.0%}" if point and point.share < 1 else None
 
     @property
     def label(self) -> str:

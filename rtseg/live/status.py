@@ -62,9 +62,9 @@ class Status:
         """Print what auto has chosen, and what went wrong."""
         failed = self._engine.model_error
         hidden = f"showing the background only: {failed}" if failed else None
-        chosen = str(self._engine.effort.choice) if self._engine.effort.choice else None
+        choice = self._engine.effort.choice
         for trouble in (
-            chosen,
+            choice and str(choice),
             hidden,
             self.notice,
             "; ".join(self._missing) if self._missing else None,

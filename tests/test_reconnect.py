@@ -29,8 +29,9 @@ class Unplugged:
         self.closed = False
 
     def __iter__(self) -> Iterator[Frame]:
+        shape = self.height, self.width
         for index in range(self.frames):
-            yield Frame(np.full((self.height, self.width, 3), 7, np.uint8), float(index), index)
+            yield Frame(np.full((*shape, 3), 7, np.uint8), float(index), index, np.full(shape, 9, np.uint8))
         if not self.ends:
             raise SourceError("camera 0 was unplugged")
 
@@ -71,6 +72,7 @@ def test_another_size_is_fitted_to_the_first() -> None:
     plan = [Unplugged(1), Unplugged(1, 320, 180, ends=True)]
     frames = list(Reconnecting(lambda: plan.pop(0), plan.pop(0)))
     assert [f.image.shape for f in frames] == [(48, 64, 3)] * 2
+    assert [f.opacity.shape for f in frames if f.opacity is not None] == [(48, 64)] * 2
 
 
 def test_a_camera_lost_before_its_first_frame_was_handed_out_is_waited_for() -> None:

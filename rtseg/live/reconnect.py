@@ -56,7 +56,7 @@ class Reconnecting(Closing):
                     if not self._wanted.is_set():
                         break
                     self._found()
-                    yield self._fitted(replace(frame, index=index))
+                    yield fitted(replace(frame, index=index), self.width, self.height)
                     index += 1
                 if not self._wanted.is_set():
                     self._rest()
@@ -74,11 +74,6 @@ class Reconnecting(Closing):
         """It gives frames: what it was lost by is over."""
         self.notice, self._pause = None, FIRST_WAIT
         self.losses, self._lost = self.losses + self._lost, False
-
-    def _fitted(self, frame: Frame) -> Frame:
-        if frame.image.shape[:2] == (self.height, self.width):
-            return frame
-        return replace(frame, image=cover(frame.image, self.width, self.height))
 
     def _find_again(self) -> None:
         """Return once it is open, or closed for good."""
@@ -125,3 +120,11 @@ class Reconnecting(Closing):
         self._closed.set()
         self._wanted.set()
         self._source.close()
+
+
+def fitted(frame: Frame, width: int, height: int) -> Frame:
+    """A frame of another source in the size of the first, cropped and scaled."""
+    if frame.image.shape[:2] == (height, width):
+        return frame
+    opacity = None if frame.opacity is None else cover(frame.opacity, width, height)
+    return replace(frame, image=cover(frame.image, width, height), opacity=opacity)

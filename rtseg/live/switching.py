@@ -10,8 +10,7 @@ from threading import Condition, Thread
 from rtseg.closing import Closing
 from rtseg.errors import SourceError
 from rtseg.frames import Frame, Source
-from rtseg.live.reconnect import Reconnecting
-from rtseg.pixels.geometry import cover
+from rtseg.live.reconnect import Reconnecting, fitted
 
 PAUSE = 2.0  # seconds between two tries to get the last one back that worked
 
@@ -78,7 +77,7 @@ class Switching(Closing):
                 for frame in self._source:
                     if self._closed or self._asked is not None:
                         break
-                    yield self._fitted(replace(frame, index=index))
+                    yield fitted(replace(frame, index=index), self.width, self.height)
                     index += 1
             except SourceError as e:
                 broken = e
@@ -113,12 +112,6 @@ class Switching(Closing):
                     continue
                 self._source, self._works, self._asked = source, name, None
                 self.name, self.fps = source.name, source.fps
-
-    def _fitted(self, frame: Frame) -> Frame:
-        if frame.image.shape[:2] == (self.height, self.width):
-            return frame
-        opacity = None if frame.opacity is None else cover(frame.opacity, self.width, self.height)
-        return replace(frame, image=cover(frame.image, self.width, self.height), opacity=opacity)
 
     def wanted(self, now: bool) -> None:
         """Whether anybody is watching, see Reconnecting."""

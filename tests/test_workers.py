@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from rtseg.errors import DataError
@@ -72,6 +73,13 @@ def test_a_step_that_may_not_fit_is_told(
     monkeypatch.setattr(memory, "memory", lambda: (GIB // 2, 24 * GIB))
     fit(tiny(pictures, steps=1, frozen_steps=0), Path("run"))
     assert "0.5 of them free; if it fails, give a smaller --batch" in capsys.readouterr().out
+
+
+def test_a_gpu_that_may_be_too_small_is_told(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (MIB, 24 * GIB))
+    monkeypatch.setattr(memory, "memory", lambda: (20 * GIB, 24 * GIB))
+    note = memory.check_memory(tiny(pictures), torch.device("cuda"))
+    assert "and the GPU has 24.0 GiB, 0.0 of them free" in str(note)
 
 
 @pytest.mark.parametrize(

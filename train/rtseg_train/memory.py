@@ -35,13 +35,13 @@ def check_memory(config: TrainConfig, device: torch.device, processes: int = 1) 
     net = -(-config.batch // processes) * config.largest_area * NET[config.arch]
     if config.precision != "fp32":
         net = int(net * HALF)
-    here = waiting + BESIDE
+    here, notes = waiting + BESIDE, []
     if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
-        compare("the GPU", net, free, total, config)
+        notes.append(compare("the GPU", net, *torch.cuda.mem_get_info(device), config))
     else:
         here += net
-    return compare("this machine", here * processes_here(), *memory(), config)
+    notes.append(compare("this machine", here * processes_here(), *memory(), config))
+    return "\n".join(filter(None, notes)) or None
 
 
 def compare(where: str, needed: int, free: int, total: int, config: TrainConfig) -> str | None:

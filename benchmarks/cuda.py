@@ -31,7 +31,7 @@ from rich.table import Table
 from rtseg.arrays import U8
 from rtseg.commands.bench import PACKAGES, demo_frames, middle_and_p95, surroundings
 from rtseg.errors import BackgroundError, RtsegError
-from rtseg.files import ASSETS, write_json
+from rtseg.files import BACKGROUNDS, write_json
 from rtseg.models.model import TIERS
 from rtseg.models.networks import FUSED
 from rtseg.models.providers import cuda_problem
@@ -81,7 +81,7 @@ def row(size: str, way: Way, times: list[float], stages: dict[str, list[float]],
 def one_size(name: str, options: argparse.Namespace, report: dict[str, Any]) -> None:
     """Measure all ways of a size and add them to the report; what fails is said there and does not stop the others."""
     size = SIZES[name]
-    picture = read_picture(ASSETS / "backgrounds" / "beach.jpg", BackgroundError)
+    picture = read_picture(BACKGROUNDS / "beach.jpg", BackgroundError)
     background, clip = cover(picture, *size), demo_frames(size)
     report["bus"][name] = bus = bandwidth(options.provider, background.nbytes)
     for effect in options.effects.split(","):

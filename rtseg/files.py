@@ -17,6 +17,7 @@ from rtseg.leftovers import hold, release, remove_leftovers
 from rtseg.links import behind_links
 
 ASSETS = Path(__file__).parent / "assets"  # models, backgrounds and the demo clip that ship with rtseg
+BACKGROUNDS, DEMO_CLIP = ASSETS / "backgrounds", ASSETS / "demo.mp4"
 STDOUT = Path("-")  # for what is written as a report: standard output
 NAME_BYTES = 255  # of a file's name, at most, on every usual file system
 _numbers = itertools.count()  # of the temporary files of this process

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from rtseg.backgrounds.background import find_background
 from rtseg.errors import BackgroundError, OutputError
-from rtseg.files import ASSETS
+from rtseg.files import ASSETS, DEMO_CLIP
 from rtseg.links import behind_links, without_scheme
 from rtseg.models.model import AUTO, TIERS
 from rtseg.sources.raw import STDIN, STDIO
 
 Input = tuple[str, Path]  # what it is, in words, and where
 Identity = tuple[int, int]  # device and number of a file: the same under all its names
-BACKGROUND, DEMO = "the background", ASSETS / "demo.mp4"
+BACKGROUND = "the background"
 
 
 def refuse_inputs(targets: Iterable[Path | None], inputs: Iterable[Input]) -> None:
@@ -54,7 +54,7 @@ def refuse_own_room(inputs: Iterable[Input], source: str | Path | None) -> None:
 
     A copy of it, under whatever name, shows the same.
     """
-    files = [DEMO if str(source) == "demo" else path for _, path in source_inputs(source)]
+    files = [DEMO_CLIP if str(source) == "demo" else path for _, path in source_inputs(source)]
     files = [path for path in files if identity(path)]  # no camera, no address
     for _, path in each_file(i for i in inputs if i[0] == BACKGROUND):
         if any(same_content(path, file) for file in files):
@@ -117,5 +117,5 @@ def model_inputs(model: str | Path) -> list[Input]:
     if os.path.isdir(path):  # pathlib's raises for names that no file can have
         path = path / "model.safetensors"
     beside = path.with_suffix(".toml" if path.suffix.lower() == ".onnx" else ".json")
-    weights = [p for p in path.parent.glob("*") if p.name.startswith(f"{path.name}") and p != path]
+    weights = [p for p in path.parent.glob("*") if p.name.startswith(path.name) and p != path]
     return [("the model", path), *(("the model's own file", p) for p in (beside, *weights))]

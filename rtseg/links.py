@@ -23,9 +23,8 @@ def behind_links(path: Path) -> Path:
     A link that another user made in a folder that everybody may write to, as /tmp, is not followed: it is how others
     are made to overwrite their own files. Raises OSError for that, and for links that lead back to themselves.
     """
-    links, place = 0, Path(Path.cwd().anchor if not path.is_absolute() else path.anchor)
-    rest = [*reversed(path.parts)] if path.is_absolute() else [*reversed((Path.cwd() / path).parts)]
-    rest.pop()  # the anchor
+    whole = path.absolute()
+    links, place, rest = 0, Path(whole.anchor), [*reversed(whole.parts[1:])]
     while rest:
         part = rest.pop()
         if part == os.pardir:

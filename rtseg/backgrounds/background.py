@@ -13,12 +13,11 @@ import numpy as np
 from rtseg.arrays import U8, u8
 from rtseg.backgrounds.colour import colour, one_pixel
 from rtseg.errors import BackgroundError
-from rtseg.files import ASSETS
+from rtseg.files import BACKGROUNDS
 from rtseg.pixels.blur import BLUR_HEIGHT
 from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_opaque
 
-SHIPPED = ASSETS / "backgrounds"
 BLUR_LIMITS = (1.0, 100.0)
 DEFAULT_BLUR = 20.0
 HIDING_BLUR = 10.0  # below this the room can be recognised by who knows it, and large letters read
@@ -95,8 +94,8 @@ def find_background(text: str) -> Path:
             path.stat()
     except (OSError, ValueError) as e:  # a name that no file can have, a folder that may not be entered
         raise BackgroundError(f"background {path}: {getattr(e, 'strerror', None) or e}; give another file") from e
-    if not path.exists() and path.parent == Path() and (SHIPPED / path.name).is_file():
-        path = SHIPPED / path.name
+    if not path.exists() and path.parent == Path() and (BACKGROUNDS / path.name).is_file():
+        path = BACKGROUNDS / path.name
     if not path.exists():
         names = ", ".join(shipped_backgrounds())
         raise BackgroundError(
@@ -110,7 +109,7 @@ def find_background(text: str) -> Path:
 
 def shipped_backgrounds() -> list[str]:
     """Names of the pictures that come with rtseg."""
-    return sorted(p.name for p in SHIPPED.glob("*.jpg"))
+    return sorted(p.name for p in BACKGROUNDS.glob("*.jpg"))
 
 
 def small_enough(picture: U8) -> U8:

@@ -20,11 +20,12 @@ from rtseg.backgrounds.background import DEFAULT_BLUR
 from rtseg.errors import RtsegError
 from rtseg.live.choice import Choice, budget_for, choose
 from rtseg.models.model import AUTO, TIERS
+from rtseg.options.values import BENCH_SIZES
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.geometry import cover
 from rtseg.sources.opening import open_source
 
-SIZES = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
+SIZES = BENCH_SIZES
 EFFECTS: dict[str, dict[str, Any]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": DEFAULT_BLUR}}
 AUTO_FPS = 30.0  # of the camera that auto is asked about
 ROUNDS = 5  # every configuration has its turn in each round, so that a noisy moment hits all alike

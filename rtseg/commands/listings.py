@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from rtseg.backgrounds.background import SHIPPED, shipped_backgrounds
-from rtseg.files import ASSETS, check_report, write_json
+from rtseg.backgrounds.background import shipped_backgrounds
+from rtseg.files import ASSETS, BACKGROUNDS, check_report, write_json
 from rtseg.models.model import TIERS, Model, find_model
 from rtseg.options.call import quoted
 
@@ -32,7 +32,7 @@ def backgrounds(console: Console, json_file: Path | None = None) -> None:
         console.print(f"{word:<12} {meaning}")
     console.print(f"use one: rtseg cam --bg {names[0]}")
     if json_file:
-        write_json(json_file, {"shipped": names, "folder": str(SHIPPED), "words": [word for word, _ in WORDS]})
+        write_json(json_file, {"shipped": names, "folder": str(BACKGROUNDS), "words": [word for word, _ in WORDS]})
 
 
 def models(console: Console, json_file: Path | None = None) -> None:

@@ -10,12 +10,12 @@ import cv2
 from rtseg.arrays import F32, U8, u8
 from rtseg.live.keys import HELP
 from rtseg.live.settings import Settings
+from rtseg.sinks.window import SMALLEST
 
 Colour = tuple[int, int, int]
 Rows = Sequence[tuple[str, str]]
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_LINE = 34.0  # pixels a line of FONT takes at scale 1
-SMALLEST = 360  # lines of a preview; smaller pictures are enlarged, or the text would not be readable
 WHITE, BLACK, RED, AMBER = (255, 255, 255), (0, 0, 0), (40, 40, 220), (0, 110, 190)  # BGR
 BOLD_LINE = 24  # pixels of a line from which letters are bold
 DIM = 0.35  # of the picture's brightness that is left behind text

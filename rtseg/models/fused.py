@@ -8,7 +8,7 @@ import numpy as np
 
 from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
-from rtseg.models.model import ModelInfo, find_model
+from rtseg.models.model import ModelInfo, find_model, require_alpha
 from rtseg.models.session import Session, open_session, plain
 from rtseg.pixels.edge import PLAIN
 from rtseg.pixels.geometry import network_size
@@ -20,7 +20,6 @@ INPUTS = {
 }
 OUTPUTS = ["composite", "alpha", "grey", "fit", "extent"]
 NO_PICTURE = 9.0  # grey that no frame has: the graph takes what follows for another scene
-SLACK = 1e-3  # by which an alpha may miss 0..1
 
 
 class FusedModel:
@@ -91,9 +90,8 @@ class FusedModel:
         return alpha[0, 0]  # type: ignore[no-any-return]
 
     def check(self, extent: F32) -> None:
-        """Raise ModelError unless the alphas of a frame, by their least and most, are good."""
-        if not (extent.min() >= -SLACK and extent.max() <= 1 + SLACK):  # false for NaN too
-            raise ModelError(f"{self.path} gave alpha outside 0..1 or not finite ({extent.tolist()})")
+        """Raise ModelError unless the alphas of a frame are good; extent: their least, greatest and mean."""
+        require_alpha(self.path, float(extent.min()), float(extent.max()))
 
     def failure(self, e: Exception) -> ModelError:
         """What the user is told of onnxruntime's."""

@@ -29,6 +29,7 @@ FORMAT = "1"  # of the metadata; a file with another one is from a newer or olde
 INPUTS = {"frame_bgr": "tensor(uint8)", "previous_alpha": "tensor(float)"}
 # A size of 4 GPixel would be a broken file, not a setting.
 AREA_LIMITS = (32 * 32, 4096 * 4096)
+SLACK = 1e-3  # by which an alpha may miss 0..1
 LEAST_PART = 8192  # pixels to which a model's area is taken down, at the least: with 6144 one took a canyon for a face
 
 
@@ -111,6 +112,12 @@ def find_model(name: str | Path) -> Path:
     if not path.stat().st_size:
         raise ModelError(f"model {name} is an empty file")
     return path
+
+
+def require_alpha(path: Path, least: float, greatest: float) -> None:
+    """Raise ModelError unless the values that a model gave, by their extremes, are an alpha: finite and in 0..1."""
+    if not (least >= -SLACK and greatest <= 1 + SLACK):  # false for NaN too
+        raise ModelError(f"{path} gave alpha outside 0..1 or not finite ({least:.3g}..{greatest:.3g})")
 
 
 class Segmenter(Protocol):
@@ -202,7 +209,5 @@ class Model:
             raise ModelError(f"inference failed on {self.provider}: {plain(e)}") from e
         if alpha.shape != (1, 1, h, w):
             raise ModelError(f"{self.path} gave alpha of shape {alpha.shape}, expected {(1, 1, h, w)}")
-        low, high = float(alpha.min()), float(alpha.max())
-        if not (low >= -1e-3 and high <= 1 + 1e-3):  # false for NaN too
-            raise ModelError(f"{self.path} gave alpha outside 0..1 or not finite ({low:.3g}..{high:.3g})")
+        require_alpha(self.path, float(alpha.min()), float(alpha.max()))
         return alpha[0, 0]  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rtseg.arrays import F32, U8, u8
 from rtseg.errors import ModelError
-from rtseg.files import ASSETS
+from rtseg.files import BACKGROUNDS
 from rtseg.models.foreign.model import ForeignModel
 from rtseg.models.fused import FusedModel
 from rtseg.models.model import part_of
@@ -83,7 +83,7 @@ def drawn(share: F32, pair: Pair) -> U8:
 @lru_cache(maxsize=8)
 def shipped_room(name: str) -> U8:
     """One of the backgrounds that ship, uint8 360x640x3: a view without people."""
-    picture = cv2.imdecode(np.frombuffer((ASSETS / "backgrounds" / name).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer((BACKGROUNDS / name).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     return cover(u8(picture), 640, 360)
 

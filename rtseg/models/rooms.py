@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from rtseg.arrays import U8
 from rtseg.errors import ModelError
-from rtseg.files import ASSETS
+from rtseg.files import BACKGROUNDS
 from rtseg.models.model import part_of
 from rtseg.models.networks import Loaded
 from rtseg.models.nobody import alphas_of, empty_pictures, rooms
@@ -21,7 +21,7 @@ WORST = 8  # pictures that a message names
 
 def empty(width: int, height: int) -> Iterator[tuple[str, U8]]:
     """All of them at a network's size, by name: uint8 HxWx3 BGR."""
-    yield from rooms(width, height, sorted(path.name for path in (ASSETS / "backgrounds").glob("*.jpg")))
+    yield from rooms(width, height, sorted(path.name for path in BACKGROUNDS.glob("*.jpg")))
     yield from empty_pictures(width, height)
 
 

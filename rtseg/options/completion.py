@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from rtseg.files import ASSETS
+from rtseg.files import ASSETS, BACKGROUNDS
 from rtseg.formats import PICTURES, VIDEOS, WRITTEN_VIDEOS
 from rtseg.options.values import BENCH_SIZES, EMITTED, PROVIDERS
 
@@ -21,7 +21,7 @@ IN_BASH = "complete_bash"  # the value of typer's _RTSEG_COMPLETE
 
 def backgrounds(incomplete: str) -> list[str]:
     """Pictures that ship, the words that --bg knows, and pictures, films and folders that lie there."""
-    shipped = sorted(p.name for p in (ASSETS / "backgrounds").glob("*.jpg"))
+    shipped = sorted(p.name for p in BACKGROUNDS.glob("*.jpg"))
     return offered([*shipped, "blur", "transparent"], incomplete, PICTURES + VIDEOS)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from rtseg.errors import DataError
-from rtseg.files import ASSETS
+from rtseg.files import BACKGROUNDS
 from rtseg.formats import VIDEOS
 from rtseg.messages import shown
 from rtseg.options.call import Option, Value, options_of, section_of
@@ -125,7 +125,7 @@ def located(key: str, value: Value, folder: Path) -> Value:
         return str(beside)
     suffix = os.path.splitext(value)[1].lower()
     # A camera's name and a model's may be anything; of a background only what ships is looked for elsewhere.
-    missing = {"bg": not (ASSETS / "backgrounds" / value).is_file(), "model": suffix == ".onnx"}
+    missing = {"bg": not (BACKGROUNDS / value).is_file(), "model": suffix == ".onnx"}
     return str(beside) if missing.get(key, suffix in VIDEOS) else value
 
 

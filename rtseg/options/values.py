@@ -17,7 +17,7 @@ from rtseg.files import STDOUT, check_report, check_target
 
 PROVIDERS = ("auto", "cuda", "cpu")
 EMITTED = ("composite", "alpha", "cutout")
-BENCH_SIZES = ("480p", "720p", "1080p")
+BENCH_SIZES = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080)}
 WIDTH_X_HEIGHT = re.compile(r"(\d{2,5})x(\d{2,5})")
 K_OF_N = re.compile(r"(\d{1,6})/(\d{1,6})")
 

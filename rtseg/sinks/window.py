@@ -17,7 +17,7 @@ from rtseg.arrays import U8
 TITLE = "rtseg"
 ESCAPE = 27
 LARGEST = (1280, 720)  # pixels, as a window opens
-SMALLEST = 360  # lines, as the preview is drawn (see overlay.py)
+SMALLEST = 360  # lines of a preview; smaller pictures are enlarged, or the text would not be readable
 PROBE = "import cv2; cv2.namedWindow('rtseg'); cv2.waitKey(1); cv2.destroyAllWindows()"
 PROBE_TIMEOUT = 20.0  # seconds
 

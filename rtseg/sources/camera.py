@@ -27,11 +27,6 @@ VIDEO = 81  # the major number that Linux gives to video devices and to nothing 
 DEFAULT_SIZE, DEFAULT_FPS = (1280, 720), 30.0
 
 
-def camera_nodes() -> list[int]:
-    """Numbers of the cameras that may be there, those to prefer first."""
-    return [camera.index for camera in list_cameras()]
-
-
 class Camera(Closing):
     """A camera by number or /dev path.
 

@@ -8,15 +8,13 @@ import stat
 from pathlib import Path
 
 from rtseg.errors import SourceError
-from rtseg.files import ASSETS
+from rtseg.files import DEMO_CLIP
 from rtseg.frames import Source
 from rtseg.links import without_scheme
 from rtseg.messages import without_any, without_secrets
-from rtseg.sources.camera import Camera, camera_nodes
-from rtseg.sources.cameras import find_camera, listed
+from rtseg.sources.camera import Camera
+from rtseg.sources.cameras import find_camera, list_cameras, listed
 from rtseg.sources.video import Video
-
-DEMO_CLIP = ASSETS / "demo.mp4"
 
 
 def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | None = None) -> Source:
@@ -55,5 +53,5 @@ def open_source(text: str, *, size: tuple[int, int] | None = None, fps: float | 
 
 def default_camera() -> str | None:
     """The source to try when none was asked for: the first camera, or None where there is none."""
-    nodes = camera_nodes()
-    return str(nodes[0]) if nodes else None
+    cameras = list_cameras()
+    return str(cameras[0].index) if cameras else None

@@ -16,7 +16,7 @@ from rtseg.frames import MAX_SIDE, Frame
 from rtseg.sources.pipes import open_pipe
 
 STDIO = Path("-")  # standard input as a source, standard output as a target
-STDIN, STDOUT, STDERR = 0, 1, 2
+STDIN = 0
 
 
 class RawFrames(Closing):

@@ -10,9 +10,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from rtseg.backgrounds.background import SHIPPED, shipped_backgrounds
+from rtseg.backgrounds.background import shipped_backgrounds
 from rtseg.backgrounds.opening import open_file
 from rtseg.errors import PageError
+from rtseg.files import BACKGROUNDS
 from rtseg.sources.kinds import likely_kind
 from rtseg.sources.usable import pictures_and_videos
 from rtseg.ui.preview import encoded
@@ -52,7 +53,7 @@ class Gallery:
         self.folder = folder.absolute()
         self._thumbs: OrderedDict[tuple[Path, int, int], bytes] = OrderedDict()
         self._lock = Lock()
-        self._shipped = [made(SHIPPED / name, shipped=True) for name in shipped_backgrounds()]
+        self._shipped = [made(BACKGROUNDS / name, shipped=True) for name in shipped_backgrounds()]
 
     def items(self) -> list[Item]:
         """The user's, then those that ship."""

@@ -24,8 +24,6 @@ PIXELS: dict[str, Pixels] = {
     "alpha": "gray",
     "cutout": "bgra",
 }  # what --emit means, in FFmpeg's words
-
-
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 FEW = 8  # names in one line
 
@@ -93,7 +91,7 @@ def plan(
         out = out / target_name(source, emit)
     elif folder:
         raise OutputError(f"output {out}{os.sep}: there is no such folder; make it, or give a file name")
-    check_suffix(source, out, emit, video)
+    check_suffix(out, emit, video)
     check_target(out)
     refuse_inputs([out], [("the source", source), *reads])
     return [Job(source, out, video)]
@@ -205,7 +203,7 @@ def target_name(source: Path, emit: str) -> str:
     return source.stem + (source.suffix if emit == "composite" and suffix in JPEG else ".png")
 
 
-def check_suffix(source: Path, out: Path, emit: str, video: bool) -> None:
+def check_suffix(out: Path, emit: str, video: bool) -> None:
     """Raise OutputError when the target's name can't hold the result."""
     suffix = out.suffix.lower()
     if video and emit == "cutout" and suffix not in TRANSPARENT:

@@ -46,14 +46,14 @@ def run(
     more: Sequence[Pipeline] = (),
     json_file: Path | None = None,
 ) -> None:
-    """Process a picture, a video, raw frames, all of a folder, or several. See `targets.plan` for what `out` can be.
+    """Process a picture, a video, raw frames, all of a folder, or several. See `plan.plan` for what `out` can be.
 
     For cut-outs the pipelines' background becomes black.
 
     Args:
         raw: (width, height) of raw BGR frames in the source, which may be STDIO.
         fps: of raw frames; 30 without it.
-        share: (2, 8) for the second of eight shares of the files, see `targets.share_of`.
+        share: (2, 8) for the second of eight shares of the files, see `plan.share_of`.
         more: pipelines like the first, to do as many more pictures at the same time.
         json_file: where to write which file became what, and which failed.
 

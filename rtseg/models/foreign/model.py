@@ -12,12 +12,11 @@ from rtseg.arrays import F32, U8, f32
 from rtseg.errors import ModelError
 from rtseg.models.foreign.adapter import Adapter, Input, Output, read_adapter
 from rtseg.models.foreign.signature import Signature
-from rtseg.models.model import ModelInfo
+from rtseg.models.model import ModelInfo, require_alpha
 from rtseg.models.session import Session, plain
 from rtseg.pixels.geometry import STRIDE, network_size
 
 PRECISIONS = {"float32": "fp32", "float16": "fp16", "uint8": "uint8"}  # by what the input takes
-SLACK = 1e-3  # by which an alpha may miss 0..1, as for our own models
 SKEW = 1.25  # of the output's shape against the input's: more is a wrong layout, not rounding
 
 
@@ -92,9 +91,7 @@ class ForeignModel:
         """
         h, w = frame_bgr.shape[:2]
         alpha = person(self.infer(frame_bgr, previous_alpha), self.adapter.output)
-        low, high = float(alpha.min()), float(alpha.max())
-        if not (low >= -SLACK and high <= 1 + SLACK):  # false for NaN too
-            raise ModelError(f"{self.path} gave alpha outside 0..1 or not finite ({low:.3g}..{high:.3g})")
+        require_alpha(self.path, float(alpha.min()), float(alpha.max()))
         if alpha.shape != (h, w):
             alpha = f32(cv2.resize(alpha, (w, h), interpolation=cv2.INTER_LINEAR))
         return alpha

@@ -18,7 +18,7 @@ from rtseg.arrays import F32, U8, u8
 from rtseg.errors import ModelError
 from rtseg.models.foreign.adapter import Adapter, Triple
 from rtseg.models.foreign.model import ForeignModel
-from rtseg.models.model import Model
+from rtseg.models.model import SLACK, Model
 
 # Overlap (IoU) of the foreign net's person with ours. MediaPipe's selfie net has 99 % when fed 0..1 as it should
 # be, and still 78 % when fed 0..255.
@@ -69,7 +69,7 @@ def check_numbers(adapter: Adapter, seen: list[F32]) -> None:
         raise ModelError(f"{adapter.path}: the output is not finite; look at [input] scale, mean and std")
     chosen = maps[:, adapter.output.channel or 0]
     low, high = float(chosen.min()), float(chosen.max())
-    inside = low >= -1e-3 and high <= 1 + 1e-3
+    inside = low >= -SLACK and high <= 1 + SLACK
     if activation == "none" and not inside:
         advice = 'try "sigmoid"' if channels == 1 else 'try "softmax" (or "sigmoid" if the channels are independent)'
         if low >= 0:  # so are no logits
@@ -79,7 +79,7 @@ def check_numbers(adapter: Adapter, seen: list[F32]) -> None:
         raise ModelError(f'{where}, but the output is in 0..1 already; give "none"')
     if activation == "softmax" and channels == 1:
         raise ModelError(f'{where}, but the output has one channel; give "sigmoid", or "none" if it is in 0..1 already')
-    if activation == "softmax" and maps.min() >= -1e-3 and np.abs(maps.sum(axis=1) - 1).max() < 1e-2:
+    if activation == "softmax" and maps.min() >= -SLACK and np.abs(maps.sum(axis=1) - 1).max() < 1e-2:
         raise ModelError(f'{where}, but the channels add up to 1 already; give "none"')
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rtseg.arrays import U8
 from rtseg_train.dataset import Pair
-from rtseg_train.inspect_data import jpeg_is_cut_off, look, looks_inverted
+from rtseg_train.inspect_data import look, looks_inverted
 from rtseg_train.masks import read_mask
 from tiny_runs import bust
 
@@ -51,18 +51,18 @@ def test_a_truncated_jpeg_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "cut.jpg"
     cv2.imwrite(str(path), NOISE)
     cv2.imwrite(str(tmp_path / "m.png"), bust())
-    pair = Pair("all", path, tmp_path / "m.png")
+    as_picture, as_mask = Pair("all", path, tmp_path / "m.png"), Pair("all", tmp_path / "m.png", path)
     thumbnail = b"\xff\xe1\x00\x08\xff\xd8..\xff\xd9"  # it has an end of its own
     whole = path.read_bytes()[:2] + thumbnail + path.read_bytes()[2:]
     for kept in (0.99, 0.5):
         path.write_bytes(whole[: int(kept * len(whole))])
-        assert jpeg_is_cut_off(path), "OpenCV 4 reads it without a word"
-        assert "cut.jpg" in look(pair)[0].problem
+        for pair in (as_picture, as_mask):
+            assert "cut.jpg: it is cut off" in look(pair)[0].problem, "OpenCV 4 reads it without a word"
     path.write_bytes(whole[:40])
-    assert "cut.jpg" in look(pair)[0].problem
+    assert "cut.jpg" in look(as_picture)[0].problem
     for data in (whole, whole + b"what a phone appends"):
         path.write_bytes(data)
-        assert look(pair)[0].problem == ""
+        assert look(as_picture)[0].problem == "" and "cut off" not in look(as_mask)[0].problem
 
 
 def test_inverted_masks_are_told_from_people_at_the_border(tmp_path: Path) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from rtseg.arrays import U8
 from rtseg.errors import DataError
-from rtseg.formats import JPEG
 from rtseg_train.classes import UnknownClasses
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import Mask, read_labelled
@@ -42,10 +40,6 @@ class Finding:
 def look(pair: Pair) -> tuple[Finding, U8, Mask]:
     """A picture's finding, the picture and its mask as `read_labelled` gives them; both are 0x0 when unusable."""
     try:
-        if pair.image.suffix.lower() in JPEG and jpeg_is_cut_off(pair.image):
-            raise DataError(f"{pair.image} is cut off: a JPEG without its end")
-        if pair.mask.suffix.lower() in JPEG and jpeg_is_cut_off(pair.mask):
-            raise DataError(f"{pair.mask} is cut off: a JPEG without its end")
         image, mask = read_labelled(pair)
     except DataError as e:
         nothing = np.zeros((0, 0), np.uint8)
@@ -54,23 +48,6 @@ def look(pair: Pair) -> tuple[Finding, U8, Mask]:
     person = round(float(np.count_nonzero(mask.alpha > 127)) / mask.alpha.size, 4)
     found = Finding(pair, "", (width, height), mask.values, mask.done, person, doubts_of(mask, person), mask.number)
     return found, image, mask
-
-
-def jpeg_is_cut_off(path: Path) -> bool:
-    """Whether a JPEG has no end after its first scan: OpenCV 4 reads such a file and fills up with grey.
-
-    A file that can't be read or is not a JPEG is not cut off: reading it will say what is wrong.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return False
-    at = 2 if data[:2] == b"\xff\xd8" else len(data)
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xDA:  # the scan; an end before it would be a thumbnail's
-            return data.find(b"\xff\xd9", at) < 0
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
 
 
 def doubts_of(mask: Mask, person: float) -> tuple[str, ...]:

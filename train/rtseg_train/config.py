@@ -111,8 +111,8 @@ class TrainConfig:
     @classmethod
     def option_types(cls) -> dict[str, type]:
         """Every field but `train` with its plain type: what the command line offers."""
-        plain = {"str": str, "str | None": str, "int": int, "int | None": int, "float": float, "bool": bool}
-        return {f.name: plain[str(f.type)] for f in dataclasses.fields(cls) if f.name != "train"}
+        types = {"str": str, "str | None": str, "int": int, "int | None": int, "float": float, "bool": bool}
+        return {f.name: types[str(f.type)] for f in dataclasses.fields(cls) if f.name != "train"}
 
     def save(self, path: Path) -> None:
         """Write as JSON; `load` reads it."""
@@ -126,6 +126,19 @@ class TrainConfig:
         if "train" not in values:
             raise DataError(f"{path} is not a training config: train, the pictures, is missing")
         return cls(**values)
+
+
+# The panels in which `rtseg train --help` has them.
+PANELS = {
+    "Pictures": ("val", "person", "strict", "backgrounds", "cutouts"),
+    "The net": ("arch", "init", "encoder", "name", "area", "min_area", "max_area"),
+    "How long": ("steps", "frozen_steps", "batch", "warmup", "rounded_steps"),
+    "Learning rates": ("lr", "frozen_lr", "encoder_lr", "weight_decay", "clip", "ema"),
+    "What the pictures become": ("composite", "empty", "cutout", "paired", "fed_back"),
+    "The loss": ("boundary", "temporal"),
+    "The machine": ("precision", "workers", "threads", "cache_mib", "seed"),
+    "What is kept on the way": ("eval_every", "checkpoint_every", "tensorboard"),
+}
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from rtseg.sources.pictures import read_picture
 from rtseg_train.step import Losses
 
 LOG_COLUMNS = [
-    *("step", "loss", "lr", "pictures_per_second", "waited", "segmentation", "boundary", "temporal"),
+    *("step", "loss", "lr", "pictures_per_second", "waited", *Losses._fields[1:]),
     *("portrait_iou", "portrait_boundary_iou", "all_iou", "all_boundary_iou", "false_alarm"),
 ]
 

@@ -10,23 +10,9 @@ import typer
 
 from rtseg.options.completion import starting
 from rtseg.options.values import number, one_of
-from rtseg_train.config import AREAS, PRECISIONS, TrainConfig, field_help
+from rtseg_train.config import AREAS, PANELS, PRECISIONS, TrainConfig, field_help
 
-RUN, PICTURES, NET = "The run", "Pictures", "The net"  # panels of the help
-LENGTH, RATES, SAMPLES, LOSS, MACHINE, SAVED = (
-    *("How long", "Learning rates", "What the pictures become", "The loss"),
-    *("The machine", "What is kept on the way"),
-)
-PANELS = {
-    PICTURES: ("val", "person", "strict", "backgrounds", "cutouts"),
-    NET: ("arch", "init", "encoder", "name", "area", "min_area", "max_area"),
-    LENGTH: ("steps", "frozen_steps", "batch", "warmup", "rounded_steps"),
-    RATES: ("lr", "frozen_lr", "encoder_lr", "weight_decay", "clip", "ema"),
-    SAMPLES: ("composite", "empty", "cutout", "paired", "fed_back"),
-    LOSS: ("boundary", "temporal"),
-    MACHINE: ("precision", "workers", "threads", "cache_mib", "seed"),
-    SAVED: ("eval_every", "checkpoint_every", "tensorboard"),
-}
+RUN = "The run"  # panel of the help, beside those of the settings
 PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
 CHOICES = {"arch": tuple(AREAS), "precision": PRECISIONS}  # settings that are one of a few words
 

@@ -24,7 +24,7 @@ from rtseg.commands.bench import middle_and_p95, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import TrainBatches, batches, open_data
+from rtseg_train.data import TrainBatches, batches
 from rtseg_train.nets import build
 from rtseg_train.step import choose_device, initial_state, train_step
 
@@ -84,7 +84,7 @@ def make_pictures(folder: Path) -> Path:
 
 def read_all(config: TrainConfig) -> TrainBatches:
     """The batches of a run, their pictures in memory."""
-    data, _ = open_data(config)
+    data = TrainBatches(config)
     for _ in data.preload():
         pass
     return data

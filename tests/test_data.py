@@ -11,7 +11,7 @@ import torch
 
 from rtseg.errors import DataError
 from rtseg_train.config import TrainConfig, field_help
-from rtseg_train.data import TrainBatches, open_data
+from rtseg_train.data import TrainBatches
 from rtseg_train.dataset import read_list
 from rtseg_train.masks import read_pair
 from rtseg_train.windows import Picture
@@ -101,9 +101,9 @@ def test_strict_names_the_bad_pictures_together(tmp_path: Path) -> None:
 def test_bad_validation_pictures_are_not_scored(tmp_path: Path) -> None:
     path = write_list(tmp_path)
     (tmp_path / "1.jpg").write_text("not a picture")
-    data, val = open_data(small(path, val=str(path)))
+    data = TrainBatches(small(path, val=str(path)))
     list(data.preload())
-    assert [p.image.name for p in val] == ["0.jpg", "2.jpg", "3.jpg"]
+    assert [p.image.name for p in data.val] == ["0.jpg", "2.jpg", "3.jpg"]
     assert "in both sets" in "\n".join(data.inspection.lines())
 
 

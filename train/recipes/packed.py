@@ -22,7 +22,7 @@ import numpy as np
 from rtseg.arrays import U8
 from rtseg.pixels.geometry import limited
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import TrainBatches, open_data
+from rtseg_train.data import TrainBatches
 from rtseg_train.windows import Picture
 
 SIDE, QUALITY, SURE_QUALITY = 480, 78, 60
@@ -46,7 +46,7 @@ def coarse(alpha: U8) -> U8:
 
 def pack(config: TrainConfig, target: Path) -> int:
     """Write the file; returns how many pictures are in it."""
-    data, _ = open_data(dataclasses.replace(config, val="none", cache_mib=1 << 20))
+    data = TrainBatches(dataclasses.replace(config, val="none", cache_mib=1 << 20))
     for _ in data.preload():
         pass
     parts: dict[str, bytes] = {}

@@ -117,10 +117,10 @@ def train_article(
                 history.append(Epoch(epoch, *trained, *tested))
                 write_log(history, folder / "log.csv")
                 draw_curves(history, folder / "curves.png")
-                progress.console.print(history[-1].line(epochs), highlight=False, markup=False, soft_wrap=True)
+                progress.console.print(history[-1].line(epochs))
         except KeyboardInterrupt:
             kept = f"{weights} is of epoch {len(history)}" if history else "before the end of an epoch, nothing saved"
-            progress.console.print(f"stopped; {kept}", highlight=False, markup=False, soft_wrap=True)
+            progress.console.print(f"stopped; {kept}")
             raise
     draw_predictions(weights, test, train, folder / "predictions.png")
     return weights

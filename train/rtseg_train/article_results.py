@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
@@ -23,6 +21,7 @@ from rtseg_train.classes import VOID
 from rtseg_train.classic import ClassicUNet, widths_of
 from rtseg_train.dataset import Pair
 from rtseg_train.masks import read_labelled
+from rtseg_train.report import pyplot, save
 
 SHOWN = 3  # test pictures in predictions.png, and as many training pictures
 
@@ -65,14 +64,6 @@ class Epoch:
         return f"epoch {self.epoch}/{epochs}  {train}  {test}"
 
 
-def pyplot() -> ModuleType:
-    """matplotlib's, drawing to files alone; imported late because it takes a second."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    return importlib.import_module("matplotlib.pyplot")
-
-
 def write_log(history: list[Epoch], path: Path) -> None:
     """One row per epoch."""
     rows = [asdict(epoch) for epoch in history]
@@ -84,20 +75,17 @@ def write_log(history: list[Epoch], path: Path) -> None:
 
 def draw_curves(history: list[Epoch], path: Path) -> None:
     """Loss and accuracy over epochs, training and test in each."""
-    plt = pyplot()
     epochs = [e.epoch for e in history]
     loss = {"training": [e.train_loss for e in history], "test": [e.test_loss for e in history]}
     right = {"training": [100 * e.train_accuracy for e in history], "test": [100 * e.test_accuracy for e in history]}
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, axes = pyplot().subplots(1, 2, figsize=(10, 4), layout="constrained")
     for axis, name, curves in zip(axes, ("loss", "pixels right, %"), (loss, right), strict=True):
         for kind, values in curves.items():
             axis.plot(epochs, values, marker=".", label=kind)
         axis.set(xlabel="epoch", ylabel=name)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend()
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    save(figure, path)
 
 
 def load_net(weights: Path) -> tuple[ClassicUNet, int]:
@@ -124,10 +112,9 @@ def predict_mask(net: ClassicUNet, image_bgr: U8, size: int) -> U8:
 
 def draw_predictions(weights: Path, test: list[Pair], train: list[Pair], path: Path) -> None:
     """Picture, true mask and predicted mask of a few test and training pictures, by the weights on disk."""
-    plt = pyplot()
     net, size = load_net(weights)
     shown = [("test", p) for p in test[:SHOWN]] + [("training", p) for p in train[:SHOWN]]
-    figure, axes = plt.subplots(len(shown), 3, figsize=(8, 2.4 * len(shown)), squeeze=False, layout="constrained")
+    figure, axes = pyplot().subplots(len(shown), 3, figsize=(8, 2.4 * len(shown)), squeeze=False, layout="constrained")
     figure.set_facecolor("lightgrey")  # on white the edge of a white mask is lost
     for row, (kind, pair) in zip(axes, shown, strict=True):
         image_bgr, classes = read_classes(pair)
@@ -140,6 +127,4 @@ def draw_predictions(weights: Path, test: list[Pair], train: list[Pair], path: P
             axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
             axis.set_title(title, fontsize=10)
             axis.axis("off")
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    save(figure, path)

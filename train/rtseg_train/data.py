@@ -37,7 +37,10 @@ ONE_CLIP = 15  # levels between moments of one person, mean: clips of 25 frames 
 
 
 class TrainBatches(Dataset[Batch]):
-    """Batch number `step`, always the same for the same seed: resuming needs no other state."""
+    """Batch number `step`, always the same for the same seed: resuming needs no other state.
+
+    Pictures are found at once, `val` those to validate on, and read by `preload`. Raises DataError when there are none.
+    """
 
     def __init__(self, config: TrainConfig) -> None:
         cv2.setNumThreads(1)  # a forked worker hangs in OpenCV when its parent has used OpenCV's thread pool
@@ -82,7 +85,7 @@ class TrainBatches(Dataset[Batch]):
             seen.val.append(look(pair)[0])
             yield count
         seen.settle()
-        self.val[:] = usable(seen.val)
+        self.val = usable(seen.val)
         if not self.people and not self.cut:
             raise DataError(f"no mask in {self.config.train} has anybody in it")
         if self.cut and not self.empties:
@@ -207,14 +210,6 @@ class TrainBatches(Dataset[Batch]):
             return None
         following = self.picture(index + 1)
         return following if same_person(self.picture(index), following) else None
-
-
-def open_data(config: TrainConfig) -> tuple[TrainBatches, list[Pair]]:
-    """What a run trains on and what it is validated on, found but not yet read: `preload` reads both, and takes
-    what can't be used out of both. Raises DataError when there is nothing to find.
-    """
-    data = TrainBatches(config)
-    return data, data.val
 
 
 def same_person(before: Picture, after: Picture) -> bool:

@@ -117,7 +117,7 @@ class Inspection:
         digest = hashlib.sha256()
         for f in self.train:
             if not f.problem:
-                digest.update(f"{f.pair.image.name}|{f.pair.mask.name}|{f.size}|{f.person}\n".encode(*NAMES))
+                digest.update(as_line(f).encode(*NAMES))
         for room in self.rooms:
             if room not in self.bad_rooms:
                 digest.update(f"{room.name}\n".encode(*NAMES))
@@ -125,8 +125,8 @@ class Inspection:
 
     def cutouts_fingerprint(self) -> str:
         """As `fingerprint`, of the cut-outs; runs that were begun without it go on."""
-        used = [f"{f.pair.image.name}|{f.pair.mask.name}|{f.size}|{f.person}\n" for f in self.cut if not f.problem]
-        return hashlib.sha256("".join(used).encode("utf-8", "surrogateescape")).hexdigest()
+        used = (as_line(f) for f in self.cut if not f.problem)
+        return hashlib.sha256("".join(used).encode(*NAMES)).hexdigest()
 
     def report(self, folder: Path, resume: bool = False) -> list[str]:
         """Write data.json and data.png into the run's folder; returns the lines to print. Raises DataError."""
@@ -175,6 +175,11 @@ class Inspection:
 def usable(findings: list[Finding]) -> list[Pair]:
     """The pairs that can be used, in order."""
     return [f.pair for f in findings if not f.problem]
+
+
+def as_line(f: Finding) -> str:
+    """What batches depend on, of one picture."""
+    return f"{f.pair.image.name}|{f.pair.mask.name}|{f.size}|{f.person}\n"
 
 
 def record(f: Finding) -> dict[str, object]:

@@ -18,7 +18,7 @@ from rtseg.errors import DataError
 from rtseg.progress import progress_bar
 from rtseg_train.checkpoint import TrainState, load_state, save_state, save_weights
 from rtseg_train.config import TrainConfig
-from rtseg_train.data import TrainBatches, batches, open_data
+from rtseg_train.data import TrainBatches, batches
 from rtseg_train.dataset import Pair
 from rtseg_train.distributed import check_shares, current_world
 from rtseg_train.evaluate import evaluate, torch_predictor
@@ -27,7 +27,7 @@ from rtseg_train.metrics import summary
 from rtseg_train.nets import build
 from rtseg_train.report import Sheet, draw_curves
 from rtseg_train.run_folder import inputs_of, refuse_to_overwrite, writing
-from rtseg_train.said import how_repeatable, say, scores_in_words, too_short
+from rtseg_train.said import how_repeatable, scores_in_words, too_short
 from rtseg_train.starting import starting_net
 from rtseg_train.step import choose_device, initial_state, learning_rates, train_step
 from rtseg_train.tracking import Board, Meter, add_row, check_tensorboard, keep_rows
@@ -54,7 +54,7 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     tight = check_memory(config, device, world.size)
     if config.tensorboard:
         check_tensorboard()
-    data, val = open_data(config)
+    data = TrainBatches(config)
     data.shard = world.rank, world.size
     if world.leads:
         refuse_to_overwrite(folder, inputs_of(config, data.inspection.sets, data.rooms, data.cutouts))
@@ -68,19 +68,17 @@ def fit(config: TrainConfig, folder: Path, resume: bool = False) -> Path:
     with losing_none(), progress_bar(disable=not world.leads) as progress:
         if world.leads:
             for line in (how_repeatable(config, device, world), *([tight] if tight else []), *too_short(config)):
-                say(progress, line)
-        reading = progress.add_task("reading pictures", total=len(val) + data.count)
+                progress.console.print(line)
+        reading = progress.add_task("reading pictures", total=len(data.val) + data.count)
         for _ in data.preload():
             progress.advance(reading)
         for line in data.inspection.report(folder, resume) if world.leads else []:
-            say(progress, line)
-        run_steps(config, folder, state, data, val, progress)
+            progress.console.print(line)
+        run_steps(config, folder, state, data, progress)
     return folder / "model.safetensors"
 
 
-def run_steps(
-    config: TrainConfig, folder: Path, state: TrainState, data: TrainBatches, val: list[Pair], progress: Progress
-) -> None:
+def run_steps(config: TrainConfig, folder: Path, state: TrainState, data: TrainBatches, progress: Progress) -> None:
     """All remaining steps; the first process logs, evaluates, draws and saves while the others wait."""
     world, log = current_world(), folder / "log.csv"
     task = progress.add_task("training", total=config.steps, completed=state.step)
@@ -104,10 +102,10 @@ def run_steps(
                 progress.update(task, description=f"loss {row['loss']:.4f}  {row['pictures_per_second']} pictures/s")
                 with writing(folder):
                     if due:
-                        row |= evaluation(config, folder, state, val)
-                        say(progress, f"step {state.step}: {scores_in_words(row)}")
+                        row |= evaluation(config, folder, state, data.val)
+                        progress.console.print(f"step {state.step}: {scores_in_words(row)}")
                     add_row(log, row)
-                    board.add(row, folder / "sheet.png" if due and val else None)
+                    board.add(row, folder / "sheet.png" if due and data.val else None)
                     if due:
                         draw_curves(log, folder / "curves.png")
                     if save:
@@ -118,9 +116,9 @@ def run_steps(
             progress.update(task, completed=state.step)
             asked = time.perf_counter()
     if session.losses:
-        say(progress, session.sentence())
+        progress.console.print(session.sentence())
         if world.leads:
-            say(progress, f"at the end: {scores_in_words(row)}")
+            progress.console.print(f"at the end: {scores_in_words(row)}")
 
 
 def evaluation(config: TrainConfig, folder: Path, state: TrainState, val: list[Pair]) -> dict[str, float]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import heapq
+import importlib
 from collections.abc import Container
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,18 +25,28 @@ FEW_ROWS = 50  # of a log
 COLUMNS = ("picture", "label", "alpha", "on green")  # of a tile
 
 
-def draw_curves(log: Path, target: Path) -> None:
-    """Plot the columns of log.csv over steps into a PNG."""
+def pyplot() -> ModuleType:
+    """matplotlib's, drawing to files alone; imported late because it takes a second."""
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    return importlib.import_module("matplotlib.pyplot")
 
+
+def save(figure: Any, target: Path) -> None:
+    """Write a figure of `pyplot`, as PNG by its name, whole or not at all, and let go of it. Raises OSError."""
+    with whole_file(target) as temporary:
+        figure.savefig(temporary, dpi=110)
+    pyplot().close(figure)
+
+
+def draw_curves(log: Path, target: Path) -> None:
+    """Plot the columns of log.csv over steps into a PNG."""
     with log.open(newline="", encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
     if not rows:
         raise DataError(f"{log} is empty; there is nothing to draw yet")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    figure, (left, right) = pyplot().subplots(1, 2, figsize=(11, 4), layout="constrained")
     steps = [int(r["step"]) for r in rows]
     # A line through one point is none: the first rows of a run are seen by their points.
     left.plot(steps, [float(r["loss"]) for r in rows], lw=1, marker="." if len(rows) <= FEW_ROWS else None)
@@ -53,9 +66,7 @@ def draw_curves(log: Path, target: Path) -> None:
         axes.xaxis.get_major_locator().set_params(integer=True)
     if right.lines:
         figure.legend(loc="outside lower right", ncols=2)  # beside the points, not on them
-    with whole_file(target) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    save(figure, target)
 
 
 def tile(name: str, image: U8, label: U8, alpha: F32, score: Score) -> U8:
@@ -114,14 +125,9 @@ class WorstTiles:
 
 def draw_reliability(bins: Reliability, target: Path) -> None:
     """Plot what share of the pixels of each alpha is person in the labels, and how many there are, into a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     alpha, person = bins.curve()
     count = len(bins.pixels)
-    figure, (above, below) = plt.subplots(
+    figure, (above, below) = pyplot().subplots(
         2, 1, figsize=(5.5, 7), sharex=True, height_ratios=(3, 1), layout="constrained"
     )
     above.plot([0, 1], [0, 1], ls="--", lw=1, color="grey", label="perfect")
@@ -131,6 +137,4 @@ def draw_reliability(bins: Reliability, target: Path) -> None:
     above.legend(loc="upper left")
     below.bar((np.arange(count) + 0.5) / count, np.maximum(bins.pixels, 0.5), width=0.9 / count)
     below.set(xlabel="predicted alpha", ylabel="pixels", yscale="log")
-    with whole_file(target) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    save(figure, target)

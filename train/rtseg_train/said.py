@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from rich.progress import Progress
 
 from rtseg_train.config import TrainConfig
 from rtseg_train.distributed import World
@@ -38,8 +37,3 @@ def too_short(config: TrainConfig) -> list[str]:
         f"WARNING: the decoder is trained alone for {config.frozen_steps} steps (--frozen-steps), and {config.steps} "
         f"steps end inside {phase}; give {cure}"
     ]
-
-
-def say(progress: Progress, line: str) -> None:
-    """Print above the progress bar."""
-    progress.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -140,14 +140,14 @@ def train_command(
             "rtseg train photos/ --out runs/mine; or --resume FOLDER"
         )
     from rtseg_train import runs  # now, as it loads torch: a wrong command is answered at once
-    from rtseg_train.run_folder import refuse_to_overwrite
+    from rtseg_train.run_folder import RUNS, refuse_to_overwrite
 
     if preset is not None:
         own = {"batch": BATCH, "seed": SEED} | values
-        runs.run_article(own, out or Path("runs") / preset, epochs or EPOCHS, size or SIZE, width or WIDTH)
+        runs.run_article(own, out or RUNS / preset, epochs or EPOCHS, size or SIZE, width or WIDTH)
         return
     made = TrainConfig(**values)
-    folder = out or Path("runs") / made.model_name
+    folder = out or RUNS / made.model_name
     if config:
         refuse_to_overwrite(folder, [("the config", config)])
     if check or show_batch:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rtseg.arrays import U8
 from rtseg.errors import BackgroundError, RtsegError, SourceError
-from rtseg.live.events import Event
+from rtseg.live.events import SET, Event
 from rtseg.live.outlets import Outlets
 from rtseg.live.parts import Parts
 from rtseg.live.settings import Settings
@@ -63,9 +63,9 @@ class Actions:
             raise
 
     def _change_matte(self) -> None:
-        settings, pipe = self._controls.settings, self._pipeline
-        pipe.smoothing, pipe.save_power = settings.smoothing, settings.save_power
-        pipe.edge, pipe.feather, pipe.specks = settings.edge, settings.feather, settings.specks
+        for name, event in SET.items():
+            if event is Event.MATTE:  # the pipeline has them by the same names
+                setattr(self._pipeline, name, getattr(self._controls.settings, name))
 
     def _change_model(self, before: Settings) -> None:
         settings = self._controls.settings

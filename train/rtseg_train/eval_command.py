@@ -15,8 +15,9 @@ import typer
 
 from rtseg.errors import DataError
 from rtseg.options.call import quoted
-from rtseg.options.completion import providers
-from rtseg.options.values import PROVIDERS, one_of, report, target
+from rtseg.options.panels import MODEL
+from rtseg.options.shared import JsonFile, Provider
+from rtseg.options.values import target
 
 if TYPE_CHECKING:
     from rtseg_train.clips import Clip
@@ -46,15 +47,7 @@ def eval_command(
             show_default=False,
         ),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json",
-            metavar="FILE|-",
-            callback=report,
-            help="Write all figures here, picture by picture; -: to standard output.",
-        ),
-    ] = None,
+    json_file: JsonFile = None,
     sheet: Annotated[
         Path | None,
         typer.Option(metavar="FILE", callback=target, help=f"Write a PNG of the {WORST} worst pictures."),
@@ -74,16 +67,10 @@ def eval_command(
     person: Annotated[
         str | None, typer.Option(help="Which numbers or colours of the masks are the person: 15, 24,25, 1-19, #c08080.")
     ] = None,
-    area: Annotated[int | None, typer.Option(help="Pixels at network size; else what the model prefers.")] = None,
-    provider: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(PROVIDERS),
-            callback=one_of(PROVIDERS),
-            autocompletion=providers,
-            help="What an .onnx runs on.",
-        ),
-    ] = "auto",
+    area: Annotated[
+        int | None, typer.Option(help="Pixels at network size; else what the model prefers.", rich_help_panel=MODEL)
+    ] = None,
+    provider: Provider = "auto",
 ) -> None:
     """Score MODEL on labelled pictures, by source: IoU, boundary IoU, false alarms, errors.
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from rtseg.arrays import F32, U8
 from rtseg.errors import DataError
-from rtseg.models.model import AREA_LIMITS
+from rtseg.models.model import check_area
 from rtseg.paths.cpu import CpuPath
 from rtseg.pixels.edge import SPECKS, Edge
 from rtseg.pixels.geometry import network_size
@@ -90,8 +90,8 @@ def load_predictor(path: Path, area: int | None, provider: str, *, keep_state: b
     area: pixels at network size, None for what the model prefers. keep_state: the pictures are a video's frames,
     each gets the alpha before it. Raises ModelError or DataError for anything else.
     """
-    if area is not None and not AREA_LIMITS[0] <= area <= AREA_LIMITS[1]:
-        raise DataError(f"area is {area}; give {AREA_LIMITS[0]} to {AREA_LIMITS[1]} pixels")
+    if area is not None:
+        check_area(area)
     weights = path / "model.safetensors" if path.is_dir() else path
     if weights.suffix != ".safetensors":
         return pipeline_predictor(path, area, provider, keep_state=keep_state)

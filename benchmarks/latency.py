@@ -26,13 +26,12 @@ from rich.table import Table
 
 from rtseg import Pipeline
 from rtseg.arrays import U8
-from rtseg.commands.bench import PACKAGES, SIZES, demo_frames, surroundings
+from rtseg.commands.bench import EFFECTS, PACKAGES, SIZES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg.frames import Frame
 from rtseg.live.engine import Engine
 
-EFFECTS: dict[str, dict[str, Any]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": 20.0}}
 SETTLE = 0.5  # seconds at the start that do not count
 QUANTILES = range(0, 101, 5)  # percent, of latency
 

@@ -12,20 +12,18 @@ import argparse
 import sys
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 from rtseg import Pipeline
 from rtseg.arrays import U8
-from rtseg.commands.bench import PACKAGES, demo_frames, surroundings
+from rtseg.commands.bench import EFFECTS, PACKAGES, demo_frames, surroundings
 from rtseg.errors import RtsegError
 from rtseg.files import write_json
 from rtseg.options.values import parse_size
 
 STATUS = Path("/proc/self/status")
-EFFECTS: dict[str, dict[str, Any]] = {"picture": {"background": "beach.jpg"}, "blur": {"blur": 20.0}}
 WARM = 200  # frames before the first look
 SAMPLES = 200  # looks at the resident memory on the way
 TRACED = 50  # frames whose allocations are looked at

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from rtseg.files import STDOUT
+from rtseg.files import STDIO
 from rtseg.messages import shown
 
 
@@ -24,4 +24,4 @@ class Messages(Console):
 
 def messages(json_file: Path | None = None, *, stderr: bool = False, quiet: bool = False) -> Messages:
     """For a command: on standard output, unless that is for the JSON or for frames."""
-    return Messages(stderr=stderr or json_file == STDOUT, quiet=quiet)
+    return Messages(stderr=stderr or json_file == STDIO, quiet=quiet)

@@ -18,7 +18,7 @@ from rtseg.links import behind_links
 
 ASSETS = Path(__file__).parent / "assets"  # models, backgrounds and the demo clip that ship with rtseg
 BACKGROUNDS, DEMO_CLIP = ASSETS / "backgrounds", ASSETS / "demo.mp4"
-STDOUT = Path("-")  # for what is written as a report: standard output
+STDIO = Path("-")  # as a source standard input, as a target standard output
 NAME_BYTES = 255  # of a file's name, at most, on every usual file system
 _numbers = itertools.count()  # of the temporary files of this process
 
@@ -185,14 +185,14 @@ def check_target(path: Path, source: str | Path | None = None) -> None:
 
 
 def check_report(path: Path | None) -> None:
-    """`check_target` for what `write_json` will write; nothing for None and for STDOUT. Raises OutputError."""
-    if path is not None and path != STDOUT:
+    """`check_target` for what `write_json` will write; nothing for None and for STDIO. Raises OutputError."""
+    if path is not None and path != STDIO:
         check_target(path)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all, or to STDOUT. Raises OutputError."""
-    if path == STDOUT:
+    """Write JSON whole or not at all, or to STDIO. Raises OutputError."""
+    if path == STDIO:
         print(json.dumps(value, indent=2))
         return
     try:

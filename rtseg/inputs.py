@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rtseg.backgrounds.background import find_background
 from rtseg.errors import BackgroundError, OutputError
-from rtseg.files import ASSETS, DEMO_CLIP
+from rtseg.files import ASSETS, DEMO_CLIP, STDIO
 from rtseg.links import behind_links, without_scheme
 from rtseg.models.model import AUTO, TIERS
-from rtseg.sources.raw import STDIN, STDIO
+from rtseg.sources.raw import STDIN
 
 Input = tuple[str, Path]  # what it is, in words, and where
 Identity = tuple[int, int]  # device and number of a file: the same under all its names

@@ -46,7 +46,7 @@ def cutout(picture: str | PathLike[str] | U8, *, model: str | PathLike[str] = "q
     if isinstance(picture, (str, PathLike)):
         path = Path(picture)
         picture, opacity = read_layers(path, SourceError)
-        check_size(path.name, picture)
+        check_picture(path.name, picture)
     with ONE_AT_A_TIME:
         pipeline = pipeline_for(str(model), provider)
         bgra = render_still(pipeline, picture, "cutout", opacity)
@@ -68,7 +68,7 @@ def still_area(preferred: int) -> int:
     return max(preferred, min(STILL_AREAS * preferred, STILL_MOST))
 
 
-def check_size(name: str, frame_bgr: U8) -> None:
+def check_picture(name: str, frame_bgr: U8) -> None:
     """Raise SourceError, with the file's name, for a picture that is too small or too long."""
     try:
         check_frame(frame_bgr)

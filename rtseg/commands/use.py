@@ -7,7 +7,7 @@ import typer
 from rtseg.commands.apply.options import ApplyOptions
 from rtseg.commands.cam.options import CamOptions
 from rtseg.commands.ui.options import PageOptions
-from rtseg.files import STDOUT
+from rtseg.files import STDIO
 from rtseg.options.fields import with_options
 from rtseg.options.panels import InPanels
 
@@ -62,7 +62,7 @@ def apply(context: typer.Context, options: ApplyOptions) -> None:
     from rtseg.console import messages
 
     o = options
-    if o.out == "-" and o.json_file == STDOUT:
+    if o.out == "-" and o.json_file == STDIO:
         raise typer.BadParameter("standard output takes the frames of --out -; give --json a file")
     one_each = 1 if o.jobs > 1 and o.threads is None else None
     first, *more = [o.pipeline(one_each) for _ in range(o.jobs)]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from rtseg.files import STDOUT, check_report, check_target
+from rtseg.files import STDIO, check_report, check_target
 
 PROVIDERS = ("auto", "cuda", "cpu")
 EMITTED = ("composite", "alpha", "cutout")
@@ -87,7 +87,7 @@ def parse_share(text: str) -> tuple[int, int]:
 def target(value: Path | None) -> Path | None:
     """A picture to write: found out before the work. Raises BadParameter for -, OutputError for the rest."""
     if value is not None:
-        if value == STDOUT:
+        if value == STDIO:
             raise typer.BadParameter("a picture can't go to standard output; give a file name")
         check_target(value)
     return value

@@ -12,10 +12,10 @@ import numpy as np
 from rtseg.arrays import U8
 from rtseg.closing import Closing
 from rtseg.errors import SourceError
+from rtseg.files import STDIO
 from rtseg.frames import MAX_SIDE, Frame
 from rtseg.sources.pipes import open_pipe
 
-STDIO = Path("-")  # standard input as a source, standard output as a target
 STDIN = 0
 
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtseg.errors import OutputError, SourceError
-from rtseg.files import check_target
+from rtseg.files import STDIO, check_target
 from rtseg.formats import JPEG, READ, WRITTEN_PICTURES, WRITTEN_VIDEOS
 from rtseg.inputs import Input, refuse_inputs
 from rtseg.messages import without_any, without_secrets
 from rtseg.sinks.encoders import TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
 from rtseg.sources.kinds import likely_kind
-from rtseg.sources.raw import STDIO
 from rtseg.sources.usable import is_usable, pictures_and_videos
 
 PIXELS: dict[str, Pixels] = {

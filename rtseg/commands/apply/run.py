@@ -13,7 +13,7 @@ from rtseg.commands.apply.plan import PIXELS, Job, left_out, plan, share_of
 from rtseg.commands.apply.side_by_side import Outcome, outcomes
 from rtseg.emitted import BLACK, render
 from rtseg.errors import SourceError
-from rtseg.files import write_json
+from rtseg.files import STDIO, write_json
 from rtseg.frames import Sink
 from rtseg.inputs import refuse_inputs, refuse_own_room
 from rtseg.pipeline import Pipeline
@@ -24,9 +24,9 @@ from rtseg.sinks.sequence import PictureSequence, write_picture
 from rtseg.sinks.video_file import VideoFile, together
 from rtseg.sources.pictures import read_layers
 from rtseg.sources.plain_name import plain_name
-from rtseg.sources.raw import STDIO, RawFrames
+from rtseg.sources.raw import RawFrames
 from rtseg.sources.video import Video
-from rtseg.still import check_size, render_still
+from rtseg.still import check_picture, render_still
 from rtseg.stopping import finishing
 
 RAW_FPS = 30.0  # frames a second of raw frames where nobody says it, as FFmpeg has 25
@@ -119,7 +119,7 @@ def process(
     refuse_own_room(pipeline.reads, job.source)
     if not job.video:
         frame_bgr, opacity = read_layers(job.source, SourceError)
-        check_size(job.source.name, frame_bgr)
+        check_picture(job.source.name, frame_bgr)
         write_picture(job.target, render_still(pipeline, frame_bgr, emit, opacity))
         found = is_somebody(pipeline.share, pipeline.specks)
         return together(first_only(job.source), nobody_in(job.source.name, found=found))

@@ -44,11 +44,11 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
 
     page: opens what is in the window's place.
     """
+    if options.out is not None and not options.out.strip():
+        raise OutputError("--out is empty; give a file name, or virtual for a camera")
     pipeline = options.pipeline()
     pipeline.smoothing, pipeline.save_power = options.smoothing, options.save_power
     controls = Controls(settings_of(options), choices(options.background), call)
-    if options.out is not None and not options.out.strip():
-        raise OutputError("--out is empty; give a file name, or virtual for a camera")
     problem = None if page else display_problem() if options.window else "--no-window"
     with ExitStack() as stack:
         stack.callback(pipeline.close)
@@ -82,13 +82,7 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
         engine = Engine(source, pipeline, fps=options.fps, target_fps=options.target_fps, auto=auto, sent=sent)
         stack.callback(engine.stop)
         loop = Loop(Parts(source, pipeline, engine, controls), sink, surface, console)
-        broken: SourceError | None = None
-        try:
-            loop.run()
-        except SourceError as e:
-            if not source.live:
-                raise
-            broken = e  # what was recorded of a camera can't be recorded again: keep it
+        broken = play(loop, source)
         if isinstance(sink, VideoFile) and (broken or (loop.quit and not source.live)):
             sink.cut_short()
     conclude(source, loop, sink if isinstance(sink, VideoFile) else None, console, broken)
@@ -97,6 +91,17 @@ def run(options: CamOptions, call: Call, console: Console, page: Page | None = N
     if broken:
         raise broken
     return controls.call()
+
+
+def play(loop: Loop, source: Source) -> SourceError | None:
+    """Until it ends. What a live source broke off with is returned: what was recorded can't be recorded again."""
+    try:
+        loop.run()
+    except SourceError as e:
+        if not source.live:
+            raise
+        return e
+    return None
 
 
 def settings_of(options: CamOptions) -> Settings:
@@ -170,7 +175,7 @@ def describe(
         line += f", {model.threads} thread{'s' * (model.threads > 1)}"
         if model.fallback_reason and has_gpu():
             line += f" (no CUDA: {model.fallback_reason})"
-    console.print(line, highlight=False)
+    console.print(line)
     if pipeline.blur is not None and pipeline.blur < HIDING_BLUR:
         console.print(f"note: blur {pipeline.blur:g} leaves your room recognisable; {HIDING_BLUR:g} and more hides it")
     if problem and options.window:

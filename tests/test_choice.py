@@ -45,11 +45,29 @@ def test_the_best_that_leaves_half_of_a_core(monkeypatch: pytest.MonkeyPatch, sl
     assert choice.tiers["fast"].seconds == pytest.approx(slowness * 50e-9 * 192 * 96, rel=0.3)
 
 
-def test_what_can_not_be_reached_is_not_even_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Machine(100.0)
+@pytest.mark.parametrize(("slowness", "opened"), [(100.0, ["fast"]), (40.0, ["fast"]), (30.0, ["fast", "balanced"])])
+def test_what_can_not_be_reached_is_not_even_opened(
+    monkeypatch: pytest.MonkeyPatch, slowness: float, opened: list[str]
+) -> None:
+    """Nor is what follows on one that takes more than twice what it may: here 0.9 ms times the slowness, of 16.7."""
+    machine = Machine(slowness)
     stand_in(monkeypatch, machine)
     choice = choose(Pipeline(background="#00ff00", model="fast"), *SIZE, Budget(30), machine.clock)
-    assert machine.opened == ["fast"] and list(choice.tiers) == ["fast"]
+    assert machine.opened == opened and sorted(choice.tiers) == sorted(opened)
+
+
+@pytest.mark.parametrize(("smaller", "least"), [(0.02, 0.01), (0.001, 0.0025)])
+def test_a_measurement_that_can_not_be_foretells_nothing_that_can_not_be(
+    monkeypatch: pytest.MonkeyPatch, smaller: float, least: float
+) -> None:
+    """Half the pixels do not take longer than all, nor a tenth of the time: a quarter of them takes a quarter."""
+    machine = Machine(1.0)
+    stand_in(monkeypatch, machine)
+    spent = iter([0.01, smaller])
+    monkeypatch.setattr(choice_module, "timed", lambda work, clock: (next(spent), 1.0))
+    points = choice_module.measure(Pipeline(background="#00ff00", model="quality"), "quality", *SIZE, machine.clock)
+    assert points[0].seconds == 0.01 and points[-1].seconds == pytest.approx(least, rel=0.2)
+    assert all(point.seconds <= 0.01 for point in points)
 
 
 def test_a_rate_that_was_asked_for_may_have_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,14 @@ def test_the_room_is_shown_only_to_who_confirms() -> None:
     assert fingers.settings.effect  # each time anew
 
 
+@pytest.mark.parametrize(("after", "hidden"), [(2.9, False), (3.1, True)])
+def test_it_is_confirmed_within_three_seconds(after: float, hidden: bool) -> None:
+    fingers = Fingers()
+    fingers.press("e")
+    fingers.tap("\r", after)
+    assert fingers.settings.effect == hidden
+
+
 @pytest.mark.parametrize("effect", [True, False])
 @pytest.mark.parametrize("repeat", [0.03, 0.1, 0.2, 0.25])
 def test_a_key_held_down_shows_no_room(repeat: float, effect: bool) -> None:

@@ -109,6 +109,15 @@ def test_patience_has_an_end() -> None:
         assert run(governor, LONGEST + 2, cost=0.01, start=start + 1)[-1] == 1.0
 
 
+def test_the_room_has_to_last() -> None:
+    """Two seconds of it, too little for long, and two seconds more are no three seconds."""
+    governor = Governor(STEPS[:2], 0.03)
+    assert run(governor, 1, cost=0.05)[-1] == 0.75
+    for start, seconds, cost in ((1, 2, 0.01), (3, 5, 0.028), (8, 2, 0.01)):
+        assert run(governor, seconds, cost, start)[-1] == 0.75
+    assert run(governor, 3, cost=0.01, start=10)[-1] == 1.0
+
+
 def test_it_does_not_swing() -> None:
     governor, start, changes = governor_of(), 0.0, 0
     for _ in range(120):  # two minutes: full area just too slow, the next one with room to spare
@@ -128,3 +137,10 @@ def test_the_metronome_keeps_its_rate() -> None:
     assert all(abs(gap - 0.04) < 1e-9 for gap in gaps[:3])
     assert abs(gaps[3] - 0.2) < 1e-9
     assert sum(gaps[4:]) >= 2 * 0.04, "a late frame is made up for by no more than one"
+
+
+def test_a_frame_that_is_a_little_late_does_not_move_the_beat() -> None:
+    """Or the rate would fall with every slip; of a long stop one frame is made up for."""
+    metronome = Metronome(25)
+    assert [metronome.wait(now) for now in (100.0, 100.05, 100.06)] == pytest.approx([0, 0, 0.02])
+    assert [metronome.wait(now) for now in (101.0, 101.0, 101.0)] == pytest.approx([0, 0, 0.04])

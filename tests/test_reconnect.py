@@ -81,13 +81,13 @@ def test_a_camera_lost_before_its_first_frame_was_handed_out_is_waited_for() -> 
     assert len(list(source)) == 2 and source.losses == 1
 
 
-def test_one_that_opens_and_gives_nothing_is_asked_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def pauses_of(monkeypatch: pytest.MonkeyPatch, source: Reconnecting, count: int) -> list[float]:
+    """Seconds between its tries, which are not waited for; it is closed after so many."""
     pauses: list[float] = []
-    source = Reconnecting(lambda: Unplugged(0), Unplugged(0))
 
     class Clock:
         def is_set(self) -> bool:
-            return len(pauses) > 5
+            return len(pauses) >= count
 
         def wait(self, seconds: float) -> bool:
             pauses.append(seconds)
@@ -95,7 +95,18 @@ def test_one_that_opens_and_gives_nothing_is_asked_less_and_less_often(monkeypat
 
     monkeypatch.setattr(source, "_closed", Clock())
     list(source)
-    assert pauses == sorted(set(pauses)) and pauses[-1] >= 16 * pauses[0]
+    return pauses
+
+
+def test_one_that_opens_and_gives_nothing_is_asked_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = pauses_of(monkeypatch, Reconnecting(lambda: Unplugged(0), Unplugged(0)), 13)
+    assert pauses == pytest.approx([0.01 * 2**k for k in range(10)] + [8, 8, 8]), "but at least every 8 seconds"
+
+
+def test_one_that_gives_frames_is_asked_soon_when_it_is_lost_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = [Unplugged(0), Unplugged(0), Unplugged(1), Unplugged(0), Unplugged(0)]
+    pauses = pauses_of(monkeypatch, Reconnecting(lambda: plan.pop(0), Unplugged(1)), 5)
+    assert pauses == pytest.approx([0.01, 0.02, 0.04, 0.01, 0.02])
 
 
 def test_it_is_released_while_nobody_watches() -> None:

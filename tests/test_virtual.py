@@ -62,7 +62,13 @@ def test_an_odd_side_grows() -> None:
 
 @pytest.mark.parametrize(
     ("size", "box"),  # box: left, top, width, height
-    [((18, 32), (11, 0, 10, 18)), ((64, 18), (0, 4, 32, 9)), ((16, 9), (0, 0, 32, 18)), ((2, 40), (15, 0, 1, 18))],
+    [
+        ((18, 32), (11, 0, 10, 18)),
+        ((64, 18), (0, 4, 32, 9)),
+        ((16, 9), (0, 0, 32, 18)),
+        ((2, 40), (15, 0, 1, 18)),
+        ((30, 18), (1, 0, 30, 18)),  # two pixels are more than a side grows by
+    ],
 )
 def test_other_sizes_are_centred_on_black(size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
     shown = boxed(picture(*size), (32, 18))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from foreign_nets import BYTE, FLOAT, HALF, change, echo, save
 from rtseg import Pipeline
 from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
-from rtseg.models.foreign.model import ForeignModel
+from rtseg.models.foreign.adapter import Output
+from rtseg.models.foreign.model import ForeignModel, channels_first
+from rtseg.models.foreign.model import person as person_of
 from rtseg.models.model import Model
 from rtseg.models.networks import open_network
 from test_cli import rtseg
@@ -115,6 +118,26 @@ def test_the_picture_arrives_as_the_adapter_says(
     alpha = model.run(frame, np.zeros((64, 96), np.float32))
     assert alpha.dtype == np.float32
     np.testing.assert_allclose(alpha, 1 - expected if invert else expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("activation", "channel"), [("none", 0.75), ("sigmoid", np.log(3)), ("softmax", np.log(3))])
+@pytest.mark.parametrize("invert", [False, True])
+def test_an_alpha_by_hand(activation: str, channel: float, invert: bool) -> None:
+    maps = np.zeros((2, 3, 4), np.float32)
+    maps[1] = channel
+    alpha = person_of(maps, Output(activation, channel=1, invert=invert))
+    assert alpha.dtype == np.float32 and alpha.shape == (3, 4)
+    np.testing.assert_allclose(alpha, 0.25 if invert else 0.75, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "fits"), [(24, 32, True), (25, 31, True), (32, 24, False), (96, 96, False)]
+)
+def test_a_picture_on_its_side_is_no_answer(fixed: Path, height: int, width: int, fits: bool) -> None:
+    """To one of 64x48: an output may be smaller, and rounded, but not of another shape."""
+    raw = np.zeros((1, 1, height, width), np.float32)
+    with nullcontext() if fits else pytest.raises(ModelError, match=f"that is {width}x{height} for an input of 64x48"):
+        assert channels_first(raw, "nchw", (48, 64), load(fixed).adapter).shape == (1, height, width)
 
 
 def test_a_net_for_other_pictures_may_be_let_in(fixed: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import foreign_nets
@@ -59,6 +62,7 @@ WRONG = [
     ("recurrent", '"pha"', '"fgr"', r"has 3 channels; say"),
     ("recurrent", 'name = "pha"\n', "", r"name is missing, and the model has several outputs: fgr"),
     ("recurrent", '"r1o"', '"r2o"', r"\[\[states\]\] output is 'r2o'.*fgr float32.*r1o"),
+    ("recurrent", '"r1o"', '"fgr"', r"does not fit: inference failed on cpu"),  # with its second frame
     ("recurrent", '"r1i"', '"src"', r"input is 'src', which another key names"),
     ("recurrent", "shape = [1, 1, 1, 1]", "", r"shape is missing: the model takes r1i float32 1x1x\?x\?"),
     ("recurrent", "[1, 1, 1, 1]", "[1, 2, 1, 1]", r"shape is \[1, 2, 1, 1\], but the model takes r1i"),
@@ -92,3 +96,14 @@ def test_a_wrong_adapter_is_refused(kind: str, old: str, new: str, words: str, t
 def test_output_that_can_not_be_right_is_refused(tmp_path: Path, value: float, activation: str, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         load(probabilities(tmp_path / "m.onnx", value, activation))
+
+
+@pytest.mark.parametrize(("grown", "found"), [(3, True), (9, False)])
+def test_the_person_has_to_be_about_where_ours_is(tmp_path: Path, person: F32, grown: int, found: bool) -> None:
+    """By 0.85 of both together: a net that is fed 0..255 in place of 0..1 may still see 0.78."""
+    wide = np.asarray(cv2.dilate(person, np.ones((grown, grown))), np.float32)
+    overlap = (person > 0.5).sum() / (wide > 0.5).sum()
+    assert (overlap > 0.87) if found else (0.6 < overlap < 0.83)
+    model = foreign_nets.dynamic(tmp_path, wide)
+    with nullcontext() if found else pytest.raises(ModelError, match="overlap"):
+        load(model)

@@ -14,7 +14,7 @@ from rtseg.errors import ExportError
 from rtseg_export import export as exporter
 from rtseg_export.compare import compare, expected, torch_runner
 from rtseg_export.export import export
-from rtseg_export.parity import TOLERANCES, Tolerance, difference
+from rtseg_export.parity import TOLERANCES, Difference, Parity, Tolerance, difference
 from tiny_exports import (
     changed_net,
     make_frames,
@@ -107,6 +107,42 @@ def test_difference_by_hand() -> None:
     assert (d.max_error, d.mean_error) == (0.75, pytest.approx(0.0075))
     assert (d.flipped, d.iou) == (0.01, pytest.approx(49 / 50))
     assert not d.within(TOLERANCES["fp16"]) and d.within(Tolerance(0.8, 0.01, 0.9))
+
+
+def test_a_few_pixels_of_nobody_are_a_hundredth_of_the_picture_at_least() -> None:
+    nobody = np.zeros((100, 100), np.float32)
+    few = nobody.copy()
+    few[0, :10] = 1
+    assert difference("cpu", (100, 100), 0, few, nobody).iou == pytest.approx(0.9)
+    few[:2] = 1
+    assert difference("cpu", (100, 100), 0, few, nobody).iou == 0
+
+
+def figures(runner: str, frame: int, *values: float) -> Difference:
+    return Difference(runner, (64, 64), frame, *values)  # largest and mean error, flipped, IoU
+
+
+@pytest.mark.parametrize(
+    ("most", "mean", "iou", "within"),
+    [(0.5, 0.1, 0.9, True), (0.51, 0.1, 0.9, False), (0.5, 0.11, 0.9, False), (0.5, 0.1, 0.89, False)],
+)
+def test_each_figure_has_to_be_within(most: float, mean: float, iou: float, within: bool) -> None:
+    assert figures("cpu", 0, most, mean, 0.0, iou).within(Tolerance(0.5, 0.1, 0.9)) == within
+
+
+def test_cuda_alone_is_held_to_no_more_than_fp16() -> None:
+    """It computes fp32 in TF32; a file that may differ by more, as int8, may do so there too."""
+    as_fp16 = [figures(runner, 0, 0.1, 1e-3, 0.0, 0.995) for runner in ("cpu", "cuda", "torch fp16")]
+    assert [d.runner for d in Parity(as_fp16, TOLERANCES["fp32"]).failures] == ["cpu", "torch fp16"]
+    assert not Parity([figures("cuda", 0, 0.9, 0.05, 0.0, 0.82)], TOLERANCES["int8"]).failures
+    for values in ((0.2, 1e-3, 0.0, 0.995), (0.1, 3e-3, 0.0, 0.995), (0.1, 1e-3, 0.0, 0.98)):
+        assert Parity([figures("cuda", 0, *values)], TOLERANCES["fp32"]).failures
+
+
+def test_the_worst_of_each_figure_whichever_frame_it_is_of() -> None:
+    seen = [figures("cpu", 0, 0.3, 0.01, 0.3, 0.8), figures("cpu", 1, 0.1, 0.05, 0.2, 0.9)]
+    for order in (seen, seen[::-1]):
+        assert Parity(order, TOLERANCES["fp32"]).worst() == [figures("cpu", 0, 0.3, 0.05, 0.3, 0.8)]
 
 
 def test_a_net_that_sees_people_in_empty_rooms_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import re
 import runpy
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import cv2
@@ -116,6 +117,14 @@ def test_a_cutout_is_rgba_of_file_or_array(small_frames: list[U8]) -> None:
     np.testing.assert_allclose(rgba[inside][:, 2::-1].mean(0), small_frames[0][inside].mean(0), atol=2)
     with pytest.raises(rtseg.SourceError, match=r"nobody\.jpg"):
         rtseg.cutout("nobody.jpg", model="fast", provider="cpu")
+
+
+def test_nothing_of_a_picture_is_kept_after_its_cutout(small_frames: list[U8]) -> None:
+    picture = small_frames[0].copy()
+    alive = weakref.ref(picture)
+    rtseg.cutout(picture, model="fast", provider="cpu")
+    del picture
+    assert alive() is None
 
 
 def example(name: str, *words: str) -> None:

@@ -1,11 +1,13 @@
 """Requests that attack the control page: each is refused, before anything of ours has looked at it."""
 
+import asyncio
 import json
 import os
 import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ from pages import Browser, served
 from rtseg.ui.address import listen
 from rtseg.ui.folders import kept_secret
 from rtseg.ui.gallery import Gallery
+from rtseg.ui.guard import Guard
 
 PATHS = ("/", "/page/index.html", "/api/state", "/api/cameras", "/api/backgrounds", "/nothing")
 FOREIGN = (
@@ -88,6 +91,21 @@ def test_two_hosts_are_refused(browser: Browser) -> None:
         )
         raw.sendall(head.encode())
         assert raw.recv(100).startswith((b"HTTP/1.1 403", b"HTTP/1.1 400"))
+
+
+@pytest.mark.parametrize("hosts", [["localhost"], ["evil.example", "localhost"], []])
+def test_it_needs_no_server_that_refuses_them_first(hosts: list[str]) -> None:
+    answers: list[Any] = []
+
+    async def note(*told: Any) -> None:
+        answers.append(told)
+
+    with (address := listen("127.0.0.1", 0)).socket:
+        cookie = f"rtseg-{address.port}={address.cookie}".encode()
+        sent = [*((b"host", host.encode()) for host in hosts), (b"cookie", cookie)]
+        asked = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": sent}
+        asyncio.run(Guard(note, address)(asked, note, note))
+    assert (len(answers[0]) == 3) == (hosts == ["localhost"]), "the page is asked where there is one host"
 
 
 @pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1:9000", "LOCALHOST:9000"])

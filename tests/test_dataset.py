@@ -119,6 +119,7 @@ def test_hold_out_is_every_20th_by_name() -> None:
         return sorted(int(p.image.stem) for p in out)
 
     assert held(1) == [] and held(2) == [0] and held(40) == [0, 20] and len(held(9000)) == 200
+    assert held(10_000) == list(range(0, 10_000, 50)), "from all of them, not from the first names alone"
 
 
 def report(folder: Path) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from rtseg_train.checkpoint import load_weights, save_weights
 from rtseg_train.config import TrainConfig
 from rtseg_train.losses import boundary_loss, pixel_weights, segmentation_loss
 from rtseg_train.losses import temporal_loss as temporal
+from rtseg_train.nets import build
 from rtseg_train.said import scores_in_words, too_short
 from rtseg_train.step import initial_state, learning_rates, train_step, update_average
 from rtseg_train.unet import ConvBN, UNet
@@ -85,6 +89,22 @@ def test_the_average_moves_towards_the_net_and_not_the_other_way() -> None:
     update_average(state, 0.9)
     assert [p.item() for p in state.ema.parameters()] == pytest.approx([0.1] * 3)
     assert [p.item() for p in state.net.parameters()] == [1.0] * 3
+
+
+def test_the_recipe_that_averages_takes_its_share_of_the_second(tmp_path: Path) -> None:
+    first, second = (tmp_path / f"{name}.safetensors" for name in ("first", "second"))
+    for path, value in ((first, 1.0), (second, 5.0)):
+        net = build("fast")
+        with torch.no_grad():
+            for tensor in net.state_dict().values():
+                tensor.fill_(value)
+        save_weights(net, path, {"arch": "fast", "scores": {"ALL": {"iou": 90.0}}, "name": path.stem})
+    average = runpy.run_path(str(Path(__file__).parents[1] / "train" / "recipes" / "average.py"))
+    average["main"](first, second, 0.75, tmp_path / "soup.safetensors")
+    net, notes = load_weights(tmp_path / "soup.safetensors")
+    floats = [tensor for tensor in net.state_dict().values() if tensor.dtype.is_floating_point]
+    assert floats and all((tensor == 1 + 0.75 * 4).all() for tensor in floats)
+    assert (notes["name"], notes["scores"]) == ("second", {}), "what it scores is not known yet"
 
 
 def test_weights_decay_and_biases_do_not() -> None:

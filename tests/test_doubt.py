@@ -176,6 +176,23 @@ def test_after_a_gap_nothing_is_known(look: Look) -> None:
     assert not any(run(doubt, [0.9] * 5, start=1.5))
 
 
+@pytest.mark.parametrize(("gap", "known"), [(0.9, True), (1.1, False)])
+def test_after_a_second_without_a_frame_who_was_believed_is_looked_at_again(
+    look: Look, gap: float, known: bool
+) -> None:
+    """Also who fills little of the first frame after it."""
+    look.says = 0.9
+    doubt = Doubt(look)
+    assert doubt.believes(0.9, NOTHING, 0.0)
+    look.says = 0.0
+    assert run(doubt, [0.39, 0.5], start=gap) == [True, known] and look.calls == (1 if known else 2)
+
+
+def test_who_stays_is_looked_at_every_two_seconds(look: Look) -> None:
+    look.says = 0.9
+    assert all(run(Doubt(look), [0.9] * 185)) and look.calls == 1 + 3  # at 0, 2, 4 and 6 seconds
+
+
 def test_the_second_net_knows_the_demo_from_patterns(demo_frames: list[U8]) -> None:
     from rtseg.models.doubt import seen_by_balanced
     from rtseg.models.nobody import empty_pictures

@@ -101,6 +101,14 @@ def test_thin_parts_are_fingers_and_gaps() -> None:
     assert weights[4, 4] == 1 and weights[21, 34] > weights[8, 12] > weights[14, 14] == 1
 
 
+@pytest.mark.parametrize(("width", "thin"), [(8, 1), (9, 0)])
+def test_what_is_thin_is_less_than_nine_pixels_wide(width: int, thin: float) -> None:
+    alpha = torch.zeros(1, 1, 40, 40)
+    alpha[..., 12 : 12 + width] = 1
+    for bar in (alpha, 1 - alpha):
+        assert thin_parts(bar)[0, 0, 20].unique().tolist() == ([0.0, thin] if thin else [0.0])
+
+
 def test_the_filter_that_the_loss_looks_through_is_the_runtimes() -> None:
     """At the border they differ: there the loss takes the mean of what is there, and the runtime mirrors."""
     rng = np.random.default_rng(4)

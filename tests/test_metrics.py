@@ -6,7 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from rtseg_train.measures import boundary, boundary_iou, dtssd, edge_flicker, gradient_error, iou, mean_iou
+from rtseg_train.measures import (
+    boundary,
+    boundary_iou,
+    dtssd,
+    edge_flicker,
+    gradient_error,
+    half_transparent,
+    iou,
+    mean_iou,
+)
 from rtseg_train.metrics import Score, score, summary
 from rtseg_train.reliability import Reliability
 
@@ -118,6 +127,17 @@ def test_sad_and_half_transparent_pixels_of_a_soft_label_by_hand() -> None:
     # a hard label says nothing of softness, nor does an empty one
     for other in (np.where(label > 127, 255, 0).astype(np.uint8), np.zeros_like(label)):
         assert not {"sad", "half_transparent", "half_transparent_label"} & score("here", alpha, other).figures().keys()
+
+
+def test_an_edge_without_a_label_is_no_edge_that_was_found() -> None:
+    label = box(20, 20, 40, 40).astype(np.uint8) * 255
+    void = box(0, 0, 40, 100)  # the upper half of the person, and all around it
+    s = score("here", np.zeros((100, 100), np.float32), label, void=void)
+    assert (s.iou, s.boundary_iou, s.mae) == (0, 0, pytest.approx(20 * 40 / 6000))
+
+
+def test_half_transparent_is_what_lies_between_a_twentieth_and_the_rest() -> None:
+    assert half_transparent(np.array([[0, 0.04, 0.06, 0.5, 0.94, 0.96, 1]], np.float32)) == 3
 
 
 def a_score(source: str, iou: float, boundary_iou: float, person: float, mae: float, empty: bool) -> Score:

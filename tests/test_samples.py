@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from rtseg.errors import DataError
+from rtseg.pixels.matte import grey_of, motion, remembered
 from rtseg_train import augment
 from rtseg_train.alike import like_the_person
-from rtseg_train.augment import make_sample, make_twins, paste, previous_alpha, something_moves
+from rtseg_train.augment import make_sample, make_twins, moved, paste, previous_alpha, something_moves
 from rtseg_train.data import TrainBatches
 from rtseg_train.degrade import camera, light
 from rtseg_train.shutter import smeared
@@ -79,6 +80,36 @@ def test_the_next_moment_of_a_clip_is_put_at_the_same_place() -> None:
         assert not np.array_equal(one.alpha, two.alpha) and abs(areas[0] - areas[1]) < 0.25 * max(areas)
 
 
+def test_two_moments_have_one_light_and_the_second_is_told_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment, "camera", lambda rng, frame: frame)
+    first = Picture(person().image, person().alpha, exact=True)
+    room = Picture(np.full((96, 160, 3), 120, np.uint8), np.zeros((96, 160), np.uint8))
+    told = 0
+    for seed in range(12):
+        one, same = make_twins(np.random.default_rng(seed), first, (160, 96), room, None, first)
+        np.testing.assert_array_equal(one.frame_bgr, same.frame_bgr)
+        later = Picture(first.image, np.roll(first.alpha, 2, 1), exact=True)
+        one, two = make_twins(np.random.default_rng(seed), first, (160, 96), room, None, later)
+        change = motion(grey_of(two.frame_bgr), grey_of(one.frame_bgr))
+        assert change is not None
+        is_told = np.array_equal(two.previous_alpha, remembered(one.alpha, change))
+        assert is_told or not two.previous_alpha.any()
+        told += is_told
+    assert 6 <= told <= 11, "of eight in ten"
+
+
+def test_a_scene_that_moves_takes_its_label_along() -> None:
+    label = (person(96, 160).alpha / 255).astype(np.float32)
+    view = View(np.repeat(person(96, 160).alpha[..., None], 3, 2), label, label)
+    changed = 0
+    for seed in range(10):
+        after = moved(np.random.default_rng(seed), view, (160, 96))
+        np.testing.assert_allclose(after.frame[..., 0] / 255, after.alpha, atol=0.01)
+        np.testing.assert_array_equal(after.sure, after.alpha)
+        changed += not np.array_equal(after.alpha, label)
+    assert 4 <= changed <= 9
+
+
 def test_clips_of_cut_outs_are_found_by_their_numbers(tmp_path: Path) -> None:
     write_list(tmp_path)
     rows = ["fg,mask"]
@@ -110,6 +141,10 @@ def test_what_is_in_doubt_goes_with_its_picture(tmp_path: Path) -> None:
     list(data.preload())
     sure = torch.cat([data[step][3].flatten() for step in range(8)])
     assert sure.min() == pytest.approx(0.2) and sure.max() == 1
+    behind = nobody((160, 96))._replace(sure=np.full((96, 160), 0.25, np.float32))
+    for known, least in ((None, 0.25), (np.full((96, 72), 51, np.uint8), 0.2)):
+        pasted = paste(np.random.default_rng(0), [Picture(person().image, person().alpha, known)], behind)[0]
+        assert pasted.sure.max() == pytest.approx(least), "the less of both"
     cv2.imwrite(str(tmp_path / "sure.png"), half[:50])
     with pytest.raises(DataError, match=r"sure\.png is 72x50, its picture 72x96"):
         list(TrainBatches(small(path)).preload())
@@ -122,6 +157,8 @@ def test_previous_alpha_is_sometimes_nothing_and_sometimes_about_right() -> None
     empty = sum(not p.any() for p in drawn)
     close = sum(p.any() and float(np.abs(p - alpha).mean()) < 0.05 for p in drawn)
     assert 15 < empty < 45 and close > 8
+    wrong = [p for p in drawn if p.any() and p.max() > 0.9 and float(np.abs(p - alpha).mean()) > 0.05]
+    assert wrong and all(p.min() >= 0 and p.max() <= 1 for p in drawn), "somebody else's, in the same numbers"
 
 
 def test_of_half_of_the_frames_before_something_moved_since() -> None:

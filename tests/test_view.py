@@ -50,6 +50,17 @@ def test_small_islands_are_nobody() -> None:
     assert people(alpha, view) == [((100 + 48) / 400, 96 / 200, (100 + 144) / 400, 192 / 200)]
 
 
+@pytest.mark.parametrize(
+    ("size", "alpha", "found"),
+    [((12, 12), 1.0, 0), ((16, 12), 1.0, 1), ((80, 80), 0.35, 0), ((80, 80), 0.45, 1)],
+)
+def test_from_what_size_and_alpha_on_it_is_somebody(size: tuple[int, int], alpha: float, found: int) -> None:
+    """Two thousandths of the frame, here 160 pixels, and two fifths of a person."""
+    picture = np.zeros((200, 400), np.float32)
+    picture[40 : 40 + size[1], 80 : 80 + size[0]] = alpha
+    assert len(people(picture, View.whole((400, 200)))) == found
+
+
 def test_people_get_room_around_them() -> None:
     """7 % of their sides and 1 % of the frame's, up to the next 64th."""
     assert with_margin((0.4, 0.4, 0.6, 0.6)) == (0.375, 0.375, 0.625, 0.625)

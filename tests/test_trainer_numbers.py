@@ -107,6 +107,24 @@ def test_the_recipe_that_averages_takes_its_share_of_the_second(tmp_path: Path) 
     assert (notes["name"], notes["scores"]) == ("second", {}), "what it scores is not known yet"
 
 
+def test_the_recipe_for_the_temperature_divides_the_logits_and_nothing_else(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    net = build("fast").eval()
+    save_weights(net, tmp_path / "net.safetensors", {"arch": "fast", "scores": {"ALL": {"iou": 90.0}}})
+    recipe = runpy.run_path(str(Path(__file__).parents[1] / "train" / "recipes" / "temperature.py"))
+    recipe["main"](tmp_path / "net.safetensors", 2.5, tmp_path / "softer.safetensors")
+    softer, notes = load_weights(tmp_path / "softer.safetensors")
+    frame = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        before, after = net(frame, torch.zeros(1, 1, 64, 96)), softer(frame, torch.zeros(1, 1, 64, 96))
+    assert before.abs().max() > 0.01
+    torch.testing.assert_close(after, before / 2.5, rtol=1e-4, atol=1e-6)
+    assert notes["scores"] == {}
+    for wrong in (0.0, -1.0):
+        with pytest.raises(SystemExit, match="not above 0"):
+            recipe["main"](tmp_path / "net.safetensors", wrong, tmp_path / "wrong.safetensors")
+
+
 def test_weights_decay_and_biases_do_not() -> None:
     state = initial_state(Tiny(), TrainConfig(train="", weight_decay=0.2), torch.device("cpu"))
     for parameter in state.net.parameters():

@@ -10,13 +10,15 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from rtseg.arrays import u8
 from rtseg.backgrounds.opening import open_background
 from rtseg.commands.apply import run as apply
 from rtseg.errors import BackgroundError, SourceError
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.video_file import VideoFile
-from rtseg.sources.kinds import kind
+from rtseg.sources.kinds import HEADER, kind
 from rtseg.sources.opening import open_source
+from rtseg.sources.pictures import read_layers
 from test_containers import CASES
 
 
@@ -72,12 +74,32 @@ def test_animations_are_films(tmp_path: Path, suffix: str, make_model: Callable[
         assert container.duration / 1e6 == pytest.approx(1.6, abs=0.02)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".webp"])
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".gif"])
 def test_an_animation_of_one_picture_is_a_picture(tmp_path: Path, suffix: str) -> None:
-    frame = np.full((64, 96, 3), 90, np.uint8)
-    cv2.imwrite(str(tmp_path / f"still{suffix}"), frame)
+    Image.new("RGB", (96, 64), (90, 90, 90)).save(tmp_path / f"still{suffix}")
     assert kind(tmp_path / f"still{suffix}") == "picture"
     assert open_background(tmp_path / f"still{suffix}").at(0.0, 96, 64)[5, 5, 0] == pytest.approx(90, abs=2)
+
+
+def test_a_gif_that_does_not_move_becomes_a_picture(tmp_path: Path, make_model: Callable[..., Path]) -> None:
+    """With a comment, a transparent corner and more bytes than a header."""
+    still = Image.effect_noise((400, 300), 90).convert("RGBA")
+    still.paste((0, 0, 0, 0), (0, 0, 50, 50))
+    still.save(tmp_path / "still.gif", comment=b"here" * 99)
+    assert (tmp_path / "still.gif").stat().st_size > HEADER
+    pipeline = Pipeline(model=make_model("nobody"), background="#00ff00")
+    apply.run(tmp_path / "still.gif", tmp_path / "out.png", pipeline, "composite", Console(quiet=True))
+    assert u8(cv2.imread(str(tmp_path / "out.png"))).shape == (300, 400, 3)
+    _, opacity = read_layers(tmp_path / "still.gif", SourceError)
+    assert opacity is not None and opacity[10, 10] == 0 and opacity[150, 80] == 255
+
+
+def test_a_large_gif_that_moves_is_a_film(tmp_path: Path) -> None:
+    first, second = (Image.effect_noise((400, 300), 90) for _ in range(2))
+    first.save(tmp_path / "moves.gif", save_all=True, append_images=[second], duration=100)
+    assert kind(tmp_path / "moves.gif") == "video"
+    (tmp_path / "cut.gif").write_bytes((tmp_path / "moves.gif").read_bytes()[:9])
+    assert kind(tmp_path / "cut.gif") == "video"
 
 
 def test_a_damaged_animation_is_an_error_of_ours(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_pipe_is_refused_instead_of_waited_for() -> None:
         ("notes.txt", "notes.txt can't be played as a video"),
         ("text.jpg", "not a picture"),
         ("empty.jpg", "empty file"),
-        ("empty.mp4", "empty.mp4 can't be played"),
+        ("empty.mp4", "empty.mp4 can't be played as a video: it is an empty file"),
         ("#12", "#rrggbb"),
         (np.zeros((4, 4), np.uint8), r"expected uint8 \(H, W, 3\)"),
     ],

@@ -18,7 +18,7 @@ from rtseg.pixels.geometry import cover
 from rtseg.pixels.opacity import over
 from rtseg.sources.containers import Decoder, open_container, picture_track
 from rtseg.sources.fields import Deinterlacer
-from rtseg.sources.kinds import what_it_is
+from rtseg.sources.kinds import why_not_played
 from rtseg.sources.length import shown_until
 from rtseg.sources.look import Look
 from rtseg.sources.video import reason
@@ -66,7 +66,7 @@ class FilmFile:
         try:
             yield
         except (av.error.FFmpegError, OSError, ValueError) as e:
-            why = what_it_is(self.path) or reason(e)
+            why = why_not_played(self.path) or reason(e)
             raise BackgroundError(f"background {self.path.name} can't be played as a video: {why}") from e
 
     def pictures(self) -> Iterator[FilmPicture]:

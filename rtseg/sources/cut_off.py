@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in compressed data: none of it, nor a restart
 JPEG_END = 0xD9
+CUT_OFF = "it is cut off, its end is missing; copy or download it again"
 MOST_SEGMENTS = 100_000
 TAG_HEADER = 11  # bytes of an FLV tag before its data
 Measure = Callable[[bytes], int | None]  # bytes of the box that begins so, header included; None where it does not say

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from rtseg.formats import PICTURES, VIDEOS
+from rtseg.sources.cut_off import CUT_OFF, is_whole
+from rtseg.sources.gif import is_still_gif
 
 Kind = Literal["picture", "video"]
 HEADER = 2**16  # bytes that are looked at; in them an animated PNG says that it is one
@@ -19,7 +21,7 @@ STILL = re.compile(
 )
 HEIF = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif")  # brands of still pictures in ISO files
 MOVING = re.compile(
-    rb"GIF8|....(?:ftyp|moov|mdat|wide|free|skip|pnot)|\x1a\x45\xdf\xa3|RIFF....AVI |FLV\x01|\0\0\x01[\xb3\xba\xb0]"
+    rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)|\x1a\x45\xdf\xa3|RIFF....AVI |FLV\x01|\0\0\x01[\xb3\xba\xb0]"
     rb"|(?:\0|\0\0)?\0\0\x01[\x09\x27\x47\x67\x40\x46\x42\x44]|\x30\x26\xb2\x75\x8e\x66\xcf\x11|OggS|YUV4MPEG2 "
     rb"|DKIF|nut/multimedia|\x06\x0e\x2b\x34|\.RMF|\x1f\x07\0|\xb7\xd8\0\x20",
     re.DOTALL,
@@ -39,8 +41,10 @@ OTHERS = (  # what looks like something to play and is not
 
 
 def kind(path: Path) -> Kind | None:
-    """By what is in the file; None for what is neither, or no file. An animation is a video, as any GIF is."""
+    """By what is in the file; None for what is neither, or no file. An animation is a video, one picture is none."""
     head = header(path)
+    if head.startswith(b"GIF8"):
+        return "picture" if is_still_gif(path) else "video"
     if head.startswith(b"\xff\xd8") and path.suffix.lower() in JPEGS_IN_A_ROW:
         return "video"
     if moves(head):
@@ -90,6 +94,18 @@ def what_it_is(path: Path) -> str | None:
     if kind(path) == "picture" and not is_text(head):
         return IS_PICTURE
     return "it is a text file" if head and is_text(head) else None
+
+
+def why_not_played(path: Path) -> str | None:
+    """For messages, of a file that no video could be read from: what it is instead, or what it lacks."""
+    if what := what_it_is(path):
+        return what
+    try:
+        if path.is_file() and not path.stat().st_size:
+            return "it is an empty file"
+        return CUT_OFF if is_whole(path) is False else None
+    except OSError:
+        return None
 
 
 def is_text(head: bytes) -> bool:

@@ -13,7 +13,7 @@ from rtseg.errors import RtsegError
 from rtseg.formats import READ_PICTURES
 from rtseg.pixels.opacity import over, without_hidden
 from rtseg.sources.backends import quiet_opencv
-from rtseg.sources.cut_off import is_cut_off
+from rtseg.sources.cut_off import CUT_OFF, is_cut_off
 from rtseg.sources.heif import is_heif, read_heif
 from rtseg.sources.kinds import IS_PICTURE, what_it_is
 from rtseg.sources.layers import Layers, layers, size_of
@@ -107,7 +107,7 @@ def decode_float(data: bytes, path: Path, error: type[RtsegError]) -> U8 | None:
 def refusal(data: bytes, path: Path, error: type[RtsegError], why: str = "") -> RtsegError:
     """What to say of a file that is no picture, or not all of one. why: the decoder's words."""
     if is_cut_off(data) or "truncated" in why:
-        return error(f"cannot read the picture {path}: it is cut off, its end is missing; copy or download it again")
+        return error(f"cannot read the picture {path}: {CUT_OFF}")
     if why:
         return error(f"cannot read the picture {path}: {why}")
     what = what_it_is(path)

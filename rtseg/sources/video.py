@@ -21,7 +21,7 @@ from rtseg.messages import without_secrets
 from rtseg.pixels.geometry import cover
 from rtseg.sources.containers import Decoder, open_container, picture_track
 from rtseg.sources.fields import Deinterlacer
-from rtseg.sources.kinds import what_it_is
+from rtseg.sources.kinds import why_not_played
 from rtseg.sources.length import Length, shown_until
 from rtseg.sources.look import Look
 from rtseg.sources.pipes import open_pipe
@@ -58,7 +58,7 @@ class Video(Closing):
         except (av.error.FFmpegError, OSError, ValueError) as e:
             self.close()
             hint = what_to_check(e) if remote else ""
-            what = None if remote or pipe else what_it_is(Path(url))
+            what = None if remote or pipe else why_not_played(Path(url))
             raise SourceError(f"source {name} can't be opened as a video: {what or reason(e)}{hint}") from e
         self.stream = picture_track(self.container)
         if self.stream is None:

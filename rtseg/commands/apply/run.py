@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from enum import IntEnum
 from pathlib import Path
 
 import cv2
@@ -121,8 +122,8 @@ def process(
         frame_bgr, opacity = read_layers(job.source, SourceError)
         check_picture(job.source.name, frame_bgr)
         write_picture(job.target, render_still(pipeline, frame_bgr, emit, opacity))
-        found = is_somebody(pipeline.share, pipeline.specks)
-        return together(first_only(job.source), nobody_in(job.source.name, found=found))
+        found = found_in(pipeline)
+        return together(first_only(job.source), nobody_in(job.source.name, found, pipeline.specks))
     pipeline.reset()
     pipeline.area = pipeline.model.info.area
     source = RawFrames(job.source, size=raw, fps=fps) if raw else open_video(job.source)
@@ -130,9 +131,30 @@ def process(
         return process_video(job, source, pipeline, emit, progressed)
 
 
-def nobody_in(name: str, *, found: bool) -> str | None:
+class Found(IntEnum):
+    """What of a person is in what was made of a frame; the most of all frames counts."""
+
+    NOBODY = 0
+    SPECKS = 1  # only pieces that are left out
+    SOMEBODY = 2
+
+
+def found_in(pipeline: Pipeline) -> Found:
+    """Of the last frame. Pieces that are each smaller than `specks` may together be larger: people far away."""
+    if not is_somebody(pipeline.share, pipeline.specks):
+        return Found.NOBODY
+    if is_somebody(float(pipeline.alpha.mean()), 0):
+        return Found.SOMEBODY
+    return Found.SPECKS if pipeline.specks else Found.NOBODY
+
+
+def nobody_in(name: str, found: Found, specks: float) -> str | None:
     """A remark on a source in which no person was found, or None: its output is the background, or empty."""
-    return None if found else f"nobody was found in {name}; is it dark, or on its side? People must be upright"
+    if found is Found.SPECKS:
+        return f"in {name} only pieces smaller than {specks:g} % of the picture were found; --specks 0 keeps them"
+    if found is Found.NOBODY:
+        return f"nobody was found in {name}; is it dark, or on its side? People must be upright"
+    return None
 
 
 def first_only(path: Path) -> str | None:
@@ -149,7 +171,7 @@ def process_video(
 ) -> str | None:
     """Every frame, with its own time, and the sound. What came through a pipe is kept when it breaks off."""
     broken: SourceError | KeyboardInterrupt | None = None
-    closed, found = None, False
+    closed, found = None, Found.NOBODY
     with ExitStack() as stack:
         if isinstance(source, RawFrames) or job.sequence:  # what else is half-written is removed on the spot
             stack.enter_context(finishing())
@@ -159,7 +181,7 @@ def process_video(
         try:
             for frame in source:
                 sink.write(render(pipeline, frame.image, emit, frame.time, frame.opacity), frame.time)
-                found = found or is_somebody(pipeline.share, pipeline.specks)
+                found = found if found is Found.SOMEBODY else max(found, found_in(pipeline))
                 if isinstance(sink, VideoFile) and frame.lasts:
                     sink.until = frame.time + frame.lasts
                 progressed(sink.frames, source.count)
@@ -173,7 +195,7 @@ def process_video(
                 e.add_note(f"{job.title} has what came until then: {sink.frames} frame{'s' * (sink.frames > 1)}")
     if broken:
         raise broken
-    return together(source.remark, closed, sink.remark, nobody_in(source.name, found=found))
+    return together(source.remark, closed, sink.remark, nobody_in(source.name, found, pipeline.specks))
 
 
 def open_video(path: Path) -> Video:

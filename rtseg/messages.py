@@ -26,6 +26,7 @@ PLACE = re.compile(r"([A-Za-z][\w+.-]+:/++[^\s/?#]*)(/[^\s?#'\"]*[^\s?#'\":;,.)\
 KEY_AFTER = re.compile(r"(rtmp\w*:/++[^\s/?#]*+/++[^\s/?#]+/+)[^\s'\"]*[^\s'\":;,.)\]]", re.IGNORECASE)
 LOGIN = re.compile(r"(/live|/movie|/series|)/[^/]+/[^/]+(/\d+(?:\.\w+)?)\Z")  # name and password as folders
 LOGIN_ENDS = (".ts", ".m3u8", ".mp4", ".mkv")  # without live and the like before it
+BEGINS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")  # of an address; C:/ is none
 KINDS = re.compile(r"[0-9]+|[a-z]+|[A-Z]+")
 KEPT = "\n\t"  # control characters that our own messages have
 # Marks that turn the direction of what follows, by which a name can look like another.
@@ -69,6 +70,14 @@ def is_key(word: str) -> bool:
 def without_any(name: str) -> str:
     """What was taken for a file's name and is none: it may be an address whose `http://` was left out."""
     return BARE.sub(lambda found: f"{found[1]}{SECRET}", without_secrets(name))
+
+
+def as_address(name: object) -> str | None:
+    """What was given for a file and is an address, as it may be printed; None for others. A path has lost a slash."""
+    text = str(name)
+    return (
+        without_secrets(BEGINS.sub(lambda found: f"{found[0].rstrip('/')}//", text, 1)) if BEGINS.match(text) else None
+    )
 
 
 def has_secret(value: object) -> bool:

@@ -27,6 +27,8 @@ WRONG: list[tuple[list[str], str]] = [
         ["cam", "--source", "demo", "--model", "nothere"],
         "no such file. Give an .onnx file or one of: quality, balanced",
     ),
+    (["cam", "--source", "demo", "--model", "https://me:secret@host/m.onnx"], "model https://me:***@host/m.onnx is an"),
+    (["cam", "--source", "demo", "--out", "here/"], "output here is a folder; give a file name"),
     (["apply", "text.jpg", "--out", "y.png", "--model", "qualty"], "did you mean quality?"),
     (["bench", "--model", "atuo"], "did you mean auto?"),
     (["cam", "--source", "demo", "--out", "no/out.mp4"], "does not exist"),
@@ -44,14 +46,15 @@ def test_wrong_input_is_one_clear_message(
 ) -> None:
     (tmp_path / "text.jpg").write_text("hello")
     (tmp_path / "empty.mp4").touch()
+    (tmp_path / "here").mkdir()
     (tmp_path / "foreign.onnx").write_bytes(make_model(metadata={}).read_bytes())
     (tmp_path / "nan.onnx").write_bytes(make_model("nan").read_bytes())
-    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    before = {p: p.is_file() and p.read_bytes() for p in tmp_path.iterdir()}
     said = rtseg(*arguments, code=1)
     lines = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1 and words in lines[0], said
     assert "Traceback" not in said
-    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+    assert {p: p.is_file() and p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
 def test_cuda_without_gpu_is_refused() -> None:
@@ -66,6 +69,8 @@ USAGE = [
     (["nonsense"], "nonsense"),
     (["cam", "--nonsense"], "--nonsense"),
     (["cam", "--provider", "cudaa"], "one of auto, cuda, cpu; did you mean cuda?"),
+    (["cam", "--bg"], "requires an argument. A colour is given in quotes, '#ff0000': to a shell # begins a comment."),
+    (["cam", "--blur"], "requires an argument.\n"),
     (["cam", "--size", "12"], "WIDTHxHEIGHT"),
     (["cam", "--blur", "0"], "--blur"),
     (["cam", "--blur", "nan"], "--blur"),

@@ -61,6 +61,14 @@ def test_a_pipe_is_refused_instead_of_waited_for() -> None:
     ("name", "words"),
     [
         ("missing.mp4", "No such file.*beach.jpg"),
+        ("beach", r"background beach: No such file; did you mean beach\.jpg\?"),
+        ("bech.png", r"did you mean beach\.jpg\?"),
+        ("redd", r"did you mean red\?"),
+        ("tranparent", r"did you mean transparent\?"),
+        ("redd.png", "Give a picture, a video"),  # no colour ends in .png
+        ("ff0000", "a colour begins with #: '#ff0000', in quotes"),
+        ("http://me:secret@host/x.jpg", r"background http://me:\*\*\*@host/x\.jpg is an address; save what is there"),
+        (Path("http://host/x.jpg"), "background http://host/x.jpg is an address"),
         ("notes.txt", "notes.txt can't be played as a video"),
         ("text.jpg", "not a picture"),
         ("empty.jpg", "empty file"),

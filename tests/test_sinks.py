@@ -66,11 +66,21 @@ def test_without_frames_there_is_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("out.avi", "can't be written"), ("out", "no suffix"), ("no/out.mp4", "does not exist"), (".", "folder")],
+    [
+        ("out.avi", r"\.avi can't be written; use \.mp4"),
+        ("out", r"out has no suffix, which says what is written; give .*out\.mp4, or one of \.mp4"),
+        ("no/out.mp4", "does not exist"),
+        (".", "folder"),
+    ],
 )
 def test_bad_names(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(OutputError, match=words):
         VideoFile(tmp_path / name, size=SIZE, fps=30)
+
+
+def test_standard_output_is_sent_to_who_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"output -: a file is needed here .*`rtseg apply VIDEO --out -` writes raw"):
+        VideoFile("-", size=SIZE, fps=30)
 
 
 def test_source_is_never_the_target(tmp_path: Path, clip: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import re
 from numbers import Real
 from pathlib import Path
 from typing import Protocol
@@ -11,9 +13,10 @@ import cv2
 import numpy as np
 
 from rtseg.arrays import U8, u8
-from rtseg.backgrounds.colour import colour, one_pixel
+from rtseg.backgrounds.colour import NAMED, colour, one_pixel
 from rtseg.errors import BackgroundError
 from rtseg.files import BACKGROUNDS
+from rtseg.messages import as_address
 from rtseg.pixels.blur import BLUR_HEIGHT
 from rtseg.pixels.geometry import cover
 from rtseg.sources.pictures import read_opaque
@@ -22,6 +25,7 @@ BLUR_LIMITS = (1.0, 100.0)
 DEFAULT_BLUR = 20.0
 HIDING_BLUR = 10.0  # below this the room can be recognised by who knows it, and large letters read
 SMALLEST_SIGMA = 2.0  # pixels; below this, halving the picture instead of blurring it would show
+NEAR = 0.75  # of 1: how like a name must be to be offered
 KEPT_PIXELS = 2**24  # of a picture; a 4K frame has half of that
 
 
@@ -97,14 +101,28 @@ def find_background(text: str) -> Path:
     if not path.exists() and path.parent == Path() and (BACKGROUNDS / path.name).is_file():
         path = BACKGROUNDS / path.name
     if not path.exists():
-        names = ", ".join(shipped_backgrounds())
-        raise BackgroundError(
-            f"background {path}: No such file. Give a picture, a video, a folder of them, a colour (#rrggbb or its "
-            f"name), blur, or one that ships: {names}"
-        )
+        raise BackgroundError(f"background {as_address(text) or path}{what_to_give(text)}")
     if not path.is_file() and not path.is_dir():
         raise BackgroundError(f"background {path} is a device or pipe; give a picture, a video or a folder of them")
     return path
+
+
+def what_to_give(text: str) -> str:
+    """For what is no file: what was meant, where that can be told, or all that there is."""
+    if as_address(text):
+        return " is an address; save what is there as a file, and give that"
+    if re.fullmatch(r"(?:[0-9a-fA-F]{3}){1,2}", text):
+        return f": No such file; a colour begins with #: '#{text}', in quotes, as # begins a comment in a shell"
+    stem, _, suffix = text.rpartition(".") if "." in text else (text, "", "")
+    names = {name.rpartition(".")[0]: name for name in shipped_backgrounds()}
+    if not suffix:
+        names |= {name: name for name in (*NAMED, "blur", "transparent")}
+    if near := difflib.get_close_matches(stem.lower(), names, n=1, cutoff=NEAR):
+        return f": No such file; did you mean {names[near[0]]}?"
+    return (
+        ": No such file. Give a picture, a video, a folder of them, a colour (#rrggbb or its name), blur, or one that "
+        f"ships: {', '.join(shipped_backgrounds())}"
+    )
 
 
 def shipped_backgrounds() -> list[str]:

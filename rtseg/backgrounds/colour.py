@@ -11,6 +11,8 @@ from PIL import ImageColor
 from rtseg.arrays import U8
 from rtseg.errors import BackgroundError
 
+NAMED = tuple(ImageColor.colormap)
+
 
 def colour(text: str) -> str | None:
     """ "#rrggbb" of a colour; None for what is none, as a file that has the name of one.

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from rtseg.arrays import F32, U8
 from rtseg.errors import ModelError
 from rtseg.files import ASSETS
+from rtseg.messages import as_address
 from rtseg.models.session import Session, open_session, plain
 from rtseg.pixels.geometry import network_size
 from rtseg.texts import parse_json
@@ -107,6 +108,8 @@ def find_model(name: str | Path) -> Path:
     if not path.is_file():
         near = difflib.get_close_matches(str(name), (*TIERS, AUTO), n=1)
         what = "is a folder" if path.is_dir() else "no such file"
+        if address := as_address(name):
+            raise ModelError(f"model {address} is an address; save the file that is there, and give that")
         hint = f"; did you mean {near[0]}?" if near else f". Give an .onnx file or one of: {', '.join(TIERS)}"
         raise ModelError(f"model {name}: {what}{hint}")
     if not path.stat().st_size:

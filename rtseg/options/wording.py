@@ -43,6 +43,8 @@ def worded(e: Any) -> str:
         return WORDS[first["type"]].format(input=first["input"], **first.get("ctx", {}))
     if parts := CHOICES.fullmatch(message):
         return parts[1] + parts[2].replace("'", "")
+    if getattr(e, "option_name", None) == "--bg" and "requires an argument" in message:
+        return f"{message} A colour is given in quotes, '#ff0000': to a shell # begins a comment."
     return message
 
 

@@ -36,8 +36,16 @@ def container_format(path: Path) -> str:
     try:
         return CONTAINERS[path.suffix.lower()]
     except KeyError:
-        what = path.suffix or "no suffix"
-        raise OutputError(f"output {path}: {what} can't be written; use {', '.join(CONTAINERS)}") from None
+        kinds = ", ".join(CONTAINERS)
+        if str(path) == "-":
+            what = (
+                f": a file is needed here ({kinds}); `rtseg apply VIDEO --out -` writes raw frames to standard output"
+            )
+        elif path.suffix:
+            what = f": {path.suffix} can't be written; use {kinds}"
+        else:
+            what = f" has no suffix, which says what is written; give {path}.mp4, or one of {kinds}"
+        raise OutputError(f"output {path}{what}") from None
 
 
 def choose_encoder(path: Path, pixels: Pixels, size: tuple[int, int], fps: float, *, live: bool) -> Encoder:

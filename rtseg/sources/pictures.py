@@ -11,6 +11,7 @@ import numpy as np
 from rtseg.arrays import U8, u8
 from rtseg.errors import RtsegError
 from rtseg.formats import READ_PICTURES
+from rtseg.messages import as_address
 from rtseg.pixels.opacity import over, without_hidden
 from rtseg.sources.backends import quiet_opencv
 from rtseg.sources.cut_off import CUT_OFF, is_cut_off
@@ -63,6 +64,8 @@ def read_bytes(path: Path, error: type[RtsegError], most: int | None = None) -> 
             )
         data = path.read_bytes()
     except OSError as e:
+        if not path.exists() and (address := as_address(path)):
+            raise error(f"cannot read the picture {address}: it is an address; save it as a file, and give that") from e
         raise error(f"cannot read the picture {path}: {e.strerror or e}") from e
     if not data:
         raise error(f"cannot read the picture {path}: it is an empty file")

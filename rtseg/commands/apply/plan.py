@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from rtseg.errors import OutputError, SourceError
 from rtseg.files import STDIO, check_target
 from rtseg.formats import JPEG, READ, WRITTEN_PICTURES, WRITTEN_VIDEOS
 from rtseg.inputs import Input, refuse_inputs
-from rtseg.messages import without_any, without_secrets
+from rtseg.messages import as_address, without_any
 from rtseg.sinks.encoders import TRANSPARENT, Pixels
 from rtseg.sinks.sequence import check_folder
 from rtseg.sources.kinds import likely_kind
@@ -23,7 +22,6 @@ PIXELS: dict[str, Pixels] = {
     "alpha": "gray",
     "cutout": "bgra",
 }  # what --emit means, in FFmpeg's words
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 FEW = 8  # names in one line
 
 
@@ -102,9 +100,9 @@ def check_source(source: Path, *, raw: bool) -> None:
         if not raw:
             raise SourceError("standard input holds raw frames, whose size it can't tell: add --raw WIDTHxHEIGHT")
     elif not source.exists():
-        if ADDRESS.match(text := str(source).replace(":/", "://", 1)):  # a path has one of the slashes left
+        if address := as_address(source):
             raise SourceError(
-                f"{without_secrets(text)} is an address, and `rtseg apply` takes files: save it first; for a stream "
+                f"{address} is an address, and `rtseg apply` takes files: save it first; for a stream "
                 "there is `rtseg cam --source URL --out FILE.mp4 --no-window`"
             )
         raise SourceError(

@@ -112,8 +112,8 @@ def settings_of(options: CamOptions) -> Settings:
 
 def check_file(path: Path, reads: Iterable[Input]) -> None:
     """Raise OutputError for what can't be written, or is read: before it is said to be written."""
-    container_format(path)
     check_target(path)
+    container_format(path)
     refuse_inputs([path], reads)
 
 

@@ -189,6 +189,26 @@ def test_the_files_it_writes(run: Path, pictures: Path, tmp_path: Path) -> None:
     assert all(cv2.imread(str(files[name])) is not None for name in ("sheet.png", "curve.png"))
 
 
+def test_one_bad_mask_costs_its_own_score_alone(run: Path, pictures: Path, tmp_path: Path) -> None:
+    """`train` leaves such pictures out, so that `eval` of the same folder has to come to an end."""
+    cv2.imwrite(str(pictures.parent / "masks" / "00001.png"), disc(32)[::2, ::2])
+    (pictures.parent / "images" / "00002.png").write_bytes(b"junk")
+    with pytest.raises(DataError, match=r"^2 of 5 pictures can't be used, and are in none of the figures:") as e:
+        call("eval", run, pictures, "--json", tmp_path / "s.json", "--sheet", tmp_path / "sheet.png")
+    assert "00001.png is 32x32, its picture" in str(e.value) and "00002.png: not a picture" in str(e.value)
+    written = json.loads((tmp_path / "s.json").read_text())
+    assert [Path(p["image"]).name for p in written["pictures"]] == ["00000.png", "00003.png", "room.png"]
+    assert len(written["failed"]) == 2 and (tmp_path / "sheet.png").is_file()
+
+
+def test_without_a_usable_picture_nothing_is_written(run: Path, pictures: Path, tmp_path: Path) -> None:
+    for image in [*(pictures.parent / "images").iterdir(), pictures.parent / "room.png"]:
+        image.write_bytes(b"junk")
+    with pytest.raises(DataError, match=r"^5 of 5 pictures can't be used"):
+        call("eval", run, pictures, "--json", tmp_path / "s.json")
+    assert not (tmp_path / "s.json").exists()
+
+
 def test_the_sheet_begins_with_the_worst(tmp_path: Path) -> None:
     worst = WorstTiles(2)
     label = disc(32)

@@ -82,6 +82,7 @@ def eval_command(
     from rtseg.console import messages
     from rtseg.inputs import model_inputs, refuse_inputs
     from rtseg.progress import progress_bar
+    from rtseg_train.dataset import several
     from rtseg_train.metrics import summary
     from rtseg_train.reliability import Reliability
     from rtseg_train.report import WorstTiles
@@ -105,10 +106,14 @@ def eval_command(
         looks.append(lambda name, image, mask, alpha, score: bins.add(alpha, mask.alpha, mask.void))
     looks += [worst.look] if sheet else []
     options = ModelOptions(model, area, provider)
-    running = run_clips(options, clips, not single_frame, looks) if clips else run_stills(options, pairs, looks)
+    bad: list[str] = []
+    running = run_clips(options, clips, not single_frame, looks) if clips else run_stills(options, pairs, looks, bad)
     total = sum(map(len, clips)) + len(pairs)
     with progress_bar(said) as progress:
         scores = list(progress.track(running, total=total, description="scoring"))
+    unusable = f"{len(bad)} of {total} pictures can't be used, and are in none of the figures:{several(bad)}"
+    if not scores and bad:
+        raise DataError(unusable)
     table = summary(s for _, s in scores)
     mode = ("each frame by itself" if single_frame else "as a video") if clips else "stills"
     said.print(score_table(table, f"{model} on {data}, {mode}"), soft_wrap=False)
@@ -116,7 +121,10 @@ def eval_command(
     if reliability:
         found["reliability"] = bins.figures()
     found["pictures"] = [{"image": name, "source": s.source, **s.figures()} for name, s in scores]
+    found["failed"] = bad
     write_results(found, json_file, worst, sheet, bins, reliability)
+    if bad:
+        raise DataError(unusable)
 
 
 def missing(given: Path | None) -> str:
@@ -167,13 +175,26 @@ def find_stills(data: Path, split: str, person: str | None) -> tuple[list[Pair],
     return found.pairs, f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}"
 
 
-def run_stills(model: ModelOptions, pairs: list[Pair], looks: list[Look]) -> Iterator[tuple[str, Score]]:
-    """(picture's path, score) of every pair."""
+def run_stills(
+    model: ModelOptions, pairs: list[Pair], looks: list[Look], bad: list[str]
+) -> Iterator[tuple[str, Score]]:
+    """(picture's path, score) of every pair; to `bad` is added what is wrong with those that can't be used.
+
+    Raises UnknownClasses, which is a question about all of them.
+    """
+    from rtseg_train.classes import UnknownClasses
     from rtseg_train.evaluate import evaluate, load_predictor
 
     predict = load_predictor(model.path, model.area, model.provider)
-    for pair, score in zip(pairs, evaluate(predict, pairs, looks), strict=True):
-        yield str(pair.image), score
+    for pair in pairs:
+        try:
+            (score,) = evaluate(predict, [pair], looks)
+        except UnknownClasses:
+            raise
+        except DataError as e:
+            bad.append(str(e))
+        else:
+            yield str(pair.image), score
 
 
 def run_clips(

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from rtseg.arrays import F32, U8
+from rtseg.errors import SourceError
 from rtseg.frames import Frame
 from rtseg.inputs import Input, refuse_own_room
 from rtseg.models.doubt import second_look
@@ -52,6 +53,12 @@ def streamed(pipeline: Streaming, source: Streamed) -> Iterator[Result]:
             name = str(source)
             refuse_own_room(reads, name)
             source = stack.enter_context(open_source(name))
+        if not isinstance(source, Iterable):
+            raise SourceError(
+                f"source is {source!r}; give a camera's number, a file, a URL, rtseg.Video, or frames, uint8 HxWx3 BGR"
+            )
+        if isinstance(source, np.ndarray) and source.ndim < 4:
+            raise SourceError(f"source is one array, {source.dtype} {source.shape}; give several frames: [frame]")
         pipeline.reset()
         # Of a camera nobody can look first at what comes out; of a file or of arrays its owner can.
         doubt = second_look(pipeline.model) if getattr(source, "live", False) else None

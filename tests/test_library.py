@@ -8,6 +8,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,6 +62,50 @@ def test_a_stream_refuses_what_it_can_not_read(pipe: Pipeline, small_frames: lis
         next(pipe.stream("nowhere.mp4"))
     with pytest.raises(rtseg.SourceError, match="expected uint8"):
         next(pipe.stream([small_frames[0].astype(np.float32)]))
+    with pytest.raises(rtseg.SourceError, match=r"source is None; give a camera's number, a file"):
+        next(pipe.stream(None))  # type: ignore[arg-type]
+    with pytest.raises(rtseg.SourceError, match=r"source is one array, uint8 \(\d+, \d+, 3\); give .*\[frame\]"):
+        next(pipe.stream(small_frames[0]))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"size": 64}, r"size is 64; give \(width, height\)"),
+        ({"size": (64, 48.0)}, "size is 64 x 48.0; give whole numbers, 2 to 16384"),
+        ({"size": (64, 99999)}, "size is 64 x 99999; give whole numbers, 2 to 16384"),
+        ({"fps": 0}, "fps is 0; give frames a second, above 0"),
+        ({"fps": float("nan")}, "fps is nan; give frames a second"),
+        ({"fps": "25"}, "fps is '25'; give frames a second"),
+        ({"pixels": "rgb24"}, "pixels is 'rgb24'; choose from bgr24, gray, bgra"),
+    ],
+)
+def test_a_video_that_can_not_be_is_refused(tmp_path: Path, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(rtseg.OutputError, match=rf"output .*x\.mp4: {words}"):
+        rtseg.VideoFile(tmp_path / "x.mp4", **{"size": (64, 48), "fps": 25, **given})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("frame", "seconds", "words"),
+    [
+        (np.zeros((48, 64, 3)), 0, r"frame is float64 \(48, 64, 3\), expected uint8 \(48, 64, 3\)"),
+        (np.zeros((64, 48, 3), np.uint8), 0, r"frame is uint8 \(64, 48, 3\), expected uint8 \(48, 64, 3\)"),
+        (np.zeros((48, 64, 4), np.uint8), 0, r"frame is uint8 \(48, 64, 4\), expected"),
+        (None, 0, "frame is a NoneType, expected"),
+        (np.zeros((48, 64, 3), np.uint8), float("nan"), "the time of a frame is nan; give seconds"),
+        (np.zeros((48, 64, 3), np.uint8), "1", "the time of a frame is '1'; give seconds"),
+    ],
+)
+def test_a_frame_that_was_not_promised_is_refused(tmp_path: Path, frame: Any, seconds: Any, words: str) -> None:
+    """One of another size was stretched to fit; others ended in errors of FFmpeg's and Python's."""
+    with (
+        pytest.raises(rtseg.OutputError, match=words),
+        rtseg.VideoFile(tmp_path / "x.mp4", size=(64, 48), fps=25, live=False) as file,
+    ):
+        file.write(np.zeros((48, 64, 3), np.uint8), -1)
+        file.write(frame, seconds)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_background_may_not_be_the_source(clip: Path) -> None:

@@ -20,6 +20,7 @@ from rtseg.files import check_target, complete, complete_as_new, discard, record
 from rtseg.links import behind_links
 from rtseg.sinks.encoders import Encoder, Pixels, choose_encoder, container_format, container_options
 from rtseg.sinks.fragments import cut_to_whole
+from rtseg.sinks.promised import Promised
 from rtseg.sinks.sound import Sound
 from rtseg.sources.look import ROUNDED, is_hd
 from rtseg.sources.video import Video, reason
@@ -64,6 +65,7 @@ class VideoFile:
         path = Path(path)
         check_target(path)
         self._kind = kind = container_format(path)
+        self._promised = Promised(path, size, fps, pixels)
         encoder = choose_encoder(path, pixels, size, fps, live=live)
         self.path, self.frames, self.live, self._pixels = path, 0, live, pixels
         self._last, self._closed, self._new = -1, False, new
@@ -116,7 +118,11 @@ class VideoFile:
             self._cut_short = f"{self.path} is still the file from before; what was written now is not all of it"
 
     def write(self, picture: U8, time: float) -> None:
-        """Add a frame, shown at `time` seconds. Frames out of order are put right after the last."""
+        """Add a frame, shown at `time` seconds. Frames out of order are put right after the last.
+
+        Raises OutputError, for a frame of another size or kind too.
+        """
+        self._promised.check(picture, time)
         if any(self._odd):
             picture = cv2.copyMakeBorder(picture, 0, self._odd[0], 0, self._odd[1], cv2.BORDER_REPLICATE)  # type: ignore[assignment]
         frame = av.VideoFrame.from_ndarray(picture, format=self._pixels).reformat(

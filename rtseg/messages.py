@@ -67,6 +67,11 @@ def is_key(word: str) -> bool:
     return (len(word) >= 16 and mixed) or (len(word) >= 10 and kinds - 1 >= 0.45 * (len(word) - 1))
 
 
+def amount(number: int, noun: str) -> str:
+    """`1 frame`, `2 frames`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def without_any(name: str) -> str:
     """What was taken for a file's name and is none: it may be an address whose `http://` was left out."""
     return BARE.sub(lambda found: f"{found[1]}{SECRET}", without_secrets(name))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rtseg.console import Messages
-from rtseg.messages import has_secret, shown
+from rtseg.messages import amount, as_address, has_secret, shown
 from rtseg.options.saving import save_config
 from rtseg.sources.opening import SourceError, open_source
 from test_cli import rtseg
@@ -153,3 +153,21 @@ def test_the_same_again_holds_brackets_and_bytes() -> None:
     line = parsed("--bg", "[dQw4w9WgXcQ].jpg").command_line()
     assert line == "rtseg cam --bg '[dQw4w9WgXcQ].jpg'"
     assert parsed("--bg", "b\udcff'\x1b").command_line() == "rtseg cam --bg $'b\\xff\\x27\\x1b'"
+
+
+def test_one_is_one() -> None:
+    assert [amount(n, "frame") for n in (0, 1, 2)] == ["0 frames", "1 frame", "2 frames"]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("https://host/x.jpg", "https://host/x.jpg"),
+        (Path("https://me:secret@host/x.jpg"), "https://me:***@host/x.jpg"),
+        (Path("C:/x.jpg"), None),
+        ("12:30.mp4", None),
+        ("photos/a.jpg", None),
+    ],
+)
+def test_an_address_in_a_files_place(given: str | Path, wanted: str | None) -> None:
+    assert as_address(given) == wanted

@@ -126,7 +126,7 @@ def test_a_reader_that_leaves_is_no_error(small_frames: list[np.ndarray]) -> Non
         process.stdin.close()
         said = process.stderr.read().decode()
         assert process.wait(60) == 0, said
-    assert "the reader closed standard output after 1 frames" in said and "Traceback" not in said
+    assert "the reader closed standard output after 1 frame\n" in said and "Traceback" not in said
 
 
 def test_a_full_disk_behind_standard_output_is_an_error(data: bytes) -> None:

@@ -76,5 +76,5 @@ def test_a_run_says_its_scores_speed_and_waiting(
     fit(tiny(pictures, steps=1, val="none"), tmp_path / "blind")
     said = capsys.readouterr().out
     assert "no validation pictures, so no scores" in said
-    assert re.search(r"trained 1 steps at [\d.]+ pictures/s, \d+% of the time waiting for data", said)
+    assert re.search(r"trained 1 step at [\d.]+ pictures/s, \d+% of the time waiting for data", said)
     assert "seed 2026 decides weights, samples and their order" in said

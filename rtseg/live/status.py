@@ -15,6 +15,7 @@ from rtseg.live.overlay import Shown
 from rtseg.live.parts import Parts
 from rtseg.live.surface import News
 from rtseg.live.switching import Switching
+from rtseg.messages import amount
 from rtseg.pixels.edge import is_somebody
 
 RECENT, KEPT = 30, 3000  # frames for the rate now, and for the latency of the session
@@ -131,7 +132,8 @@ class Status:
             return "nothing was written: there was no frame yet"
         spent = max(1e-6, time.monotonic() - self._started)
         whole = f" of {self._source.count}" if cut_short and not self._source.live and self._source.count else ""
-        line = f"{self.frames}{whole} frames in {spent:.1f} s ({self.frames / spent:.1f} fps)"
+        done = f"{self.frames}{whole} frames" if whole else amount(self.frames, "frame")
+        line = f"{done} in {spent:.1f} s ({self.frames / spent:.1f} fps)"
         if self._source.live:
             middle, high = np.percentile(self._latencies, (50, 95))
             line += f", latency {middle * 1e3:.0f} ms (p95 {high * 1e3:.0f} ms)"

@@ -9,6 +9,7 @@ import numpy as np
 from rtseg.arrays import U8
 from rtseg.closing import Closing
 from rtseg.errors import OutputError
+from rtseg.messages import amount
 
 STDOUT, STDERR = 1, 2
 
@@ -40,7 +41,9 @@ class RawOutput(Closing):
         except BrokenPipeError:
             raise
         except OSError as e:
-            raise OutputError(f"standard output can't be written after {self.frames} frames: {e.strerror or e}") from e
+            raise OutputError(
+                f"standard output can't be written after {amount(self.frames, 'frame')}: {e.strerror or e}"
+            ) from e
         self.frames += 1
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from rtseg.arrays import U8
 from rtseg.errors import OutputError
 from rtseg.files import whole_file
 from rtseg.formats import JPEG
+from rtseg.messages import amount
 
 JPEG_QUALITY = 95
 
@@ -51,7 +52,7 @@ class PictureSequence:
     @property
     def remark(self) -> str:
         """How fast to play them."""
-        return f"{self.frames} pictures, on the average {self._fps:.4g} a second"
+        return f"{amount(self.frames, 'picture')}, on the average {self._fps:.4g} a second"
 
     def write(self, picture: U8, time: float) -> None:
         """Add a frame; `time` is for sinks that know when it is shown."""

@@ -14,6 +14,7 @@ from rtseg.closing import Closing
 from rtseg.errors import SourceError
 from rtseg.files import STDIO
 from rtseg.frames import MAX_SIDE, Frame
+from rtseg.messages import amount
 from rtseg.sources.pipes import open_pipe
 
 STDIN = 0
@@ -59,7 +60,7 @@ class RawFrames(Closing):
             while got < image.nbytes and (more := self._file.readinto(buffer[got:])):
                 got += more
         except OSError as e:
-            raise SourceError(f"{self.name} broke off after {index} frames: {e.strerror or e}") from e
+            raise SourceError(f"{self.name} broke off after {amount(index, 'frame')}: {e.strerror or e}") from e
         if got == image.nbytes:
             return image
         if got:

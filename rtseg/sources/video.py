@@ -17,7 +17,7 @@ from rtseg.arrays import U8
 from rtseg.closing import Closing
 from rtseg.errors import SourceError
 from rtseg.frames import MAX_SIDE, Frame
-from rtseg.messages import without_secrets
+from rtseg.messages import amount, without_secrets
 from rtseg.pixels.geometry import cover
 from rtseg.sources.containers import Decoder, open_container, picture_track
 from rtseg.sources.fields import Deinterlacer
@@ -133,10 +133,12 @@ class Video(Closing):
         except (av.error.FFmpegError, OSError) as e:
             # FFmpeg can't tell a server that has finished its stream from one that is gone.
             if self.live and self._index and e.errno == errno.EIO:
-                self.ending = f"the stream {self.name} was closed after {self._index} frames"
+                self.ending = f"the stream {self.name} was closed after {amount(self._index, 'frame')}"
                 return
             hint = what_to_check(e) if self._remote and not self._index else ""
-            raise SourceError(f"source {self.name} broke off after {self._index} frames: {reason(e)}{hint}") from e
+            raise SourceError(
+                f"source {self.name} broke off after {amount(self._index, 'frame')}: {reason(e)}{hint}"
+            ) from e
 
     def _frames_of(self, packet: Any) -> Iterator[Frame]:
         """The frames of one packet, None for the end; a damaged one is counted and left out."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
+from rtseg.messages import amount
 from rtseg.texts import read_json
 from rtseg_train.classes import SMALL, question
 from rtseg_train.dataset import Found, Pair, Sets, several
@@ -104,7 +105,7 @@ class Inspection:
             *([("cut-outs", self.cutouts, self.cut)] if self.cut else []),
         ):
             good = len(usable(findings))
-            count = f"{good} of {len(findings)} pictures" if good < len(findings) else f"{good} pictures"
+            count = f"{good} of {len(findings)} pictures" if good < len(findings) else amount(good, "picture")
             lines.append(f"{name}: {count} ({found.layout})" if findings else f"{name}: {found.layout}")
             lines += [f"  {line}" for line in describe(found, findings)]
         lines += counted("background pictures can't be used, skipped", list(self.bad_rooms.values()))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtseg.errors import DataError
+from rtseg.messages import amount
 from rtseg.options.call import quoted
 from rtseg.options.panels import MODEL
 from rtseg.options.shared import JsonFile, Provider
@@ -170,9 +171,10 @@ def find_stills(data: Path, split: str, person: str | None) -> tuple[list[Pair],
     found = find_pairs(data, split, person)
     if found.missing:  # scores of a part of a list would pass for the list's
         raise DataError(f"{data} names files that are not there: {several(found.missing)}")
-    lonely = len(found.lonely_images), len(found.lonely_masks)
-    left_out = f"; left out {lonely[0]} pictures without a mask and {lonely[1]} masks without a picture"
-    return found.pairs, f"{data}: {found.layout}, {len(found.pairs)} pictures{left_out if any(lonely) else ''}"
+    alone = amount(len(found.lonely_images), "picture"), amount(len(found.lonely_masks), "mask")
+    left_out = f"; left out {alone[0]} without a mask and {alone[1]} without a picture"
+    how = f"{data}: {found.layout}, {amount(len(found.pairs), 'picture')}"
+    return found.pairs, how + (left_out if found.lonely_images or found.lonely_masks else "")
 
 
 def run_stills(

@@ -14,6 +14,7 @@ import cv2
 
 from rtseg.errors import DataError
 from rtseg.files import whole_file
+from rtseg.messages import amount
 from rtseg.sources.pictures import read_picture
 from rtseg_train.step import Losses
 
@@ -48,7 +49,8 @@ class Meter:
     def sentence(self) -> str:
         """Speed and waiting in words."""
         speed, waited = self.pictures / self.seconds, self.waited / self.seconds
-        return f"trained {len(self.losses)} steps at {speed:.1f} pictures/s, {waited:.0%} of the time waiting for data"
+        done = amount(len(self.losses), "step")
+        return f"trained {done} at {speed:.1f} pictures/s, {waited:.0%} of the time waiting for data"
 
 
 def keep_rows(log: Path, step: int) -> None:

@@ -17,6 +17,7 @@ from rtseg.errors import SourceError
 from rtseg.files import STDIO, write_json
 from rtseg.frames import Sink
 from rtseg.inputs import refuse_inputs, refuse_own_room
+from rtseg.messages import amount
 from rtseg.pipeline import Pipeline
 from rtseg.pixels.edge import is_somebody
 from rtseg.progress import progress_bar
@@ -105,8 +106,8 @@ def conclude(
     failed = [(job, e) for job, _, e in results if e]
     if len(planned) == 1 and failed:
         raise failed[0][1]
-    of_all = f" of {len(planned)}" if len(results) < len(planned) else ""
-    files = f"{len(results) - len(failed)}{of_all} files to {out}"
+    done = len(results) - len(failed)
+    files = f"{amount(done, 'file') if len(results) == len(planned) else f'{done} of {len(planned)} files'} to {out}"
     console.print(f"wrote {files if len(planned) > 1 or not results else results[0][0].title}")
     if failed:
         lines = (str(e) if job.source.name in str(e) else f"{job.source}: {e}" for job, e in failed)
@@ -186,13 +187,13 @@ def process_video(
                     sink.until = frame.time + frame.lasts
                 progressed(sink.frames, source.count)
         except BrokenPipeError:
-            closed = f"the reader closed standard output after {sink.frames} frames"
+            closed = f"the reader closed standard output after {amount(sink.frames, 'frame')}"
         except (SourceError, KeyboardInterrupt) as e:
             if not isinstance(source, RawFrames):
                 raise
             broken = e
             if sink.frames:
-                e.add_note(f"{job.title} has what came until then: {sink.frames} frame{'s' * (sink.frames > 1)}")
+                e.add_note(f"{job.title} has what came until then: {amount(sink.frames, 'frame')}")
     if broken:
         raise broken
     return together(source.remark, closed, sink.remark, nobody_in(source.name, found, pipeline.specks))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from rtseg.formats import PICTURES, VIDEOS
 from rtseg.sources.cut_off import CUT_OFF, is_whole
-from rtseg.sources.gif import is_still_gif
+from rtseg.sources.layers import is_still
 
 Kind = Literal["picture", "video"]
 HEADER = 2**16  # bytes that are looked at; in them an animated PNG says that it is one
@@ -44,7 +44,7 @@ def kind(path: Path) -> Kind | None:
     """By what is in the file; None for what is neither, or no file. An animation is a video, one picture is none."""
     head = header(path)
     if head.startswith(b"GIF8"):
-        return "picture" if is_still_gif(path) else "video"
+        return "picture" if is_still(path) else "video"
     if head.startswith(b"\xff\xd8") and path.suffix.lower() in JPEGS_IN_A_ROW:
         return "video"
     if moves(head):

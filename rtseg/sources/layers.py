@@ -6,6 +6,7 @@ import contextlib
 import struct
 import warnings
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -110,6 +111,15 @@ def opened(data: bytes) -> Image.Image | None:
         return Image.open(BytesIO(data))
     except BROKEN:
         return None
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file that may hold several pictures, as a GIF, holds one; False for what can't be read."""
+    try:
+        with Image.open(path) as picture:
+            return not getattr(picture, "is_animated", False)
+    except BROKEN:
+        return False
 
 
 def size_of(data: bytes) -> tuple[int, int] | None:

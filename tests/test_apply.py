@@ -133,7 +133,7 @@ def test_two_files_never_share_a_target(tmp_path: Path, pipeline: Pipeline, cons
         ("x.jpg", "cutout", "no transparency"),
         ("no/x.png", "alpha", "does not exist"),
         ("x.png", "matte", "composite, alpha, cutout"),
-        ("new/", "alpha", "no such folder"),
+        ("photo.png/", "alpha", "Not a directory"),
         ("-", "alpha", "is a picture"),
     ],
 )
@@ -144,6 +144,13 @@ def test_bad_targets(
     with pytest.raises(OutputError, match=words):
         run(photo, out, pipeline, emit, console)
     assert [p.name for p in tmp_path.iterdir()] == ["photo.png"] and photo.read_bytes() == before
+
+
+def test_a_name_with_a_slash_is_a_folder_for_a_picture_too(
+    tmp_path: Path, photo: Path, pipeline: Pipeline, console: Console
+) -> None:
+    run(photo, f"{tmp_path}/new/er/", pipeline, "alpha", console)
+    assert [p.name for p in (tmp_path / "new" / "er").iterdir()] == ["photo.png"]
 
 
 def test_a_folder_is_not_written_into_itself(tmp_path: Path, photo: Path, pipeline: Pipeline, console: Console) -> None:

@@ -50,7 +50,8 @@ def plan(
     Args:
         sources: a picture, a video, a folder of them, or several; for `raw` a file or STDIO.
         out: a file, a folder for a folder or for several, STDIO; a folder with a slash at its end for a picture of
-            each frame; one without a slash, that is there, to put the file in under the source's name.
+            each frame of a video; one that is there, or for a picture has the slash, to put the file in under the
+            source's name.
         emit: a key of PIXELS.
         raw: whether the source holds raw frames.
         reads: what is read besides, as the background; nothing is written over that, nor over a source.
@@ -82,15 +83,15 @@ def plan(
     if video and folder:
         check_folder(out)
         return [Job(source, out, video, sequence=True)]
-    if out.is_dir():
+    if out.is_dir() or folder:
         if raw:
             raise OutputError(f"output {out} is a folder; for a picture of each frame write {out}{os.sep}")
         out = out / target_name(source, emit)
-    elif folder:
-        raise OutputError(f"output {out}{os.sep}: there is no such folder; make it, or give a file name")
     check_suffix(out, emit, video)
-    check_target(out)
     refuse_inputs([out], [("the source", source), *reads])
+    if folder:
+        make_folder(out.parent)
+    check_target(out)
     return [Job(source, out, video)]
 
 
@@ -148,11 +149,16 @@ def plan_several(
             )
         owners[job.target] = job.source
     refuse_inputs([job.target for job in jobs], [*(("a source", job.source) for job in jobs), *reads])
+    make_folder(out)
+    return jobs
+
+
+def make_folder(out: Path) -> None:
+    """Make what is not there. Raises OutputError."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise OutputError(f"--out {out} can't be created: {e.strerror}") from e
-    return jobs
 
 
 def share_of(jobs: Sequence[Job], number: int, shares: int) -> list[Job]:

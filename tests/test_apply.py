@@ -187,32 +187,6 @@ def test_a_file_of_several_pictures_is_remarked_on(
     assert "holds 3 pictures" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", ["crowd.png", "crowd.mkv"])
-def test_small_pieces_alone_are_told(console: Console, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A crowd far away: together more than what is left out as a stray piece, each of them less."""
-    pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
-    pipeline.follow = False
-
-    def crowd(frame_bgr: np.ndarray, previous_alpha: np.ndarray) -> np.ndarray:
-        return (frame_bgr[..., 0] > 128).astype(np.float32)
-
-    monkeypatch.setattr(pipeline.model, "run", crowd)
-    monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)
-    street = np.full((360, 640, 3), 60, np.uint8)
-    for top in range(40, 320, 100):
-        for left in range(40, 600, 100):
-            street[top : top + 20, left : left + 20] = 200  # 0.17 %
-    if name.endswith(".png"):
-        cv2.imwrite(name, street)
-    else:
-        write_clip(Path(name), [street] * 3, [0, 0.1, 0.2])
-    for specks, told in ((0.3, True), (0, False)):
-        pipeline.specks = specks
-        run(Path(name), f"out{Path(name).suffix}", pipeline, "alpha", console)
-        said = console.file.getvalue()  # type: ignore[attr-defined]
-        assert (f"in {name} only pieces smaller than {specks} % of the picture were found; --specks 0" in said) is told
-
-
 def test_where_nobody_was_found_is_told(pipeline: Pipeline, console: Console, small_frames: list[np.ndarray]) -> None:
     folder, person = Path("in"), small_frames[0]
     nobody = np.full_like(person, 90)

@@ -12,9 +12,8 @@ import pytest
 from rich.console import Console
 
 from conftest import write_clip
-from rtseg.backgrounds.opening import open_background
 from rtseg.commands.apply.run import run
-from rtseg.errors import BackgroundError, OutputError, SourceError
+from rtseg.errors import OutputError, SourceError
 from rtseg.pipeline import Pipeline
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sources import pipes
@@ -244,18 +243,3 @@ def test_an_index_at_the_end_needs_ranges_and_apply_puts_it_in_front(frames: lis
     assert data.index(b"moov") < data.index(b"mdat")
     with file_server(data, "video/mp4") as url, Video(url, name=url) as video:
         assert len(list(video)) == COUNT
-
-
-def test_what_can_not_be_opened_is_said_to_be_cut_off_or_empty(tmp_path: Path, frames: list[np.ndarray]) -> None:
-    """An MP4 has its index at the end, mostly: without it nothing can be read, whatever is there of the pictures."""
-    whole = write_clip(tmp_path / "whole.mp4", frames, at_30(frames)).read_bytes()
-    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
-    (tmp_path / "empty.mp4").touch()
-    for name, words in (
-        ("cut.mp4", "it is cut off, its end is missing; copy or download it again"),
-        ("empty.mp4", "it is an empty file"),
-    ):
-        with pytest.raises(SourceError, match=f"source {name} can't be opened as a video: {words}"):
-            Video(tmp_path / name)
-        with pytest.raises(BackgroundError, match=f"background {name} can't be played as a video: {words}"):
-            open_background(tmp_path / name)

@@ -11,8 +11,9 @@ from conftest import write_clip
 from rtseg.backgrounds.background import Background, Still
 from rtseg.backgrounds.film import Film
 from rtseg.backgrounds.opening import Folder, open_background
-from rtseg.errors import BackgroundError
+from rtseg.errors import BackgroundError, SourceError
 from rtseg.pixels.geometry import cover
+from rtseg.sources.video import Video
 from test_film import write_film
 
 
@@ -131,3 +132,18 @@ def test_a_folder_without_anything_usable_is_refused(tmp_path: Path) -> None:
     (tmp_path / "1.jpg").write_bytes(b"broken")
     with pytest.raises(BackgroundError, match=r"nothing that can be used:\n.*1.jpg"):
         open_background(tmp_path)
+
+
+def test_what_can_not_be_opened_is_said_to_be_cut_off_or_empty(tmp_path: Path, small_frames: list[np.ndarray]) -> None:
+    """An MP4 has its index at the end, mostly: without it nothing can be read, whatever is there of the pictures."""
+    whole = write_clip(tmp_path / "whole.mp4", small_frames, [i / 30 for i in range(len(small_frames))]).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.mp4").touch()
+    for name, words in (
+        ("cut.mp4", "it is cut off, its end is missing; copy or download it again"),
+        ("empty.mp4", "it is an empty file"),
+    ):
+        with pytest.raises(SourceError, match=f"source {name} can't be opened as a video: {words}"):
+            Video(tmp_path / name)
+        with pytest.raises(BackgroundError, match=f"background {name} can't be played as a video: {words}"):
+            open_background(tmp_path / name)

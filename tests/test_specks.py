@@ -1,14 +1,19 @@
 """`--specks`: every piece smaller than its value goes, whatever the value, and nothing of who is larger; both ways."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from rich.console import Console
 from torch import Tensor
 
+from conftest import write_clip
 from rtseg import Pipeline
 from rtseg.arrays import F32, U8, f32
+from rtseg.commands.apply.run import run
 from rtseg.models.fused import NO_PICTURE
 from rtseg.pixels import specks
 from rtseg_export import fused, fused_matte
@@ -179,3 +184,29 @@ def test_a_ghost_goes_whatever_its_size() -> None:
     assert (specks.without_specks(alpha, 0.3, later)[0] == alpha)[ghost].all()
     alone = np.full_like(alpha, 0.7)
     assert (specks.without_specks(alone, 0.3)[0] == alone).all(), "whoever is alone may be all that a net can say"
+
+
+@pytest.mark.parametrize("name", ["crowd.png", "crowd.mkv"])
+def test_small_pieces_alone_are_told(console: Console, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A crowd far away: together more than what is left out as a stray piece, each of them less."""
+    pipeline = Pipeline(background="#00ff00", model="fast", provider="cpu", threads=1)
+    pipeline.follow = False
+
+    def crowd(frame_bgr: np.ndarray, previous_alpha: np.ndarray) -> np.ndarray:
+        return (frame_bgr[..., 0] > 128).astype(np.float32)
+
+    monkeypatch.setattr(pipeline.model, "run", crowd)
+    monkeypatch.setattr("rtseg.pipeline.require_nobody", lambda model: None)
+    street = np.full((360, 640, 3), 60, np.uint8)
+    for top in range(40, 320, 100):
+        for left in range(40, 600, 100):
+            street[top : top + 20, left : left + 20] = 200  # 0.17 %
+    if name.endswith(".png"):
+        cv2.imwrite(name, street)
+    else:
+        write_clip(Path(name), [street] * 3, [0, 0.1, 0.2])
+    for least, told in ((0.3, True), (0, False)):
+        pipeline.specks = least
+        run(Path(name), f"out{Path(name).suffix}", pipeline, "alpha", console)
+        said = console.file.getvalue()  # type: ignore[attr-defined]
+        assert (f"in {name} only pieces smaller than {least} % of the picture were found; --specks 0" in said) is told

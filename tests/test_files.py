@@ -12,6 +12,7 @@ import pytest
 from conftest import read_clip
 from rtseg.errors import OutputError
 from rtseg.files import check_target, whole_file, write_json
+from rtseg.sinks.encoders import Encoder
 from rtseg.sinks.sequence import PictureSequence, write_picture
 from rtseg.sinks.video_file import VideoFile
 
@@ -85,9 +86,11 @@ def test_a_pipe_is_not_put_out_of_its_place() -> None:
     assert Path("cut/a.png").is_fifo() and os.listdir("cut") == ["a.png"]
 
 
-def test_a_video_that_can_not_be_begun_leaves_nothing() -> None:
-    with pytest.raises(ValueError):
-        VideoFile(Path("out.mp4"), size=(160, 90), fps=float("nan"), live=False)
+def test_a_video_that_can_not_be_begun_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = Encoder("no_such_encoder", "yuv420p", {})
+    monkeypatch.setattr("rtseg.sinks.video_file.choose_encoder", lambda *_, **__: unknown)
+    with pytest.raises(OutputError, match="can't be created"):
+        VideoFile(Path("out.mp4"), size=(160, 90), fps=30, live=False)
     assert os.listdir() == []
 
 

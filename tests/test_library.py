@@ -76,6 +76,7 @@ def test_a_stream_refuses_what_it_can_not_read(pipe: Pipeline, small_frames: lis
         ({"size": (64, 99999)}, "size is 64 x 99999; give whole numbers, 2 to 16384"),
         ({"fps": 0}, "fps is 0; give frames a second, above 0"),
         ({"fps": float("nan")}, "fps is nan; give frames a second"),
+        ({"fps": 1e300}, r"fps is 1e\+300; give frames a second"),
         ({"fps": "25"}, "fps is '25'; give frames a second"),
         ({"pixels": "rgb24"}, "pixels is 'rgb24'; choose from bgr24, gray, bgra"),
     ],

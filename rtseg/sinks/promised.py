@@ -13,6 +13,7 @@ from rtseg.errors import OutputError, SourceError
 from rtseg.frames import check_size
 from rtseg.sinks.encoders import Pixels
 
+MOST_FPS = 1_000_000  # a stream may claim 90,000; FFmpeg counts in 32 bits
 CHANNELS: dict[str, tuple[int, ...]] = {"bgr24": (3,), "gray": (), "bgra": (4,)}
 
 
@@ -34,7 +35,7 @@ class Promised:
         except (TypeError, ValueError, SourceError) as e:
             why = e if isinstance(e, SourceError) else f"size is {self.size!r}; give (width, height)"
             raise OutputError(f"output {self.path}: {why}") from e
-        if not is_number(self.fps) or self.fps <= 0:
+        if not is_number(self.fps) or not 0 < self.fps <= MOST_FPS:
             raise OutputError(f"output {self.path}: fps is {self.fps!r}; give frames a second, above 0")
 
     def check(self, picture: object, time: object) -> None:

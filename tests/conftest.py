@@ -27,14 +27,14 @@ FIRST = "RTSEG_TESTS_PROCESS"  # the number of the process that starts the other
 # Those that take longest begin first, so that no process has to wait in the end for another's last file.
 LONGEST = (
     "test_readme.py",
-    "test_fused.py",
     "test_privacy.py",
     "test_export.py",
     "test_nobody.py",
     "test_distributed.py",
-    "test_export_fused.py",
     "test_train.py",
     "test_cli.py",
+    "test_fused.py",
+    "test_export_fused.py",
 )
 GUEST = "v4l2/test_devices.py"
 

@@ -35,7 +35,7 @@ def test_a_file_of_that_name_comes_first() -> None:
 
 def test_what_is_no_colour_is_told_that_there_are_names() -> None:
     with pytest.raises(BackgroundError, match=r"colour .#rrggbb or its name"):
-        load_background("rred")
+        load_background("no-colour-at-all")
 
 
 def said(console: Console) -> str:

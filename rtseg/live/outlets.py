@@ -10,6 +10,7 @@ from pathlib import Path
 from rtseg.arrays import U8
 from rtseg.errors import OutputError
 from rtseg.live.recorder import Recorder
+from rtseg.pixels.geometry import cover
 from rtseg.sinks.snapshot import save_snapshot
 from rtseg.sinks.video_file import VideoFile
 from rtseg.sinks.virtual import VirtualCamera
@@ -45,7 +46,12 @@ class Outlets:
         return self.sink if isinstance(self.sink, VirtualCamera) else self._switched
 
     def send(self, picture: U8, moment: float, first: float) -> None:
-        """A picture of the source's time `moment`, `first` being that of the first one; raises what --out raises."""
+        """A picture of the source's time `moment`, `first` being that of the first one; raises what --out raises.
+
+        One of another size, from a source that changes on the way, is cropped and scaled to the session's.
+        """
+        if picture.shape[1::-1] != self._size:
+            picture = cover(picture, *self._size)
         if self.sink:
             self.sink.write(picture, moment - first)
         if self._switched:
@@ -98,7 +104,7 @@ class Outlets:
         self.recorded = path.name
         self._say(f"recording {path}")
         if picture is not None:
-            self._recorder.write(picture, moment)
+            self._recorder.write(cover(picture, *self._size), moment)
         return path
 
     def stop_recording(self) -> Path | None:

@@ -50,8 +50,7 @@ class Outlets:
 
         One of another size, from a source that changes on the way, is cropped and scaled to the session's.
         """
-        if picture.shape[1::-1] != self._size:
-            picture = cover(picture, *self._size)
+        picture = self._fitted(picture)
         if self.sink:
             self.sink.write(picture, moment - first)
         if self._switched:
@@ -66,6 +65,9 @@ class Outlets:
             self.recorded = None
             self._lost("recording", str(e))
         self.sent = time.monotonic()
+
+    def _fitted(self, picture: U8) -> U8:
+        return picture if picture.shape[1::-1] == self._size else cover(picture, *self._size)
 
     def lasts(self, until: float) -> None:
         """How long the picture is shown, in seconds from the first."""
@@ -104,7 +106,7 @@ class Outlets:
         self.recorded = path.name
         self._say(f"recording {path}")
         if picture is not None:
-            self._recorder.write(cover(picture, *self._size), moment)
+            self._recorder.write(self._fitted(picture), moment)
         return path
 
     def stop_recording(self) -> Path | None:

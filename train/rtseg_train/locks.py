@@ -1,6 +1,6 @@
 """Hair that falls beside the neck, drawn behind cut-outs. Pure.
 
-Most cut-outs wear their hair short or up, and a net trained on them cuts long hair off beside the neck.
+Who wears it short or up teaches a net to cut long hair off beside the neck.
 """
 
 from __future__ import annotations

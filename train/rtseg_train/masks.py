@@ -15,7 +15,7 @@ from PIL import Image
 from rtseg.arrays import U8
 from rtseg.errors import DataError
 from rtseg.formats import JPEG
-from rtseg.sources.cut_off import is_cut_off
+from rtseg.sources.cut_off import CUT_OFF, is_cut_off
 from rtseg.sources.pictures import PICTURE_PIXELS, read_bytes, read_picture
 from rtseg_train.blurred import is_blurred, refusal, several_hues, several_levels
 from rtseg_train.classes import Person, classes_in, colours_in, question
@@ -137,7 +137,7 @@ def decode(path: Path) -> tuple[NDArray[Any], U8 | None]:
     if data.startswith(b"GIF8"):
         return read_gif(data, path)
     if is_cut_off(data):  # OpenCV fills up what is missing with grey
-        raise DataError(f"cannot read the mask {path}: it is cut off, its end is missing; copy or download it again")
+        raise DataError(f"cannot read the mask {path}: {CUT_OFF}")
     # Unchanged means no turning by the EXIF tag either, which pictures get: JPEGs, which have no alpha, are turned.
     flags = cv2.IMREAD_ANYCOLOR if path.suffix.lower() in JPEG else cv2.IMREAD_UNCHANGED
     try:
